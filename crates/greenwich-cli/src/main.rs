@@ -1,0 +1,2 @@
+//! In building.
+fn main() {}

@@ -1,0 +1,33 @@
+//! What a training run will need, before it has run: FLOPs, hours, memory, power, energy, CO2e,
+//! water and cost, each with a 90 % range.
+//!
+//! In: a model's shape or size, tokens, a chip with its peak, a site's factors, all by value. Out:
+//! a [`greenwich_core::Footprint`]. Names are resolved and facts looked up before; nothing here
+//! reads a clock, a file or the environment, so the same inputs give the same figures.
+//!
+//! ```text
+//! config.json → model → flops ┐
+//!     calibrate → utilisation ┼→ hours ┐
+//!                             │  power ┼→ energy × site → Footprint
+//!                      memory ┘(fits?) ┘
+//! ```
+
+pub mod architecture;
+pub mod calibrate;
+pub mod config;
+pub mod error;
+pub mod estimate;
+pub mod flops;
+pub mod lognormal;
+pub mod memory;
+pub mod model;
+pub mod power;
+pub mod site;
+pub mod utilisation;
+
+pub use error::EstimateError;
+pub use estimate::{Given, Inputs, Layout, duration, run};
+pub use lognormal::LogNormal;
+pub use model::{Model, ModelCounts};
+pub use power::PowerBasis;
+pub use site::{Embodied, Site};

@@ -1,0 +1,124 @@
+//! How large a model is: parameters, and FLOPs of one forward pass.
+//!
+//! In: the text of a Hugging Face `config.json`, or bare parameter counts. Out: [`ModelCounts`],
+//! equal to the digit to a count over the library's own modules. What a training run of it costs
+//! is in `flops`.
+
+use crate::architecture;
+use crate::error::EstimateError;
+use greenwich_core::quantity::Flops;
+
+/// The counts of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelCounts {
+    /// The config's `model_type`.
+    pub model_type: String,
+    /// All parameters, tied ones once, buffers not counted.
+    pub params_total: u64,
+    /// Total less the routed experts that a token does not pass.
+    pub params_active: u64,
+    /// Active parameters that are looked up and not multiplied: the input embedding where it is not
+    /// tied to the head, and learned positions.
+    pub embedding_params: u64,
+    /// Parameters that every token is multiplied with: the active ones less look-ups, norms and biases.
+    pub matmul_params: u64,
+    /// Width.
+    pub hidden: u64,
+    /// Blocks.
+    pub layers: u64,
+    /// Query heads.
+    pub heads: u64,
+    /// Key and value heads.
+    pub kv_heads: u64,
+    /// Width of a query and key head.
+    pub head_dim: u64,
+    /// Width of a value head.
+    pub value_dim: u64,
+    /// Entries of the vocabulary.
+    pub vocab: u64,
+    /// Longest sequence that the config allows, where it says so.
+    pub max_seq_len: Option<u64>,
+    /// What the count leaves out, if anything: to be said in a report.
+    pub left_out: Option<String>,
+}
+
+impl ModelCounts {
+    /// Reads a Hugging Face `config.json`.
+    ///
+    /// ```
+    /// let gpt2 = greenwich_estimate::ModelCounts::from_config(
+    ///     r#"{"model_type": "gpt2", "vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_layer": 12, "n_head": 12}"#,
+    /// )?;
+    /// assert_eq!(gpt2.params_total, 124_439_808);
+    /// # Ok::<(), greenwich_estimate::EstimateError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An unknown `model_type` (with the nearest known ones), a missing field (with its spellings)
+    /// or one that cannot be.
+    pub fn from_config(text: &str) -> Result<Self, EstimateError> {
+        architecture::count(text)
+    }
+    /// FLOPs of one forward pass over one sequence, every token attending to every other:
+    /// 2·S·(parameters multiplied) + 2·S²·H·(d_qk + d_v)·L, a multiply-add counting two.
+    pub fn forward_flops(&self, seq_len: u64) -> Flops {
+        Flops::from_flops(self.matmul_flops(seq_len) + self.attention_flops(seq_len))
+    }
+    /// The same where a token attends to those before it only: half of the S² term.
+    pub fn forward_flops_causal(&self, seq_len: u64) -> Flops {
+        Flops::from_flops(self.matmul_flops(seq_len) + self.attention_flops(seq_len) / 2.0)
+    }
+    /// Attention under a causal mask over the other FLOPs, at a sequence length.
+    pub fn causal_attention_share(&self, seq_len: u64) -> f64 {
+        self.attention_flops(seq_len) / 2.0 / self.matmul_flops(seq_len)
+    }
+    fn matmul_flops(&self, seq_len: u64) -> f64 {
+        2.0 * seq_len as f64 * self.matmul_params as f64
+    }
+    fn attention_flops(&self, seq_len: u64) -> f64 {
+        let per_pair = 2 * self.heads * (self.head_dim + self.value_dim) * self.layers;
+        per_pair as f64 * (seq_len as f64).powi(2)
+    }
+}
+
+/// What is known of the model that is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Model {
+    /// Its shape, from a config.
+    Shape(ModelCounts),
+    /// Its size alone.
+    Bare {
+        /// All parameters.
+        params_total: u64,
+        /// Parameters that one token passes.
+        params_active: u64,
+    },
+    /// Nothing.
+    Unknown,
+}
+
+impl Model {
+    /// All parameters, where known.
+    pub fn params_total(&self) -> Option<u64> {
+        match self {
+            Self::Shape(counts) => Some(counts.params_total),
+            Self::Bare { params_total, .. } => Some(*params_total),
+            Self::Unknown => None,
+        }
+    }
+    /// Parameters that one token passes, where known.
+    pub fn params_active(&self) -> Option<u64> {
+        match self {
+            Self::Shape(counts) => Some(counts.params_active),
+            Self::Bare { params_active, .. } => Some(*params_active),
+            Self::Unknown => None,
+        }
+    }
+    /// The shape, where known.
+    pub fn shape(&self) -> Option<&ModelCounts> {
+        match self {
+            Self::Shape(counts) => Some(counts),
+            Self::Bare { .. } | Self::Unknown => None,
+        }
+    }
+}

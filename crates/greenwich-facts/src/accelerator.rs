@@ -1,0 +1,129 @@
+//! What an accelerator can do and draws.
+//!
+//! In: a name or an unambiguous prefix. Out: [`Accelerator`], whose figures each carry their source.
+
+use crate::catalog::Catalog;
+use crate::error::FactsError;
+use crate::names::{AcceleratorName, find};
+use greenwich_core::quantity::{Bytes, FlopRate, Power};
+use greenwich_core::{AcceleratorId, Fit, Sourced};
+
+const ONE: &[&str] = &["chip", "card", "superchip"];
+
+/// Number format of the matrix work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// bfloat16; float16 on chips without it.
+    Bf16,
+    /// float16; bfloat16 where only that is published.
+    Fp16,
+    /// TensorFloat-32.
+    Tf32,
+    /// IEEE single.
+    Fp32,
+    /// 8-bit floating point.
+    Fp8,
+    /// 4-bit floating point.
+    Fp4,
+}
+
+impl Precision {
+    /// Every precision with its word in job files.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Bf16, "bf16"),
+        (Self::Fp16, "fp16"),
+        (Self::Tf32, "tf32"),
+        (Self::Fp32, "fp32"),
+        (Self::Fp8, "fp8"),
+        (Self::Fp4, "fp4"),
+    ];
+    /// The word in job files.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find(|(precision, _)| *precision == self).expect("every precision is listed").1
+    }
+    /// Quantities to try, best first.
+    const fn quantities(self) -> &'static [&'static str] {
+        match self {
+            Self::Bf16 => &["dense_peak_bf16", "dense_peak_fp16"],
+            Self::Fp16 => &["dense_peak_fp16", "dense_peak_bf16"],
+            Self::Tf32 => &["dense_peak_tf32"],
+            Self::Fp32 => &["dense_peak_fp32"],
+            Self::Fp8 => &["dense_peak_fp8"],
+            Self::Fp4 => &["dense_peak_fp4"],
+        }
+    }
+}
+
+/// Mean power that was measured in training, per accelerator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeanPower {
+    /// The mean; its scope says `system` (rack share, before PUE), `node_share` or `gpu`.
+    pub mean: Sourced<Power>,
+    /// Lowest of the runs measured, where told.
+    pub low: Option<Power>,
+    /// Highest of the runs measured, where told.
+    pub high: Option<Power>,
+}
+
+/// An accelerator with its figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accelerator {
+    /// Its key.
+    pub id: AcceleratorId,
+    /// Maker's name, generation, year, what "one" is, who sells it.
+    pub identity: AcceleratorName,
+    /// Memory of one.
+    pub memory: Option<Sourced<Bytes>>,
+    /// Design power: a cap, not a draw.
+    pub tdp: Option<Sourced<Power>>,
+    /// Measured mean of the whole system's share, where published.
+    pub system_power: Option<MeanPower>,
+}
+
+impl Catalog {
+    /// Looks an accelerator up by its key or an unambiguous prefix.
+    ///
+    /// # Errors
+    /// [`FactsError::Unknown`] with the nearest names, [`FactsError::Ambiguous`] with those it begins.
+    pub fn accelerator(&self, name: &str) -> Result<Accelerator, FactsError> {
+        let (id, identity) = find("accelerator", &self.accelerators, name)?;
+        let get = |quantity: &str, scopes: &[&str]| self.lookup("accelerators", id, quantity, scopes, None);
+        let system_power = get("mean_power", &["system", "node_share"]).map(|mean| {
+            let scope = [mean.scope.as_str()];
+            MeanPower {
+                low: get("mean_power_low", &scope).map(|row| Power::from_watts(row.value)),
+                high: get("mean_power_high", &scope).map(|row| Power::from_watts(row.value)),
+                mean: mean.map(Power::from_watts),
+            }
+        });
+        Ok(Accelerator {
+            id: AcceleratorId::new(id),
+            identity: identity.clone(),
+            memory: get("memory", ONE).map(|row| row.map(Bytes::from_gb)),
+            tdp: get("tdp", ONE).map(|row| row.map(Power::from_watts)),
+            system_power,
+        })
+    }
+
+    /// Dense peak at a precision: the row asked for, or its nearest stand-in (fp16 for bf16), told by its fit.
+    pub fn peak(&self, accelerator: &Accelerator, precision: Precision) -> Option<Sourced<FlopRate>> {
+        let quantities = precision.quantities();
+        quantities.iter().find_map(|quantity| {
+            let row = self.lookup("accelerators", accelerator.id.as_str(), quantity, ONE, None)?;
+            let fit = if *quantity == quantities[0] { Fit::Exact } else { Fit::Similar((*quantity).to_owned()) };
+            Some(row.map(FlopRate::from_tflops).with_fit(fit))
+        })
+    }
+
+    /// Another accelerator of the same generation whose system power was measured, with its TDP: the next best
+    /// basis where the accelerator's own power was not measured.
+    pub fn measured_sibling(&self, accelerator: &Accelerator) -> Option<Accelerator> {
+        let of_generation = |name: &&AcceleratorName| {
+            name.generation == accelerator.identity.generation && name.id != accelerator.id.as_str()
+        };
+        self.accelerators.values().filter(of_generation).find_map(|name| {
+            let sibling = self.accelerator(&name.id).ok()?;
+            (sibling.system_power.is_some() && sibling.tdp.is_some()).then_some(sibling)
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! What hardware costs: embodied carbon, list prices, and the share of peak that training gets from it.
+//!
+//! In: an accelerator. Out: figures with source and fit; nothing where nothing is published.
+
+use crate::accelerator::Accelerator;
+use crate::catalog::Catalog;
+use greenwich_core::quantity::{Co2e, UsdPerAcceleratorHour};
+use greenwich_core::{Fit, Sourced};
+
+/// Embodied carbon of one accelerator, cradle to gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embodied {
+    /// The central figure; its scope says the boundary.
+    pub central: Sourced<Co2e>,
+    /// Low end of what is published, where told.
+    pub low: Option<Co2e>,
+    /// High end of what is published (often bottom-up), where told.
+    pub high: Option<Co2e>,
+}
+
+/// A dated list price.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quote {
+    /// Price of one accelerator-hour on demand; its scope is the vendor.
+    pub price: Sourced<UsdPerAcceleratorHour>,
+    /// Lowest newest quote of any vendor.
+    pub low: UsdPerAcceleratorHour,
+    /// Highest newest quote of any vendor.
+    pub high: UsdPerAcceleratorHour,
+}
+
+/// Useful share of peak over whole runs, fitted on published ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Utilisation {
+    /// Median of useful FLOPs over peak FLOPs paid for.
+    pub useful_share: Sourced<f64>,
+    /// Standard deviation of its natural logarithm for a run not seen.
+    pub log_sd: f64,
+    /// How many runs of this generation stand behind it.
+    pub runs: u32,
+}
+
+impl Catalog {
+    /// Embodied carbon of one accelerator: a maker's cradle-to-gate figure if there is one, else a share of a server.
+    pub fn embodied(&self, accelerator: &Accelerator) -> Option<Embodied> {
+        let get = |quantity: &str, scopes: &[&str]| {
+            self.lookup("accelerators", accelerator.id.as_str(), quantity, scopes, None)
+        };
+        let central = get("embodied", &["cradle_to_gate", "server_share", "bottom_up"])?;
+        let end = |quantity: &str| get(quantity, &[]).map(|row| Co2e::from_kg(row.value));
+        Some(Embodied { low: end("embodied_low"), high: end("embodied_high"), central: central.map(Co2e::from_kg) })
+    }
+
+    /// A server figure: `embodied`, `lifespan`, `busy_share` or `accelerators` of a row of `servers.csv`.
+    pub fn server(&self, server: &str, quantity: &str) -> Option<Sourced<f64>> {
+        self.lookup("servers", server, quantity, &[], None)
+    }
+
+    /// On-demand price from the provider asked for, else the median of all vendors' newest quotes, told by its fit.
+    pub fn price(&self, accelerator: &Accelerator, provider: Option<&str>) -> Option<Quote> {
+        let id = accelerator.id.as_str();
+        let mut vendors: Vec<&str> = self
+            .rows_of("prices", id)
+            .filter(|row| row.quantity == "on_demand")
+            .map(|row| row.scope.as_str())
+            .collect();
+        vendors.sort_unstable();
+        vendors.dedup();
+        let mut quotes: Vec<Sourced<f64>> =
+            vendors.iter().filter_map(|vendor| self.lookup("prices", id, "on_demand", &[vendor], None)).collect();
+        quotes.sort_by(|a, b| a.value.total_cmp(&b.value));
+        let (low, high) = (quotes.first()?.value, quotes.last()?.value);
+        let own = provider.and_then(|provider| quotes.iter().find(|quote| quote.scope == provider));
+        let price = own.cloned().unwrap_or_else(|| {
+            let median = quotes[quotes.len() / 2].clone();
+            let vendor = median.scope.clone();
+            median.with_fit(Fit::Similar(format!("{vendor}, the median vendor")))
+        });
+        Some(Quote {
+            price: price.map(UsdPerAcceleratorHour::from_usd_per_hour),
+            low: UsdPerAcceleratorHour::from_usd_per_hour(low),
+            high: UsdPerAcceleratorHour::from_usd_per_hour(high),
+        })
+    }
+
+    /// Useful share of peak of the accelerator's generation, or of all generations where none of its runs is known.
+    ///
+    /// # Panics
+    /// Never in a released program: a test holds that the `unknown` generation is in the table.
+    pub fn utilisation(&self, accelerator: &Accelerator) -> Utilisation {
+        let generation = &accelerator.identity.generation;
+        let get = |subject: &str, quantity: &str| self.lookup("utilisation", subject, quantity, &[], None);
+        let own = get(generation, "useful_share").map(|share| (generation.as_str(), share));
+        let (subject, share) = own.unwrap_or_else(|| {
+            let share = get("unknown", "useful_share").expect("the `unknown` generation is always fitted");
+            ("unknown", share.with_fit(Fit::Similar("all generations fitted".to_owned())))
+        });
+        Utilisation {
+            useful_share: share,
+            log_sd: get(subject, "log_sd").expect("each fitted generation has a spread").value,
+            runs: get(subject, "runs").map_or(0, |row| row.value as u32),
+        }
+    }
+}

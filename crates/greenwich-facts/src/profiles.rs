@@ -1,0 +1,67 @@
+//! Typical years: month × hour-of-day means of a zone.
+//!
+//! In: `typical_profiles.csv`, which `cargo xtask profiles` makes from hourly traces. Out:
+//! [`TypicalProfile`]s by zone and signal.
+
+use crate::error::FactsError;
+use crate::sources::Source;
+use crate::table::{Place, records};
+use greenwich_core::{Signal, SourceId, TypicalProfile, ZoneId};
+use std::collections::BTreeMap;
+
+const FILE: &str = "typical_profiles.csv";
+
+pub(crate) fn read(
+    text: &str,
+    sources: &BTreeMap<String, Source>,
+) -> Result<BTreeMap<(ZoneId, Signal), TypicalProfile>, FactsError> {
+    let hours: Vec<String> = (0..24).map(|hour| format!("h{hour:02}")).collect();
+    let mut columns = vec!["zone", "scope", "from_year", "to_year", "source", "month"];
+    columns.extend(hours.iter().map(String::as_str));
+    let mut profiles: BTreeMap<(ZoneId, Signal), TypicalProfile> = BTreeMap::new();
+    for (line, record) in records(FILE, text, &columns)? {
+        let place = Place { file: FILE, line };
+        let signal = match &record[1] {
+            "lifecycle" => Signal::Lifecycle,
+            "direct" => Signal::Direct,
+            "marginal" => Signal::Marginal,
+            other => {
+                return Err(place.refuse(format!("unknown scope `{other}`"), "write lifecycle, direct or marginal"));
+            }
+        };
+        let number = |column: usize| -> Result<f64, FactsError> {
+            let text = &record[column];
+            text.parse()
+                .ok()
+                .filter(|value| (0.0..3000.0).contains(value))
+                .ok_or_else(|| place.refuse(format!("`{text}` in column {column}"), "write a number from 0 to 3000"))
+        };
+        let source = sources
+            .get(&record[4])
+            .ok_or_else(|| place.refuse(format!("unknown source `{}`", &record[4]), "add it to sources.csv"))?;
+        let zone = ZoneId::new(&record[0]);
+        let profile = profiles.entry((zone.clone(), signal)).or_insert(TypicalProfile {
+            zone,
+            signal,
+            from_year: number(2)? as i16,
+            to_year: number(3)? as i16,
+            source: SourceId::new(&source.id),
+            attribution: format!("{} ({})", source.publisher, source.licence),
+            g_per_kwh: [[f64::NAN; 24]; 12],
+        });
+        let month = number(5)? as usize;
+        if !(1..=12).contains(&month) {
+            return Err(place.refuse(format!("month {month}"), "write 1 to 12"));
+        }
+        for hour in 0..24 {
+            profile.g_per_kwh[month - 1][hour] = number(6 + hour)?;
+        }
+    }
+    for profile in profiles.values() {
+        if profile.g_per_kwh.iter().flatten().any(|value| value.is_nan()) {
+            return Err(Place { file: FILE, line: 1 }
+                .refuse(format!("zone `{}` lacks a month", profile.zone), "give all twelve"));
+        }
+    }
+    Ok(profiles)
+}

@@ -1,0 +1,401 @@
+//! The plan of one job.
+//!
+//! In: a [`Request`]. Out: its [`Plan`]: the best placement and the bound, the baseline, the best of
+//! each region and the frontier. How a run is found on one series is told in `whole` and `pause`;
+//! here every series is cut into cells once, every pair of series and running time is solved once,
+//! and candidates are compared.
+
+use crate::cells::{CELL_S, Cells, TIE, Timing};
+use crate::check;
+use crate::error::PlanError;
+use crate::frontier::{Point, thin, undominated};
+use crate::pause::{Overhead, Solver};
+use crate::whole;
+use greenwich_core::plan::{Candidate, Placement, Plan, Request};
+use greenwich_core::quantity::{Co2e, FacilityEnergy, Hours};
+use greenwich_core::{IntensitySeries, Window};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// Most placements that [`Plan::alternatives`] holds.
+const MOST_ALTERNATIVES: usize = 64;
+/// How many of the best pairs of series and running time are also asked for earlier finishes.
+const EARLY_PAIRS: usize = 8;
+/// Those finishes, in quarters of the window.
+const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
+
+/// Returns the placement of least emissions among all candidates and times, with a proven bound.
+///
+/// Time is cut into cells of an hour from the window's start, the last one cut at its end; a cell has
+/// one intensity, its time-weighted mean. Running, checkpoint and restart times are rounded up to
+/// whole seconds. A run starts at a cell boundary and is done by the window's end. Where the request
+/// allows pauses, each cell is on or off, only the last on-cell may be left early, and each pause adds
+/// `checkpoint + restart` of running at full power that does no work: the first ends the segment
+/// before it, the second begins the one after, and every segment is longer than its overhead.
+///
+/// co2e = `facility_power` × Σ intensity × time + `transfer` × `transfer_g_per_kwh`. The `energy` of a
+/// placement leaves the transfer out. Cost is price × running time, checkpoints and restarts included.
+///
+/// `best` has the least co2e; within a relative 1e-12 the one with fewer pauses, then the earlier
+/// finish, then the region's and accelerator's name decide. `lower_bound` is proven, about 1e-11
+/// below the optimum for rounding; it lies farther below `best` only where memory (256 MiB) ran out.
+///
+/// The baseline runs from the window's start in one piece, past the deadline if it must, provided its
+/// series reaches that far. `time_only` is the best among candidates of the baseline's region,
+/// accelerator and count. `alternatives` is the frontier over co2e, cost and finish of all whole runs,
+/// the best interruptible run of each candidate, and, of the eight best pairs of zone and running
+/// time, the best interruptible runs done in 25, 50 and 75 % of the window; an unknown cost counts as
+/// higher than any known. It is thinned to 64, best first; the least co2e, cost and finish stay.
+///
+/// # Errors
+/// - [`PlanError::NoCandidates`] when there is nowhere to run.
+/// - [`PlanError::BadCandidate`], [`PlanError::BadPause`], [`PlanError::BadIntensity`] for work or power
+///   that is not above zero, negative prices, overheads, transfers or intensities, and what is not finite.
+/// - [`PlanError::NoSeries`] when a candidate's series is not in the request, and
+///   [`PlanError::MixedSignals`] when the series used are not all of one signal.
+/// - [`PlanError::Infeasible`] when no candidate finishes in the window.
+/// - [`PlanError::SignalGap`] when the series of a candidate that fits does not cover the window, or the
+///   baseline's does not cover its run.
+///
+/// # Examples
+/// ```
+/// use greenwich_core::plan::{Candidate, Request};
+/// use greenwich_core::quantity::{FacilityEnergy, Hours, Power};
+/// use greenwich_core::{IntensitySeries, Provenance, Signal, Window};
+/// use jiff::{SignedDuration, Timestamp};
+///
+/// let start: Timestamp = "2026-01-05T00:00:00Z".parse()?;
+/// let hour = SignedDuration::from_hours(1);
+/// let series = IntensitySeries::new(
+///     "FR".into(),
+///     Signal::Lifecycle,
+///     Provenance::Replayed { file: "FR.csv".into() },
+///     start,
+///     hour,
+///     vec![300.0, 120.0, 80.0, 90.0, 310.0],
+/// );
+/// let home = Candidate {
+///     region: "our room".into(),
+///     zone: "FR".into(),
+///     accelerator: "a100-sxm4-80g".into(),
+///     count: 8,
+///     series: 0,
+///     work: Hours::from_hours(2.0),
+///     facility_power: Power::from_kw(4.0),
+///     usd_per_hour: None,
+///     transfer: FacilityEnergy::ZERO,
+///     transfer_g_per_kwh: 0.0,
+/// };
+/// let plan = greenwich_plan::plan(&Request {
+///     window: Window::new(start, start + hour * 5)?,
+///     pauses: None,
+///     candidates: vec![home.clone()],
+///     baseline: home,
+///     series: vec![series],
+/// })?;
+/// assert_eq!(plan.best.start(), start + hour * 2);
+/// assert!((plan.best.co2e.g() - 4.0 * (80.0 + 90.0)).abs() < 1e-9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn plan(request: &Request) -> Result<Plan, PlanError> {
+    check::numbers(request)?;
+    let horizon = Horizon { start: request.window.start(), seconds: request.window.duration().as_secs() };
+    let work: Vec<i64> = request.candidates.iter().map(work_seconds).collect();
+    let (fitting, slow): (Vec<usize>, Vec<usize>) = (0..work.len()).partition(|&index| work[index] <= horizon.seconds);
+    if fitting.is_empty() {
+        return Err(infeasible(request, horizon, &work));
+    }
+    let cells = cut(request, horizon, &fitting)?;
+    let baseline = baseline(request, horizon, &cells)?;
+
+    let mut fleet = Fleet { request, horizon, rank: ranks(&request.candidates), work, fitting, pairs: BTreeMap::new() };
+    fleet.solve(&cells);
+    let choices: Vec<Point> = fleet.fitting.iter().map(|&index| fleet.best_of(index)).collect();
+    let best = best_of(&choices).expect("a candidate fits");
+    let home = &request.baseline;
+    let at_home = |point: &&Point| {
+        let candidate = &request.candidates[point.candidate];
+        (&candidate.region, &candidate.accelerator, candidate.count) == (&home.region, &home.accelerator, home.count)
+    };
+    let time_only: Vec<Point> = choices.iter().filter(at_home).copied().collect();
+    let best_placement = fleet.placement(&best);
+    Ok(Plan {
+        lower_bound: fleet.lower_bound().min(best_placement.co2e),
+        baseline,
+        time_only: best_of(&time_only).map(|point| fleet.placement(&point)),
+        by_region: fleet.by_region(&choices).iter().map(|point| fleet.placement(point)).collect(),
+        alternatives: fleet.alternatives(best).iter().map(|point| fleet.placement(point)).collect(),
+        too_slow: slow
+            .into_iter()
+            .map(|index| (request.candidates[index].clone(), request.candidates[index].work))
+            .collect(),
+        best: best_placement,
+    })
+}
+
+/// A time in whole seconds, rounded up; a millionth of a second above one is how decimal hours round.
+fn whole_seconds(time: Hours) -> i64 {
+    ((time.seconds() - 1e-6).ceil() as i64).max(0)
+}
+
+/// Running time in whole seconds, at least one.
+fn work_seconds(candidate: &Candidate) -> i64 {
+    whole_seconds(candidate.work).max(1)
+}
+
+/// From release to deadline, in whole seconds.
+#[derive(Debug, Clone, Copy)]
+struct Horizon {
+    start: Timestamp,
+    seconds: i64,
+}
+
+impl Horizon {
+    fn at(self, second: i64) -> Timestamp {
+        self.start.checked_add(SignedDuration::from_secs(second)).unwrap_or(Timestamp::MAX)
+    }
+    fn window(self, (from, to): (i64, i64)) -> Window {
+        Window::new(self.at(from), self.at(to)).expect("segments step forward")
+    }
+}
+
+fn infeasible(request: &Request, horizon: Horizon, work: &[i64]) -> PlanError {
+    let quickest = (0..work.len()).min_by_key(|&index| work[index]).expect("there are candidates");
+    let candidate = &request.candidates[quickest];
+    PlanError::Infeasible {
+        region: candidate.region.clone(),
+        accelerator: candidate.accelerator.clone(),
+        count: candidate.count,
+        needs_h: candidate.work.hours(),
+        has_h: request.window.hours(),
+        earliest_finish: horizon.at(work[quickest]),
+    }
+}
+
+/// Cells of every series that a fitting candidate uses.
+fn cut(request: &Request, horizon: Horizon, fitting: &[usize]) -> Result<Vec<Option<Cells>>, PlanError> {
+    let mut cells: Vec<Option<Cells>> = vec![None; request.series.len()];
+    let first = &request.series[request.candidates[fitting[0]].series];
+    for &index in fitting {
+        let at = request.candidates[index].series;
+        if cells[at].is_none() {
+            let series = &request.series[at];
+            check::signal(series, first)?;
+            cells[at] = Some(cells_over(series, horizon.start, horizon.seconds, request.window)?);
+        }
+    }
+    let home = &request.series[request.baseline.series];
+    check::signal(home, first)?;
+    Ok(cells)
+}
+
+fn cells_over(series: &IntensitySeries, start: Timestamp, seconds: i64, window: Window) -> Result<Cells, PlanError> {
+    check::intensities(series, window)?;
+    Ok(Cells::new(series, start, seconds).expect("the series covers the window"))
+}
+
+/// The run of the baseline from release, in one piece, even past the deadline.
+fn baseline(request: &Request, horizon: Horizon, cells: &[Option<Cells>]) -> Result<Placement, PlanError> {
+    let home = &request.baseline;
+    let work = work_seconds(home);
+    let own;
+    let cells = match &cells[home.series] {
+        // The same cells as the plan's, so that a candidate at home meets the same figures.
+        Some(cells) if work <= cells.seconds() => cells,
+        _ => {
+            let run = horizon.window((0, work));
+            own = cells_over(&request.series[home.series], horizon.start, work, run)?;
+            &own
+        }
+    };
+    Ok(placement(home, &cells.timing(vec![(0, work)]), horizon))
+}
+
+/// Places candidates in the order of region, accelerator and index.
+fn ranks(candidates: &[Candidate]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by_key(|&index| (&candidates[index].region, &candidates[index].accelerator, index));
+    let mut rank = vec![0; order.len()];
+    for (place, index) in order.into_iter().enumerate() {
+        rank[index] = place;
+    }
+    rank
+}
+
+/// Least co2e; within rounding fewer pauses, earlier finish, name.
+fn best_of(points: &[Point]) -> Option<Point> {
+    let least = points.iter().map(|point| point.co2e_g).fold(f64::INFINITY, f64::min);
+    let tied = points.iter().filter(|point| point.co2e_g <= least * (1.0 + TIE));
+    tied.min_by_key(|point| (point.pauses, point.finish_s, point.rank)).copied()
+}
+
+/// Emissions of a timing for a candidate, in g, the transfer included.
+fn co2e_g(candidate: &Candidate, exposure: f64) -> f64 {
+    candidate.facility_power.kw() * exposure / 3600.0 + candidate.transfer.kwh() * candidate.transfer_g_per_kwh
+}
+
+fn placement(candidate: &Candidate, timing: &Timing, horizon: Horizon) -> Placement {
+    let running = Hours::from_seconds(timing.running_s() as f64);
+    Placement {
+        segments: timing.segments.iter().map(|segment| horizon.window(*segment)).collect(),
+        energy: FacilityEnergy::from_joules(candidate.facility_power.watts() * running.seconds()),
+        co2e: Co2e::from_g(co2e_g(candidate, timing.exposure)),
+        cost: candidate.usd_per_hour.map(|usd| usd * running.hours()),
+        candidate: candidate.clone(),
+    }
+}
+
+/// All runs worth a look on one series for one running time.
+#[derive(Debug)]
+struct Solved {
+    timings: Vec<Timing>,
+    /// Index of the one of least exposure.
+    best: usize,
+    /// No run has less exposure.
+    bound: f64,
+}
+
+/// The candidates that fit, and what was found for each pair of series and running time.
+#[derive(Debug)]
+struct Fleet<'a> {
+    request: &'a Request,
+    horizon: Horizon,
+    rank: Vec<usize>,
+    /// Running time of each candidate in seconds.
+    work: Vec<i64>,
+    fitting: Vec<usize>,
+    pairs: BTreeMap<(usize, i64), Solved>,
+}
+
+impl Fleet<'_> {
+    fn key(&self, candidate: usize) -> (usize, i64) {
+        (self.request.candidates[candidate].series, self.work[candidate])
+    }
+    fn solved(&self, candidate: usize) -> &Solved {
+        &self.pairs[&self.key(candidate)]
+    }
+    /// Solves every pair of series and running time once.
+    fn solve(&mut self, cells: &[Option<Cells>]) {
+        let overhead = self.request.pauses.map(|cost| Overhead {
+            checkpoint_s: whole_seconds(cost.checkpoint),
+            restart_s: whole_seconds(cost.restart),
+        });
+        let cells_of = |series: usize| cells[series].as_ref().expect("the series of fitting candidates are cut");
+        let mut solver = Solver::new();
+        for index in 0..self.fitting.len() {
+            let key @ (series, work_s) = self.key(self.fitting[index]);
+            self.pairs.entry(key).or_insert_with(|| {
+                let cells = cells_of(series);
+                let mut timings = whole::record_lows(cells, work_s);
+                let least = timings.last().expect("the work fits");
+                let mut bound = whole::lower_bound(cells, least);
+                if let Some(overhead) = overhead {
+                    let paused = solver.solve(cells, work_s, overhead, least);
+                    bound = bound.min(paused.bound);
+                    if paused.timing.pauses() > 0 {
+                        timings.push(paused.timing);
+                    }
+                }
+                Solved { best: timings.len() - 1, timings, bound }
+            });
+        }
+        if let Some(overhead) = overhead {
+            for (series, work_s) in self.leading_pairs() {
+                let early = early(&mut solver, cells_of(series), work_s, overhead);
+                self.pairs.get_mut(&(series, work_s)).expect("solved above").timings.extend(early);
+            }
+        }
+    }
+    /// The pairs of the candidates with the least emissions.
+    fn leading_pairs(&self) -> Vec<(usize, i64)> {
+        let mut choices: Vec<Point> = self.fitting.iter().map(|&index| self.best_of(index)).collect();
+        choices.sort_by(|a, b| a.co2e_g.total_cmp(&b.co2e_g).then(a.rank.cmp(&b.rank)));
+        let mut pairs = Vec::new();
+        for key in choices.iter().map(|point| self.key(point.candidate)) {
+            if !pairs.contains(&key) {
+                pairs.push(key);
+            }
+            if pairs.len() == EARLY_PAIRS {
+                break;
+            }
+        }
+        pairs
+    }
+    fn point(&self, index: usize, timing: usize) -> Point {
+        let candidate = &self.request.candidates[index];
+        let run = &self.solved(index).timings[timing];
+        Point {
+            co2e_g: co2e_g(candidate, run.exposure),
+            cost_usd: candidate
+                .usd_per_hour
+                .map_or(f64::INFINITY, |usd| usd.usd() * Hours::from_seconds(run.running_s() as f64).hours()),
+            finish_s: run.finish_s(),
+            start_s: run.start_s(),
+            pauses: run.pauses(),
+            rank: self.rank[index],
+            candidate: index,
+            timing,
+        }
+    }
+    fn best_of(&self, index: usize) -> Point {
+        self.point(index, self.solved(index).best)
+    }
+    fn placement(&self, point: &Point) -> Placement {
+        let timing = &self.solved(point.candidate).timings[point.timing];
+        placement(&self.request.candidates[point.candidate], timing, self.horizon)
+    }
+    /// No placement of the request emits less.
+    fn lower_bound(&self) -> Co2e {
+        let bounds = self.fitting.iter().map(|&index| {
+            co2e_g(&self.request.candidates[index], self.solved(index).bound) * (1.0 - 4.0 * f64::EPSILON)
+        });
+        Co2e::from_g(bounds.fold(f64::INFINITY, f64::min))
+    }
+    /// The best of each region, ascending in emissions.
+    fn by_region(&self, choices: &[Point]) -> Vec<Point> {
+        let mut regions: BTreeMap<&str, Vec<Point>> = BTreeMap::new();
+        for point in choices {
+            regions.entry(self.request.candidates[point.candidate].region.as_str()).or_default().push(*point);
+        }
+        let mut best: Vec<Point> = regions.values().filter_map(|points| best_of(points)).collect();
+        best.sort_by(|a, b| a.co2e_g.total_cmp(&b.co2e_g).then(a.rank.cmp(&b.rank)));
+        best
+    }
+    /// The thinned frontier, `best` first.
+    fn alternatives(&self, best: Point) -> Vec<Point> {
+        let mut points: Vec<Point> = Vec::new();
+        for &index in &self.fitting {
+            points.extend((0..self.solved(index).timings.len()).map(|timing| self.point(index, timing)));
+        }
+        let mut frontier = undominated(points);
+        let same = |a: &Point, b: &Point| (a.candidate, a.timing) == (b.candidate, b.timing);
+        frontier.retain(|point| !same(point, &best));
+        frontier.insert(0, best);
+        thin(frontier, MOST_ALTERNATIVES)
+    }
+}
+
+/// The best interruptible runs that are done in a quarter, a half and three quarters of the cells.
+fn early(solver: &mut Solver, cells: &Cells, work_s: i64, overhead: Overhead) -> Vec<Timing> {
+    let shorter = EARLY_QUARTERS.map(|quarters| cells.first(cells.count() * quarters / 4));
+    let runs = shorter.iter().filter_map(|cells| {
+        let whole = whole::record_lows(cells, work_s).pop()?;
+        Some(solver.solve(cells, work_s, overhead, &whole).timing)
+    });
+    runs.filter(|timing| timing.pauses() > 0).collect()
+}
+
+const _: () = assert!(CELL_S == 3600, "exposure ÷ 3600 is per kilowatt-hour");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_hours_round_up_to_the_second_they_mean() {
+        assert_eq!(whole_seconds(Hours::from_hours(181.1)), 651_960);
+        assert_eq!(whole_seconds(Hours::from_hours(0.1)), 360);
+        assert_eq!(whole_seconds(Hours::from_seconds(0.5)), 1);
+        assert_eq!(whole_seconds(Hours::ZERO), 0);
+    }
+}

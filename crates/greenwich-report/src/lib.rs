@@ -1,0 +1,23 @@
+//! What people and programs read: text, JSON and SVG.
+//!
+//! In: the nouns of `greenwich-core` and how wide and how loud to be. Out: strings and JSON values.
+//! Nothing here reads a file, a clock, the environment or the terminal, and nothing is printed:
+//! that is for the command line.
+
+pub mod json;
+pub mod sentence;
+pub mod svg;
+pub mod text;
+pub mod view;
+
+mod amount;
+mod breakdown;
+#[cfg(test)]
+mod fixture;
+mod number;
+mod strip;
+mod when;
+
+pub use breakdown::Breakdown;
+pub use sentence::sentence;
+pub use view::{PlanView, Style};

@@ -1,0 +1,187 @@
+//! The plan in one sentence, or two.
+//!
+//! In: a request and its plan. Out: what to do, what it emits instead of what, and what the saving is
+//! made of, or that waiting is not worth it. The shares are of the baseline and add up to the saving.
+
+use crate::amount::{amount, unit};
+use crate::breakdown::Breakdown;
+use crate::number::{change, count, percent, three};
+use crate::when::short;
+use greenwich_core::plan::{Placement, Plan, Request};
+use greenwich_core::quantity::Co2e;
+use greenwich_core::{Provenance, Signal};
+
+/// A saving below this share is none: it is less than the signal knows.
+const WORTH_NAMING: f64 = 0.005;
+/// Waiting that saves less than this share of the same run begun at release is not worth it.
+const WORTH_WAITING: f64 = 0.05;
+
+/// Says the plan in one sentence; what speaks against it or for simply starting comes after.
+///
+/// A part's share is of the baseline: `place saves 88 %, waiting another 2 %` make a saving of 90 %.
+/// Whether waiting is worth it is judged against the same run at the chosen place begun at release.
+pub fn sentence(request: &Request, plan: &Plan) -> String {
+    let saving = plan.saving_fraction();
+    let emits = emits(request, plan.best.co2e);
+    if saving.abs() < WORTH_NAMING && stays(plan) {
+        return format!(
+            "Start now, here: {}, {emits}; no place, machine or hour on offer saves {} or more.",
+            run(&plan.best),
+            percent(WORTH_NAMING)
+        );
+    }
+    let (size, name) = unit(plan.baseline.co2e);
+    let instead = format!("{} {}", three(plan.baseline.co2e.g() / size), bare(name));
+    let mut text = format!("Run on {}: {emits} instead of {instead} ({})", run(&plan.best), change(saving));
+    let late_h = plan.baseline.finish().duration_since(request.window.end()).as_secs_f64() / 3600.0;
+    let breakdown = Breakdown::of(request, plan);
+    if saving > WORTH_NAMING
+        && let Some(breakdown) = breakdown
+    {
+        let parts = parts(breakdown);
+        if !parts.is_empty() {
+            text.push_str(&format!(": {}", parts.join(", ")));
+        }
+    }
+    text.push('.');
+    if late_h > 0.0 {
+        text.push_str(&format!(" The baseline would finish {} h after the deadline.", three(late_h)));
+    }
+    if let Some(waiting) = waiting(request, plan, breakdown) {
+        text.push(' ');
+        text.push_str(&waiting);
+    }
+    text
+}
+
+/// `1,024 a100-sxm4-80g in gcp/europe-north2 from 5 Jan 00:00 to 12 Jan 07:00 UTC`.
+fn run(placement: &Placement) -> String {
+    let candidate = &placement.candidate;
+    let pieces = match placement.segments.len() {
+        1 => String::new(),
+        pieces => format!(" in {pieces} pieces"),
+    };
+    format!(
+        "{} {} in {} from {} to {} UTC{pieces}",
+        count(candidate.count),
+        candidate.accelerator,
+        candidate.region,
+        short(placement.start()),
+        short(placement.finish()),
+    )
+}
+
+fn emits(request: &Request, co2e: Co2e) -> String {
+    let marginal = request.series.iter().any(|series| series.signal == Signal::Marginal);
+    if marginal { format!("{} (consequential)", amount(co2e)) } else { amount(co2e) }
+}
+
+/// `tCO2e` without what was just said.
+fn bare(unit: &str) -> &str {
+    unit.strip_suffix("CO2e").unwrap_or(unit)
+}
+
+/// Whether the plan is the baseline's place and machine.
+fn stays(plan: &Plan) -> bool {
+    let (best, home) = (&plan.best.candidate, &plan.baseline.candidate);
+    best.region == home.region && best.accelerator == home.accelerator && best.count == home.count
+}
+
+fn parts(breakdown: Breakdown) -> Vec<String> {
+    let [machine, place, time] = breakdown.shares();
+    let worth_waiting = 1.0 - breakdown.time >= WORTH_WAITING;
+    let named = [("machine", machine), ("place", place), ("waiting", if worth_waiting { time } else { 0.0 })];
+    let mut parts: Vec<String> = Vec::new();
+    for (name, share) in named {
+        let text = match share {
+            share if share >= WORTH_NAMING && parts.iter().any(|part| part.contains("saves")) => {
+                format!("{name} another {}", percent(share))
+            }
+            share if share >= WORTH_NAMING => format!("{name} saves {}", percent(share)),
+            share if share <= -WORTH_NAMING => format!("{name} adds {}", percent(-share)),
+            _ => continue,
+        };
+        parts.push(text);
+    }
+    parts
+}
+
+/// What to say of waiting where it is not worth it, or cannot be judged.
+fn waiting(request: &Request, plan: &Plan, breakdown: Option<Breakdown>) -> Option<String> {
+    let zone = request.series.get(plan.best.candidate.series)?;
+    if matches!(zone.provenance, Provenance::Flat { .. }) {
+        return Some(format!("What waiting saves cannot be seen: of {} only a yearly mean is known.", zone.zone));
+    }
+    let there = 1.0 - breakdown?.time;
+    if there >= WORTH_WAITING {
+        return None;
+    }
+    let at_home = plan.time_only.as_ref().map_or(0.0, |moved| 1.0 - moved.co2e / plan.baseline.co2e);
+    if at_home >= WORTH_WAITING {
+        return Some(format!(
+            "Waiting there is not worth it: {} at most (at home alone it would save {}).",
+            percent(there.max(0.0)),
+            percent(at_home)
+        ));
+    }
+    Some(format!("Waiting is not worth it: {} at most.", percent(there.max(at_home).max(0.0))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use insta::assert_snapshot;
+
+    fn of(fixture: &fixture::Fixture) -> String {
+        sentence(&fixture.request, &fixture.plan)
+    }
+
+    #[test]
+    fn a_move_names_its_parts() {
+        assert_snapshot!(of(&fixture::moved()), @"");
+    }
+
+    #[test]
+    fn nothing_to_save_says_start_now() {
+        assert_snapshot!(of(&fixture::stayed()), @"");
+    }
+
+    #[test]
+    fn a_machine_is_named_apart_from_the_place() {
+        assert_snapshot!(of(&fixture::other_machine()), @"");
+    }
+
+    #[test]
+    fn pieces_are_counted() {
+        assert_snapshot!(of(&fixture::paused()), @"");
+    }
+
+    #[test]
+    fn a_flat_signal_cannot_judge_waiting() {
+        let mut fixture = fixture::moved();
+        for series in &mut fixture.request.series {
+            series.provenance = Provenance::Flat { year: 2024, zone: series.zone.clone() };
+        }
+        assert!(of(&fixture).ends_with("What waiting saves cannot be seen: of SE-SE3 only a yearly mean is known."));
+    }
+
+    #[test]
+    fn a_late_baseline_is_said() {
+        let mut fixture = fixture::moved();
+        fixture.plan.time_only = None;
+        let release = fixture.request.window.start();
+        fixture.request.window =
+            greenwich_core::Window::new(release, release + jiff::SignedDuration::from_hours(170)).expect("forwards");
+        assert!(of(&fixture).contains("The baseline would finish 5.00 h after the deadline."));
+    }
+
+    #[test]
+    fn a_marginal_signal_is_called_consequential() {
+        let mut fixture = fixture::moved();
+        for series in &mut fixture.request.series {
+            series.signal = Signal::Marginal;
+        }
+        assert!(of(&fixture).contains("tCO2e (consequential) instead of"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Instants as people read them, always UTC, and the ticks of a time axis.
+//!
+//! In: timestamps and windows. Out: short dates, and tick instants at round hours and days.
+
+use greenwich_core::Window;
+use jiff::{SignedDuration, Timestamp};
+
+/// `5 Jan 00:00`; the year and `UTC` are said beside it.
+pub(crate) fn short(instant: Timestamp) -> String {
+    instant.strftime("%-d %b %H:%M").to_string()
+}
+
+/// `Mon 5 Jan 2026 00:00`.
+pub(crate) fn long(instant: Timestamp) -> String {
+    instant.strftime("%a %-d %b %Y %H:%M").to_string()
+}
+
+/// `2026-01-05 00:00`: of one width, for tables.
+pub(crate) fn sortable(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Ticks for an axis with room for `most` labels: round UTC hours or days inside the window.
+pub(crate) fn ticks(window: Window, most: usize) -> Vec<(Timestamp, String)> {
+    const STEPS_H: [i64; 13] = [1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720, 1440, 2880];
+    let hours = window.hours();
+    let step_h = STEPS_H.into_iter().find(|step| hours / *step as f64 <= most.max(1) as f64).unwrap_or(8760);
+    let step_s = step_h * 3600;
+    let from = window.start().as_second();
+    let aligned = |second: i64| second.div_euclid(step_s) * step_s;
+    // Days count from the window's first midnight, so that a week's ticks do not hang on 1970.
+    let origin = if step_h > 24 { from.div_euclid(86_400) * 86_400 } else { aligned(from) };
+    let mut ticks = Vec::new();
+    let mut second = origin;
+    while second < window.end().as_second() {
+        if second >= from
+            && let Ok(instant) = Timestamp::from_second(second)
+        {
+            let midnight = second.rem_euclid(86_400) == 0;
+            let label = if midnight || step_h >= 24 { "%-d %b" } else { "%H:%M" };
+            ticks.push((instant, instant.strftime(label).to_string()));
+        }
+        second += step_s;
+    }
+    ticks
+}
+
+/// The window cut in `count` equal buckets.
+pub(crate) fn buckets(window: Window, count: usize) -> Vec<Window> {
+    let seconds = window.duration().as_secs_f64();
+    let edge = |index: usize| {
+        if index == count {
+            return window.end();
+        }
+        window.start() + SignedDuration::from_secs((seconds * index as f64 / count as f64).round() as i64)
+    };
+    (0..count).filter_map(|index| Window::new(edge(index), edge(index + 1)).ok()).collect()
+}
+
+/// Share of the bucket that the segments cover, 0 to 1.
+pub(crate) fn covered(bucket: Window, segments: &[Window]) -> f64 {
+    let inside = |segment: &Window| {
+        let from = segment.start().max(bucket.start());
+        let to = segment.end().min(bucket.end());
+        to.duration_since(from).as_secs_f64().max(0.0)
+    };
+    segments.iter().map(inside).sum::<f64>() / bucket.duration().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(from: &str, to: &str) -> Window {
+        Window::new(from.parse().expect("a stamp"), to.parse().expect("a stamp")).expect("forwards")
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let labels = |window, most| ticks(window, most).into_iter().map(|(_, label)| label).collect::<Vec<_>>();
+        assert_eq!(
+            labels(window("2026-01-05T03:30:00Z", "2026-01-06T13:00:00Z"), 6),
+            ["12:00", "6 Jan", "12:00"]
+        );
+        assert_eq!(
+            labels(window("2026-01-05T00:00:00Z", "2026-02-20T00:00:00Z"), 7),
+            ["5 Jan", "12 Jan", "19 Jan", "26 Jan", "2 Feb", "9 Feb", "16 Feb"]
+        );
+    }
+
+    #[test]
+    fn buckets_tile_the_window() {
+        let whole = window("2026-01-05T00:00:00Z", "2026-01-05T10:00:01Z");
+        let parts = buckets(whole, 7);
+        assert_eq!(parts.len(), 7);
+        assert_eq!((parts[0].start(), parts[6].end()), (whole.start(), whole.end()));
+        assert!(parts.windows(2).all(|pair| pair[0].end() == pair[1].start()));
+        assert!((covered(whole, &parts) - 1.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,431 @@
+//! A TOML or JSON document as a tree that knows its lines.
+//!
+//! In: text and the file's name. Out: a [`Table`] to take keys from, one typed method a kind. What is
+//! left over is an unknown key. Every refusal names file, line, key, what was found, what is allowed
+//! and the mend.
+
+use greenwich_facts::nearest;
+use jiff::Timestamp;
+use miette::Diagnostic;
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use thiserror::Error;
+use toml::de::{DeTable, DeValue};
+
+/// What is wrong with a file that a user wrote.
+#[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// It cannot be opened.
+    #[error("cannot read `{file}`: {reason}")]
+    #[diagnostic(code(greenwich::file::read), help("{mend}"))]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        reason: String,
+        /// What to do.
+        mend: String,
+    },
+    /// It is not text.
+    #[error("`{file}` is not UTF-8: byte {at} is 0x{byte:02x}")]
+    #[diagnostic(code(greenwich::file::utf8), help("save it as UTF-8 text, for example with `iconv -f latin1 -t utf-8`"))]
+    NotUtf8 {
+        /// The file.
+        file: String,
+        /// Offset of the first bad byte.
+        at: usize,
+        /// That byte.
+        byte: u8,
+    },
+    /// It is not TOML or JSON.
+    #[error("{file}:{line}: {problem}")]
+    #[diagnostic(code(greenwich::file::syntax), help("see docs/reference/job-file.md for a file that works"))]
+    Syntax {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What the parser says.
+        problem: String,
+    },
+    /// A key's value cannot be meant.
+    #[error("{place}: found {found}, allowed is {allowed}")]
+    #[diagnostic(code(greenwich::file::value), help("{mend}"))]
+    Value {
+        /// Where.
+        place: Place,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        allowed: String,
+        /// What to write.
+        mend: String,
+    },
+    /// A key that does not exist.
+    #[error("{place}: unknown key, allowed are {}", allowed.join(", "))]
+    #[diagnostic(code(greenwich::file::key), help("{mend}"))]
+    UnknownKey {
+        /// Where.
+        place: Place,
+        /// The keys that exist there.
+        allowed: Vec<String>,
+        /// What was probably meant.
+        mend: String,
+    },
+    /// A key that is needed.
+    #[error("{place}: missing")]
+    #[diagnostic(code(greenwich::file::missing), help("{mend}"))]
+    Missing {
+        /// Where it should stand.
+        place: Place,
+        /// What to write.
+        mend: String,
+    },
+}
+
+/// File, line where known, and key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the user named it.
+    pub file: String,
+    /// Line, counted from 1; JSON has none.
+    pub line: Option<usize>,
+    /// Dotted key.
+    pub key: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: `{}`", self.file, self.key),
+            None => write!(f, "{}: `{}`", self.file, self.key),
+        }
+    }
+}
+
+impl Place {
+    /// A refusal at this place.
+    pub fn refuse(
+        &self,
+        found: impl Into<String>,
+        allowed: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> DocumentError {
+        DocumentError::Value { place: self.clone(), found: found.into(), allowed: allowed.into(), mend: mend.into() }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Node {
+    Text(String),
+    Number(f64, String),
+    Flag(bool),
+    Instant(String),
+    List(Vec<(Option<usize>, Node)>),
+    Table(Vec<(String, Option<usize>, Node)>),
+    Nothing,
+}
+
+impl Node {
+    fn describe(&self) -> String {
+        match self {
+            Self::Text(text) => format!("the text \"{text}\""),
+            Self::Number(_, written) => format!("the number {written}"),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Instant(text) => format!("the date-time {text}"),
+            Self::List(_) => "a list".to_owned(),
+            Self::Table(_) => "a table".to_owned(),
+            Self::Nothing => "null".to_owned(),
+        }
+    }
+}
+
+/// A table of a document, from which keys are taken one by one.
+#[derive(Debug, Clone)]
+pub struct Table {
+    file: Rc<str>,
+    path: String,
+    line: Option<usize>,
+    entries: Vec<(String, Option<usize>, Node)>,
+    asked: Rc<RefCell<Vec<String>>>,
+}
+
+/// Reads a document: JSON where the name ends in `.json`, else TOML.
+///
+/// # Errors
+/// [`DocumentError::NotUtf8`] and [`DocumentError::Syntax`].
+pub fn read(file: &str, bytes: &[u8]) -> Result<Table, DocumentError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| DocumentError::NotUtf8 {
+        file: file.to_owned(),
+        at: error.valid_up_to(),
+        byte: bytes[error.valid_up_to()],
+    })?;
+    let is_json = std::path::Path::new(file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let node = if is_json { json(file, text)? } else { toml_node(file, text)? };
+    match node {
+        Node::Table(entries) => {
+            Ok(Table { file: file.into(), path: String::new(), line: None, entries, asked: Rc::default() })
+        }
+        other => Err(DocumentError::Syntax {
+            file: file.to_owned(),
+            line: 1,
+            problem: format!("found {}, a job file is a table of keys", other.describe()),
+        }),
+    }
+}
+
+fn toml_node(file: &str, text: &str) -> Result<Node, DocumentError> {
+    let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+    let table = DeTable::parse(text).map_err(|error| DocumentError::Syntax {
+        file: file.to_owned(),
+        line: error.span().map_or(1, |span| line_of(span.start)),
+        problem: error.message().trim().replace('\n', " "),
+    })?;
+    Ok(from_toml_table(table.get_ref(), &line_of))
+}
+
+fn from_toml_table(table: &DeTable<'_>, line_of: &impl Fn(usize) -> usize) -> Node {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| {
+            let line = line_of(key.span().start);
+            (key.get_ref().to_string(), Some(line), from_toml(value.get_ref(), line_of))
+        })
+        .collect();
+    entries.sort_by_key(|(_, line, _)| *line);
+    Node::Table(entries)
+}
+
+fn from_toml(value: &DeValue<'_>, line_of: &impl Fn(usize) -> usize) -> Node {
+    match value {
+        DeValue::String(text) => Node::Text(text.to_string()),
+        DeValue::Integer(integer) => {
+            let written = integer.as_str().to_owned();
+            let amount = i128::from_str_radix(&written, integer.radix()).map_or(f64::NAN, |amount| amount as f64);
+            Node::Number(amount, written)
+        }
+        DeValue::Float(float) => Node::Number(float.as_str().parse().unwrap_or(f64::NAN), float.as_str().to_owned()),
+        DeValue::Boolean(flag) => Node::Flag(*flag),
+        DeValue::Datetime(instant) => Node::Instant(instant.to_string()),
+        DeValue::Array(items) => Node::List(
+            items.iter().map(|item| (Some(line_of(item.span().start)), from_toml(item.get_ref(), line_of))).collect(),
+        ),
+        DeValue::Table(table) => from_toml_table(table, line_of),
+    }
+}
+
+fn json(file: &str, text: &str) -> Result<Node, DocumentError> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| DocumentError::Syntax {
+        file: file.to_owned(),
+        line: error.line(),
+        problem: error.to_string(),
+    })?;
+    Ok(from_json(value))
+}
+
+fn from_json(value: serde_json::Value) -> Node {
+    use serde_json::Value;
+    match value {
+        Value::Null => Node::Nothing,
+        Value::Bool(flag) => Node::Flag(flag),
+        Value::Number(number) => Node::Number(number.as_f64().unwrap_or(f64::NAN), number.to_string()),
+        Value::String(text) => Node::Text(text),
+        Value::Array(items) => Node::List(items.into_iter().map(|item| (None, from_json(item))).collect()),
+        Value::Object(entries) => {
+            Node::Table(entries.into_iter().map(|(key, value)| (key, None, from_json(value))).collect())
+        }
+    }
+}
+
+impl Table {
+    /// The place of a key in this table, whether or not it is there.
+    pub fn place(&self, key: &str) -> Place {
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        let own = self.entries.iter().find(|(name, ..)| name == key);
+        Place { file: self.file.to_string(), line: own.map_or(self.line, |(_, line, _)| *line), key: path }
+    }
+
+    /// A refusal that the key is needed.
+    pub fn missing(&self, key: &str, mend: impl Into<String>) -> DocumentError {
+        DocumentError::Missing { place: self.place(key), mend: mend.into() }
+    }
+
+    fn take(&self, key: &str) -> Option<&Node> {
+        self.asked.borrow_mut().push(key.to_owned());
+        self.entries.iter().find(|(name, ..)| name == key).map(|(.., node)| node)
+    }
+
+    /// Text at a key.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is not text.
+    pub fn text(&self, key: &str, example: &str) -> Result<Option<String>, DocumentError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Text(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
+            Some(other) => Err(self.place(key).refuse(other.describe(), "text", format!("write {key} = \"{example}\""))),
+        }
+    }
+
+    /// A number at a key, inside a range that can be meant.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is not a number, or outside the range.
+    pub fn number(&self, key: &str, range: RangeInclusive<f64>, unit: &str) -> Result<Option<f64>, DocumentError> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        let allowed = format!("{} to {} {unit}", plain(*range.start()), plain(*range.end()));
+        match node {
+            Node::Number(amount, _) if range.contains(amount) => Ok(Some(*amount)),
+            Node::Number(amount, written) => {
+                let mend = if *amount < 0.0 {
+                    "drop the minus sign".to_owned()
+                } else {
+                    format!("check the unit: `{key}` is in {unit}")
+                };
+                Err(self.place(key).refuse(written.clone(), allowed, mend))
+            }
+            Node::Text(text) => Err(self.place(key).refuse(
+                format!("the text \"{text}\""),
+                format!("a bare number, {allowed}"),
+                format!("write the number alone, in {unit}: the unit is in the key's name"),
+            )),
+            other => Err(self.place(key).refuse(other.describe(), allowed, format!("write a number in {unit}"))),
+        }
+    }
+
+    /// A whole number at a key.
+    ///
+    /// # Errors
+    /// As [`Table::number`], and when it has a fraction.
+    pub fn whole(&self, key: &str, range: RangeInclusive<f64>, unit: &str) -> Result<Option<f64>, DocumentError> {
+        match self.number(key, range, unit)? {
+            Some(amount) if amount.fract() != 0.0 => {
+                Err(self.place(key).refuse(amount.to_string(), "a whole number", format!("write {}", amount.round())))
+            }
+            amount => Ok(amount),
+        }
+    }
+
+    /// `true` or `false` at a key.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is neither.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, DocumentError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Flag(flag)) => Ok(Some(*flag)),
+            Some(other) => {
+                Err(self.place(key).refuse(other.describe(), "true or false", format!("write {key} = true, unquoted")))
+            }
+        }
+    }
+
+    /// An instant with its offset at a key.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is no instant or has no offset.
+    pub fn instant(&self, key: &str) -> Result<Option<Timestamp>, DocumentError> {
+        let text = match self.take(key) {
+            None => return Ok(None),
+            Some(Node::Instant(text) | Node::Text(text)) => text,
+            Some(other) => {
+                let mend = format!("write {key} = 2026-01-05T00:00:00Z");
+                return Err(self.place(key).refuse(other.describe(), "a date and time in UTC", mend));
+            }
+        };
+        text.parse().map(Some).map_err(|_| {
+            let mend = if text.len() == 10 {
+                format!("write {key} = {text}T00:00:00Z")
+            } else if !text.ends_with('Z') {
+                format!("add the offset: {key} = {text}Z")
+            } else {
+                format!("write {key} = 2026-01-05T00:00:00Z")
+            };
+            self.place(key).refuse(format!("`{text}`"), "a date and time with its offset", mend)
+        })
+    }
+
+    /// A list of texts at a key; a single text stands for a list of one.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is neither, or empty.
+    pub fn texts(&self, key: &str, example: &str) -> Result<Option<Vec<String>>, DocumentError> {
+        let mend = || format!("write {key} = [\"{example}\"]");
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Text(text)) => Ok(Some(vec![text.clone()])),
+            Some(Node::List(items)) if items.is_empty() => {
+                Err(self.place(key).refuse("an empty list", "at least one name", format!("{}, or leave the key out", mend())))
+            }
+            Some(Node::List(items)) => items
+                .iter()
+                .map(|(line, item)| match item {
+                    Node::Text(text) => Ok(text.clone()),
+                    other => {
+                        let mut place = self.place(key);
+                        place.line = line.or(place.line);
+                        Err(place.refuse(other.describe(), "texts", mend()))
+                    }
+                })
+                .collect::<Result<_, _>>()
+                .map(Some),
+            Some(other) => Err(self.place(key).refuse(other.describe(), "a list of texts", mend())),
+        }
+    }
+
+    fn sub(&self, key: &str, line: Option<usize>, entries: Vec<(String, Option<usize>, Node)>) -> Self {
+        Self { file: self.file.clone(), path: self.place(key).key, line, entries, asked: Rc::default() }
+    }
+
+    /// A table at a key.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is none.
+    pub fn table(&self, key: &str) -> Result<Option<Self>, DocumentError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Table(entries)) => Ok(Some(self.sub(key, self.place(key).line, entries.clone()))),
+            Some(other) => Err(self.place(key).refuse(other.describe(), "a table", format!("write [{key}] and its keys below"))),
+        }
+    }
+
+    /// A list of tables at a key (`[[phase]]`).
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is none.
+    pub fn tables(&self, key: &str) -> Result<Vec<Self>, DocumentError> {
+        let mend = format!("write [[{key}]] and its keys below");
+        match self.take(key) {
+            None => Ok(Vec::new()),
+            Some(Node::List(items)) => items
+                .iter()
+                .map(|(line, item)| match item {
+                    Node::Table(entries) => Ok(self.sub(key, line.or(self.place(key).line), entries.clone())),
+                    other => Err(self.place(key).refuse(other.describe(), "tables", mend.clone())),
+                })
+                .collect(),
+            Some(other) => Err(self.place(key).refuse(other.describe(), "a list of tables", mend)),
+        }
+    }
+
+    /// Refuses the first key that was never asked for.
+    ///
+    /// # Errors
+    /// [`DocumentError::UnknownKey`] with the nearest known one.
+    pub fn finish(&self) -> Result<(), DocumentError> {
+        let asked = self.asked.borrow();
+        let Some((key, ..)) = self.entries.iter().find(|(key, ..)| !asked.contains(key)) else { return Ok(()) };
+        let mend = match nearest(key, asked.iter().map(String::as_str)).first() {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "delete the line, or see docs/reference/job-file.md".to_owned(),
+        };
+        Err(DocumentError::UnknownKey { place: self.place(key), allowed: asked.clone(), mend })
+    }
+}
+
+fn plain(amount: f64) -> String {
+    if amount != 0.0 && (amount.abs() >= 1e6 || amount.abs() < 1e-3) { format!("{amount:e}") } else { amount.to_string() }
+}

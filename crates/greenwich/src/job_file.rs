@@ -1,0 +1,315 @@
+//! The job file, `greenwich.job/1`, TOML or JSON.
+//!
+//! In: bytes and the file's name. Out: [`JobSpec`]: what the user wrote, checked for type and range, with
+//! no name resolved yet. Numbers are bare here, since this is an edge; their names end in the unit.
+
+use crate::document::{DocumentError, Place, Table, read};
+use greenwich_core::Window;
+use greenwich_facts::Precision;
+use jiff::Timestamp;
+
+/// The schema that this reader understands.
+pub const SCHEMA: &str = "greenwich.job/1";
+
+/// A job as its file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSpec {
+    /// The file as the user named it.
+    pub file: String,
+    /// The job's name.
+    pub name: String,
+    /// What is trained.
+    pub model: ModelSpec,
+    /// On what.
+    pub machine: MachineSpec,
+    /// Where, if nobody planned.
+    pub site: SiteSpec,
+    /// When it may run; a plan needs it.
+    pub schedule: Option<ScheduleSpec>,
+    /// Search, preliminary and final runs, for an account.
+    pub phases: Vec<PhaseSpec>,
+    /// Yearly energy of the fleet that the job is a share of, in MWh.
+    pub fleet_yearly_energy_mwh: Option<f64>,
+}
+
+/// `[model]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelSpec {
+    /// Path of a `config.json`, relative to the job file.
+    pub config: Option<String>,
+    /// A row of the model catalog.
+    pub name: Option<String>,
+    /// Where `name` stands, for messages.
+    pub name_place: Option<Place>,
+    /// All parameters.
+    pub params: Option<f64>,
+    /// Parameters that one token passes.
+    pub active_params: Option<f64>,
+    /// Tokens trained on.
+    pub tokens: Option<f64>,
+    /// Sequence length in tokens.
+    pub seq_len: Option<u32>,
+    /// Number format.
+    pub precision: Option<Precision>,
+}
+
+/// `[machine]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MachineSpec {
+    /// Accelerator name as written.
+    pub accelerator: String,
+    /// Where it is written, for messages.
+    pub place: Place,
+    /// How many.
+    pub count: u32,
+    /// Model FLOP utilisation, 0 to 1.
+    pub mfu: Option<f64>,
+    /// Of the whole job.
+    pub tokens_per_s: Option<f64>,
+    /// Wall clock.
+    pub hours: Option<f64>,
+    /// Model FLOPs of the run.
+    pub total_flops: Option<f64>,
+    /// Per accelerator, whole system, before PUE.
+    pub mean_power_w: Option<f64>,
+    /// Tensor, pipeline and data parallel sizes.
+    pub layout: Option<[u32; 3]>,
+}
+
+/// `[site]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SiteSpec {
+    /// Cloud region.
+    pub region: Option<(String, Place)>,
+    /// Grid zone.
+    pub zone: Option<(String, Place)>,
+    /// Facility over IT energy.
+    pub pue: Option<f64>,
+    /// Site water.
+    pub wue_l_per_kwh: Option<f64>,
+    /// Grid mean.
+    pub location_based_gco2e_per_kwh: Option<f64>,
+    /// After contracts.
+    pub market_based_gco2e_per_kwh: Option<f64>,
+    /// Rent.
+    pub usd_per_accelerator_hour: Option<f64>,
+    /// Electricity bill.
+    pub usd_per_kwh: Option<f64>,
+}
+
+/// `[schedule]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleSpec {
+    /// Release to deadline.
+    pub window: Window,
+    /// Where the deadline stands, for messages.
+    pub deadline_place: Place,
+    /// Whether it may pause.
+    pub interruptible: bool,
+    /// Work redone and state written at a pause.
+    pub checkpoint_minutes: f64,
+    /// At full power before work goes on.
+    pub restart_minutes: f64,
+    /// Patterns of regions allowed; none means home only.
+    pub regions: Option<(Vec<String>, Place)>,
+    /// Accelerators allowed; none means the job's own only.
+    pub accelerators: Option<(Vec<String>, Place)>,
+    /// To be moved when it does not run at home.
+    pub data_gb: f64,
+}
+
+/// `[[phase]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhaseSpec {
+    /// `search`, `preliminary`, `final`, or another word.
+    pub name: String,
+    /// Its machine with its measured hours and power; what it leaves out is the job's.
+    pub machine: MachineSpec,
+}
+
+/// Reads a job file.
+///
+/// # Errors
+/// [`DocumentError`] with file, line, key, what was found, what is allowed and the mend.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<JobSpec, DocumentError> {
+    let root = read(file, bytes)?;
+    match root.text("schema", SCHEMA)? {
+        None => return Err(root.missing("schema", format!("begin the file with schema = \"{SCHEMA}\""))),
+        Some(schema) if schema != SCHEMA => {
+            return Err(root.place("schema").refuse(
+                format!("\"{schema}\""),
+                format!("\"{SCHEMA}\""),
+                "write the schema that this version reads",
+            ));
+        }
+        Some(_) => {}
+    }
+    let name = root.text("name", "llm-7b")?.ok_or_else(|| root.missing("name", "write name = \"llm-7b\""))?;
+    let model = root.table("model")?.map(|table| model(&table)).transpose()?.unwrap_or_default();
+    let machine_table = root.table("machine")?;
+    let phase_tables = root.tables("phase")?;
+    let machine = match &machine_table {
+        Some(table) => machine(table, None)?,
+        None => {
+            let first = phase_tables.first().map(|table| table.table("machine")).transpose()?.flatten();
+            match first {
+                Some(table) => machine(&table, None)?,
+                None => return Err(root.missing("machine", "write [machine] with accelerator = \"h100-sxm5-80g\" and count = 8")),
+            }
+        }
+    };
+    let site = root.table("site")?.map(|table| site(&table)).transpose()?.unwrap_or_default();
+    let schedule = root.table("schedule")?.map(|table| schedule(&table)).transpose()?;
+    let phases = phase_tables.iter().map(|table| phase(table, &machine)).collect::<Result<_, _>>()?;
+    let fleet = root.table("fleet")?;
+    let fleet_yearly_energy_mwh = match &fleet {
+        Some(table) => {
+            let energy = table.number("yearly_energy_mwh", 1e-3..=1e9, "MWh")?;
+            table.finish()?;
+            energy
+        }
+        None => None,
+    };
+    root.finish()?;
+    Ok(JobSpec { file: file.to_owned(), name, model, machine, site, schedule, phases, fleet_yearly_energy_mwh })
+}
+
+fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
+    let precision = match table.text("precision", "bf16")? {
+        None => None,
+        Some(word) => Some(Precision::ALL.iter().find(|(_, known)| *known == word).map(|(p, _)| *p).ok_or_else(|| {
+            let known: Vec<&str> = Precision::ALL.iter().map(|(_, known)| *known).collect();
+            table.place("precision").refuse(format!("\"{word}\""), known.join(", "), "write precision = \"bf16\"")
+        })?),
+    };
+    let spec = ModelSpec {
+        config: table.text("config", "config.json")?,
+        name: table.text("name", "llama-2-7b")?,
+        name_place: Some(table.place("name")),
+        params: table.number("params", 1e3..=1e15, "parameters")?,
+        active_params: table.number("active_params", 1e3..=1e15, "parameters")?,
+        tokens: table.number("tokens", 1e3..=1e16, "tokens")?,
+        seq_len: table.whole("seq_len", 1.0..=1e8, "tokens")?.map(|n| n as u32),
+        precision,
+    };
+    table.finish()?;
+    let given = [spec.config.is_some(), spec.name.is_some(), spec.params.is_some()].iter().filter(|given| **given).count();
+    if given > 1 {
+        return Err(table.place("config").refuse(
+            "more than one of config, name and params",
+            "one of them",
+            "keep config, which knows the most, or the one you trust",
+        ));
+    }
+    if let (Some(params), Some(active)) = (spec.params, spec.active_params)
+        && active > params
+    {
+        return Err(table.place("active_params").refuse(
+            format!("{active:e}, more than params = {params:e}"),
+            "at most params",
+            "swap the two, or leave active_params out for a dense model",
+        ));
+    }
+    Ok(spec)
+}
+
+fn machine(table: &Table, base: Option<&MachineSpec>) -> Result<MachineSpec, DocumentError> {
+    let accelerator = table.text("accelerator", "h100-sxm5-80g")?;
+    let place = if accelerator.is_none() { base.map(|base| base.place.clone()) } else { None };
+    let accelerator = accelerator
+        .or_else(|| base.map(|base| base.accelerator.clone()))
+        .ok_or_else(|| table.missing("accelerator", "write accelerator = \"h100-sxm5-80g\"; `greenwich facts list accelerators` shows all"))?;
+    let count = table
+        .whole("count", 1.0..=1e7, "accelerators")?
+        .map(|n| n as u32)
+        .or_else(|| base.map(|base| base.count))
+        .ok_or_else(|| table.missing("count", "write count = 8, the number of accelerators"))?;
+    let layout = match table.table("layout")? {
+        None => None,
+        Some(layout) => {
+            let size = |key: &str| Ok(layout.whole(key, 1.0..=1e6, "accelerators")?.unwrap_or(1.0) as u32);
+            let sizes: [u32; 3] = [size("tp")?, size("pp")?, size("dp")?];
+            layout.finish()?;
+            Some(sizes)
+        }
+    };
+    let spec = MachineSpec {
+        accelerator,
+        place: place.unwrap_or_else(|| table.place("accelerator")),
+        count,
+        mfu: table.number("mfu", 0.001..=1.0, "(a share, not per cent)")?,
+        tokens_per_s: table.number("tokens_per_s", 1e-3..=1e12, "tokens/s of the whole job")?,
+        hours: table.number("hours", 1e-6..=1e6, "hours of wall clock")?,
+        total_flops: table.number("total_flops", 1e6..=1e32, "FLOP")?,
+        mean_power_w: table.number("mean_power_w", 1.0..=10_000.0, "W per accelerator")?,
+        layout,
+    };
+    table.finish()?;
+    Ok(spec)
+}
+
+fn site(table: &Table) -> Result<SiteSpec, DocumentError> {
+    let placed = |key: &str, example: &str| Ok(table.text(key, example)?.map(|text| (text, table.place(key))));
+    let spec = SiteSpec {
+        region: placed("region", "gcp/us-central1")?,
+        zone: placed("zone", "DE")?,
+        pue: table.number("pue", 1.0..=5.0, "(facility over IT energy)")?,
+        wue_l_per_kwh: table.number("wue_l_per_kwh", 0.0..=20.0, "L/kWh")?,
+        location_based_gco2e_per_kwh: table.number("location_based_gco2e_per_kwh", 0.0..=2000.0, "gCO2e/kWh")?,
+        market_based_gco2e_per_kwh: table.number("market_based_gco2e_per_kwh", 0.0..=2000.0, "gCO2e/kWh")?,
+        usd_per_accelerator_hour: table.number("usd_per_accelerator_hour", 0.0..=1000.0, "USD/accelerator-hour")?,
+        usd_per_kwh: table.number("usd_per_kwh", 0.0..=10.0, "USD/kWh")?,
+    };
+    table.finish()?;
+    Ok(spec)
+}
+
+fn schedule(table: &Table) -> Result<ScheduleSpec, DocumentError> {
+    let instant = |key: &str| -> Result<Timestamp, DocumentError> {
+        table.instant(key)?.ok_or_else(|| table.missing(key, format!("write {key} = 2026-01-05T00:00:00Z")))
+    };
+    let (release, deadline) = (instant("release")?, instant("deadline")?);
+    let window = Window::new(release, deadline).map_err(|_| {
+        table.place("deadline").refuse(
+            format!("{deadline}, not after the release {release}"),
+            "an instant after the release",
+            "move the deadline, or swap the two",
+        )
+    })?;
+    if window.hours() > 2.0 * 8784.0 {
+        return Err(table.place("deadline").refuse(
+            format!("{deadline}, {} days after the release", (window.hours() / 24.0).round()),
+            "at most two years after the release",
+            "check the year",
+        ));
+    }
+    let listed = |key: &str, example: &str| Ok(table.texts(key, example)?.map(|texts| (texts, table.place(key))));
+    let spec = ScheduleSpec {
+        window,
+        deadline_place: table.place("deadline"),
+        interruptible: table.flag("interruptible")?.unwrap_or(false),
+        checkpoint_minutes: table.number("checkpoint_minutes", 0.0..=1440.0, "minutes")?.unwrap_or(5.0),
+        restart_minutes: table.number("restart_minutes", 0.0..=1440.0, "minutes")?.unwrap_or(10.0),
+        regions: listed("regions", "gcp/*")?,
+        accelerators: listed("accelerators", "h100-sxm5-80g")?,
+        data_gb: table.number("data_gb", 0.0..=1e9, "GB")?.unwrap_or(0.0),
+    };
+    table.finish()?;
+    Ok(spec)
+}
+
+fn phase(table: &Table, job: &MachineSpec) -> Result<PhaseSpec, DocumentError> {
+    let name = table.text("name", "search")?.ok_or_else(|| table.missing("name", "write name = \"search\", \"preliminary\" or \"final\""))?;
+    let mut spec = match table.table("machine")? {
+        Some(own) => machine(&own, Some(job))?,
+        None => MachineSpec { hours: None, mean_power_w: job.mean_power_w, ..job.clone() },
+    };
+    spec.hours = table.number("hours", 1e-6..=1e6, "hours of wall clock")?.or(spec.hours);
+    spec.mean_power_w = table.number("mean_power_w", 1.0..=10_000.0, "W per accelerator")?.or(spec.mean_power_w);
+    spec.total_flops = table.number("total_flops", 1e6..=1e32, "FLOP")?.or(spec.total_flops);
+    table.finish()?;
+    if spec.hours.is_none() {
+        return Err(table.missing("hours", format!("write hours = 120, the measured wall clock of `{name}`")));
+    }
+    Ok(PhaseSpec { name, machine: spec })
+}
