@@ -33,7 +33,7 @@ pub(crate) fn numbers(request: &Request) -> Result<(), PlanError> {
 
 fn candidate(candidate: &Candidate, series: &[IntensitySeries]) -> Result<(), PlanError> {
     let positive = f64::MIN_POSITIVE;
-    let price = candidate.usd_per_hour.map_or(0.0, |usd| usd.usd());
+    let price = candidate.usd_per_hour.map_or(0.0, greenwich_core::quantity::Usd::usd);
     let limits = [
         ("work (h)", candidate.work.hours(), positive, MOST_HOURS, "above 0, to 1000000"),
         ("facility power (W)", candidate.facility_power.watts(), positive, 1e12, "above 0, to 1e12"),

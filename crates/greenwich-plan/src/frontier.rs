@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn thinning_keeps_the_ends() {
         let many: Vec<Point> =
-            (0..1000).map(|i| point(f64::from(i), f64::from((i - 500).abs()), 1000 - i64::from(i))).collect();
+            (0..1000_i32).map(|i| point(f64::from(i), f64::from((i - 500).abs()), 1000 - i64::from(i))).collect();
         let thinned = thin(many.clone(), 64);
         assert!(thinned.len() <= 64 && thinned.len() > 60);
         for index in [0, 500, 999] {

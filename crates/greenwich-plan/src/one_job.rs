@@ -120,7 +120,7 @@ pub fn plan(request: &Request) -> Result<Plan, PlanError> {
     let time_only: Vec<Point> = choices.iter().filter(at_home).copied().collect();
     let best_placement = fleet.placement(&best);
     Ok(Plan {
-        lower_bound: fleet.lower_bound().min(best_placement.co2e),
+        lower_bound: Co2e::from_g(fleet.lower_bound().g().min(best_placement.co2e.g())),
         baseline,
         time_only: best_of(&time_only).map(|point| fleet.placement(&point)),
         by_region: fleet.by_region(&choices).iter().map(|point| fleet.placement(point)).collect(),

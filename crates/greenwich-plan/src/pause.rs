@@ -116,10 +116,10 @@ impl Solver {
 
         let mut best = whole.clone();
         let path: Vec<usize> = (0..self.prices.path.len()).filter(|cell| self.prices.path[*cell]).collect();
-        if let Some(repaired) = tidy(cells, work_s, overhead, path) {
-            if priced(&repaired) < priced(&best) * (1.0 - TIE) {
-                best = repaired;
-            }
+        if let Some(repaired) = tidy(cells, work_s, overhead, path)
+            && priced(&repaired) < priced(&best) * (1.0 - TIE)
+        {
+            best = repaired;
         }
         let ceiling = priced(&best);
         let mut slack = (ceiling - root) * FIRST_SLACK;
@@ -138,10 +138,10 @@ impl Solver {
                 Sweep::Nothing if limit >= ceiling => return Paused { timing: best, bound: proven(ceiling) },
                 Sweep::Nothing => slack *= SLACK_GROWTH,
                 Sweep::Full(met, bound) => {
-                    if let Some(found) = met.and_then(|on| tidy(cells, work_s, overhead, on)) {
-                        if priced(&found) < ceiling {
-                            best = found;
-                        }
+                    if let Some(found) = met.and_then(|on| tidy(cells, work_s, overhead, on))
+                        && priced(&found) < ceiling
+                    {
+                        best = found;
                     }
                     return Paused { timing: best, bound: proven(bound.max(root)) };
                 }
