@@ -1,2 +1,25 @@
-//! In building.
-fn main() {}
+//! Chores of the repository: `cargo xtask tidy | profiles | calibrate | eval`.
+//!
+//! In: the repository and, for data made from traces, a folder of traces given by flag. Out: generated
+//! data files, findings, and the tables of `docs/accuracy.md`. Nothing here ships in the product.
+
+mod calibrate;
+mod profiles;
+mod tidy;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "cargo xtask tidy                     holds the house rules of ARCHITECTURE.md
+cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly traces
+cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["tidy", ..] => tidy::run(),
+        ["profiles", rest @ ..] => profiles::run(rest),
+        ["calibrate", rest @ ..] => calibrate::run(rest),
+        _ => bail!("usage:\n{USAGE}"),
+    }
+}

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod profile;
 pub mod quantity;
 pub mod range;
+pub mod reading;
 pub mod series;
 pub mod sourced;
 pub mod window;

@@ -54,6 +54,8 @@ pub enum Provenance {
         /// Who to name for it.
         attribution: String,
     },
+    /// One number that the user gave, the same at every hour.
+    Given,
     /// One yearly mean, the same at every hour: nothing to gain by waiting can be seen.
     Flat {
         /// The figure's year.
@@ -66,6 +68,7 @@ pub enum Provenance {
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Given => f.write_str("given in the job file, flat"),
             Self::Replayed { file } => write!(f, "replayed from {file}"),
             Self::Typical { from_year, to_year, .. } if from_year == to_year => {
                 write!(f, "typical {from_year}, not a forecast")

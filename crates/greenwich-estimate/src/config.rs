@@ -66,19 +66,6 @@ impl Config {
             },
         }
     }
-    /// A field that may be left out, null or 0, which all mean none.
-    ///
-    /// # Errors
-    /// [`EstimateError::BadField`] for anything but a whole number.
-    pub fn amount(&self, spellings: &[&'static str]) -> Result<u64, EstimateError> {
-        match self.value(spellings) {
-            None => Ok(0),
-            Some((name, value)) => match value.as_u64() {
-                Some(number) if number <= LARGEST => Ok(number),
-                _ => Err(self.bad(name, value, "a whole number from 0 to 1073741824")),
-            },
-        }
-    }
     /// A yes or no, with the library's default for this type.
     ///
     /// # Errors
@@ -89,7 +76,7 @@ impl Config {
             Some((name, value)) => value.as_bool().ok_or_else(|| self.bad(name, value, "`true` or `false`")),
         }
     }
-    /// The whole numbers of a list below `below`, or how many they are where the list is left out: none.
+    /// The whole numbers of a list; none where it is left out.
     ///
     /// # Errors
     /// [`EstimateError::BadField`] where an entry is not a whole number.
@@ -98,12 +85,20 @@ impl Config {
         let entries = value.as_array().and_then(|list| list.iter().map(Value::as_u64).collect());
         entries.ok_or_else(|| self.bad(name, value, "a list of whole numbers"))
     }
-    /// Whether the field is there and not null.
-    pub fn has(&self, name: &'static str) -> bool {
-        self.value(&[name]).is_some()
+    /// A word, where the field is there.
+    ///
+    /// # Errors
+    /// [`EstimateError::BadField`] for anything but text.
+    pub fn text(&self, spellings: &[&'static str]) -> Result<Option<&str>, EstimateError> {
+        let Some((name, value)) = self.value(spellings) else { return Ok(None) };
+        value.as_str().map(Some).ok_or_else(|| self.bad(name, value, "text"))
+    }
+    /// How many entries a table has, where the field is one.
+    pub fn entries(&self, name: &'static str) -> Option<u64> {
+        Some(self.value(&[name])?.1.as_object()?.len() as u64)
     }
     /// An error about a field that is there.
-    pub fn bad(&self, field: &str, found: impl ToString, allowed: &'static str) -> EstimateError {
+    pub fn bad(&self, field: &str, found: &impl ToString, allowed: &'static str) -> EstimateError {
         EstimateError::BadField {
             model_type: self.model_type.clone(),
             field: field.to_owned(),

@@ -33,7 +33,9 @@ pub enum EstimateError {
     #[error("model_type `{found}` is not known")]
     #[diagnostic(
         code(greenwich::estimate::unknown_model_type),
-        help("the nearest known ones are {nearest}; or give `[model] params = …` and `active_params = …` instead of `config`")
+        help(
+            "the nearest known ones are {nearest}; or give `[model] params = …` and `active_params = …` instead of `config`"
+        )
     )]
     UnknownModelType {
         /// The type in the config.

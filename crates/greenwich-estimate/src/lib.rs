@@ -15,18 +15,22 @@
 pub mod architecture;
 pub mod calibrate;
 pub mod config;
+mod duration;
 pub mod error;
 pub mod estimate;
 pub mod flops;
+mod inputs;
 pub mod lognormal;
 pub mod memory;
 pub mod model;
+mod nearest;
 pub mod power;
 pub mod site;
-pub mod utilisation;
 
+pub use duration::duration;
 pub use error::EstimateError;
-pub use estimate::{Given, Inputs, Layout, duration, run};
+pub use estimate::run;
+pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};
 pub use power::PowerBasis;

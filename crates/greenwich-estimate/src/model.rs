@@ -26,6 +26,10 @@ pub struct ModelCounts {
     pub hidden: u64,
     /// Blocks.
     pub layers: u64,
+    /// Attentions that a pass goes through: one a block, and one more where a decoder looks at an encoder.
+    pub attention_blocks: u64,
+    /// Stacks that a pass goes through, one sequence each: 2 for an encoder with a decoder, else 1.
+    pub stacks: u64,
     /// Query heads.
     pub heads: u64,
     /// Key and value heads.
@@ -68,16 +72,16 @@ impl ModelCounts {
     pub fn forward_flops_causal(&self, seq_len: u64) -> Flops {
         Flops::from_flops(self.matmul_flops(seq_len) + self.attention_flops(seq_len) / 2.0)
     }
-    /// Attention under a causal mask over the other FLOPs, at a sequence length.
-    pub fn causal_attention_share(&self, seq_len: u64) -> f64 {
-        self.attention_flops(seq_len) / 2.0 / self.matmul_flops(seq_len)
+    /// Tokens of one such pass: a sequence for each stack, of which a token passes one.
+    pub fn tokens_per_pass(&self, seq_len: u64) -> f64 {
+        seq_len as f64 * self.stacks as f64
     }
     fn matmul_flops(&self, seq_len: u64) -> f64 {
         2.0 * seq_len as f64 * self.matmul_params as f64
     }
     fn attention_flops(&self, seq_len: u64) -> f64 {
-        let per_pair = 2 * self.heads * (self.head_dim + self.value_dim) * self.layers;
-        per_pair as f64 * (seq_len as f64).powi(2)
+        let heads = self.heads as f64 * (self.head_dim as f64 + self.value_dim as f64);
+        2.0 * heads * self.attention_blocks as f64 * (seq_len as f64).powi(2)
     }
 }
 

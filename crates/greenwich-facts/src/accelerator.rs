@@ -5,6 +5,7 @@
 use crate::catalog::Catalog;
 use crate::error::FactsError;
 use crate::names::{AcceleratorName, find};
+use crate::table::Row;
 use greenwich_core::quantity::{Bytes, FlopRate, Power};
 use greenwich_core::{AcceleratorId, Fit, Sourced};
 
@@ -76,8 +77,13 @@ pub struct Accelerator {
     pub memory: Option<Sourced<Bytes>>,
     /// Design power: a cap, not a draw.
     pub tdp: Option<Sourced<Power>>,
+    /// Whether the design power may stand in for a draw that was not measured. It may not for TPUs, whose
+    /// sources disagree by a factor of two on it.
+    pub tdp_models_power: bool,
     /// Measured mean of the whole system's share, where published.
     pub system_power: Option<MeanPower>,
+    /// Measured mean of the chip alone, without host, network and fans, where published.
+    pub chip_power: Option<MeanPower>,
 }
 
 impl Catalog {
@@ -88,20 +94,24 @@ impl Catalog {
     pub fn accelerator(&self, name: &str) -> Result<Accelerator, FactsError> {
         let (id, identity) = find("accelerator", &self.accelerators, name)?;
         let get = |quantity: &str, scopes: &[&str]| self.lookup("accelerators", id, quantity, scopes, None);
-        let system_power = get("mean_power", &["system", "node_share"]).map(|mean| {
+        let power = |scopes: &[&str]| {
+            let mean = get("mean_power", scopes)?;
             let scope = [mean.scope.as_str()];
-            MeanPower {
+            Some(MeanPower {
                 low: get("mean_power_low", &scope).map(|row| Power::from_watts(row.value)),
                 high: get("mean_power_high", &scope).map(|row| Power::from_watts(row.value)),
                 mean: mean.map(Power::from_watts),
-            }
-        });
+            })
+        };
+        let never = |row: &Row| row.quantity == "tdp" && row.noted("power_model") == Some("never");
         Ok(Accelerator {
             id: AcceleratorId::new(id),
             identity: identity.clone(),
             memory: get("memory", ONE).map(|row| row.map(Bytes::from_gb)),
             tdp: get("tdp", ONE).map(|row| row.map(Power::from_watts)),
-            system_power,
+            tdp_models_power: !self.rows_of("accelerators", id).any(never),
+            system_power: power(&["system", "node_share"]),
+            chip_power: power(&["gpu"]),
         })
     }
 
@@ -125,5 +135,64 @@ impl Catalog {
             let sibling = self.accelerator(&name.id).ok()?;
             (sibling.system_power.is_some() && sibling.tdp.is_some()).then_some(sibling)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn catalog() -> Catalog {
+        Catalog::load().expect("the shipped facts load")
+    }
+
+    fn peak_text(accelerator: &str, precision: Precision) -> String {
+        let catalog = catalog();
+        let accelerator = catalog.accelerator(accelerator).expect("a known accelerator");
+        catalog.peak(&accelerator, precision).map_or("unknown".to_owned(), |row| format!("{} ({})", row.value, row.fit))
+    }
+
+    #[test]
+    fn the_dense_peak_is_exact_where_the_precision_is_published() {
+        assert_snapshot!(peak_text("h100-sxm5-80g", Precision::Bf16), @"989 TFLOP/s (exact)");
+        assert_snapshot!(peak_text("h100-sxm5-80g", Precision::Fp8), @"1980 TFLOP/s (exact)");
+    }
+
+    #[test]
+    fn the_fp16_peak_stands_in_for_bf16_and_says_so() {
+        assert_snapshot!(peak_text("v100-sxm2-32g", Precision::Bf16), @"125 TFLOP/s (figure of dense_peak_fp16)");
+    }
+
+    #[test]
+    fn a_precision_that_the_chip_lacks_is_unknown() {
+        assert_eq!(peak_text("v100-sxm2-32g", Precision::Fp8), "unknown");
+    }
+
+    #[test]
+    fn measured_power_keeps_its_boundary() {
+        let power_text = |name: &str| {
+            let accelerator = catalog().accelerator(name).expect("a known accelerator");
+            let text = |power: Option<MeanPower>| {
+                power.map_or("none".to_owned(), |power| format!("{} {}", power.mean.value, power.mean.scope))
+            };
+            let tdp = if accelerator.tdp_models_power { "TDP may stand in" } else { "TDP may not stand in" };
+            format!("{}, {}, {tdp}", text(accelerator.system_power), text(accelerator.chip_power))
+        };
+        assert_snapshot!(power_text("tpu-v3"), @"283 W system, 220 W gpu, TDP may not stand in");
+        assert_snapshot!(power_text("tpu-v4"), @"none, 170 W gpu, TDP may not stand in");
+        assert_snapshot!(power_text("h100-sxm5-80g"), @"969 W node_share, none, TDP may stand in");
+        assert_snapshot!(power_text("l4"), @"none, none, TDP may stand in");
+    }
+
+    #[test]
+    fn a_measured_sibling_is_another_chip_of_the_generation() {
+        let catalog = catalog();
+        let sibling_of = |name: &str| {
+            let accelerator = catalog.accelerator(name).expect("a known accelerator");
+            catalog.measured_sibling(&accelerator).map(|sibling| sibling.id.to_string())
+        };
+        assert_eq!(sibling_of("h200-sxm-141g").as_deref(), Some("h100-sxm5-80g"));
+        assert_eq!(sibling_of("mi300x"), None);
     }
 }

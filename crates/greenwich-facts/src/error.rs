@@ -5,6 +5,9 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+/// The kind of a name that may be in any table.
+pub(crate) const ANY_KIND: &str = "fact";
+
 /// A row that the loader refuses, or a name that the catalog does not know.
 #[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
 #[non_exhaustive]
@@ -26,7 +29,7 @@ pub enum FactsError {
     #[error("no {kind} is called `{name}`")]
     #[diagnostic(code(greenwich::facts::unknown), help("{}", unknown_help(kind, nearest)))]
     Unknown {
-        /// `accelerator`, `region`, `zone`.
+        /// `accelerator`, `region`, `zone`, `model`, or `fact` for a name that may be any of them.
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -37,7 +40,7 @@ pub enum FactsError {
     #[error("`{name}` could be more than one {kind}")]
     #[diagnostic(code(greenwich::facts::ambiguous), help("write one of {}", quoted(candidates)))]
     Ambiguous {
-        /// `accelerator`, `region`, `zone`.
+        /// `accelerator`, `region`, `zone`, `model`, or `fact` for a name that may be any of them.
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -51,9 +54,18 @@ fn quoted(names: &[String]) -> String {
 }
 
 fn unknown_help(kind: &str, nearest: &[String]) -> String {
+    let list =
+        if kind == ANY_KIND { "greenwich facts list".to_owned() } else { format!("greenwich facts list {kind}s") };
     if nearest.is_empty() {
-        format!("`greenwich facts list {kind}s` shows those known")
+        format!("`{list}` shows those known")
     } else {
-        format!("did you mean {}? `greenwich facts list {kind}s` shows all", quoted(nearest))
+        format!("did you mean {}? `{list}` shows all", quoted(nearest))
     }
+}
+
+/// Message and help as a person reads them, for snapshots.
+#[cfg(test)]
+pub(crate) fn told(error: &FactsError) -> String {
+    let help = miette::Diagnostic::help(error).expect("every error of this room tells the mend");
+    format!("{error}\nhelp: {help}")
 }

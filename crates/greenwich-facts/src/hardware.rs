@@ -1,22 +1,11 @@
-//! What hardware costs: embodied carbon, list prices, and the share of peak that training gets from it.
+//! What hardware costs and gives: list prices, the figures of servers, and the share of peak that training gets.
 //!
 //! In: an accelerator. Out: figures with source and fit; nothing where nothing is published.
 
 use crate::accelerator::Accelerator;
 use crate::catalog::Catalog;
-use greenwich_core::quantity::{Co2e, UsdPerAcceleratorHour};
+use greenwich_core::quantity::UsdPerAcceleratorHour;
 use greenwich_core::{Fit, Sourced};
-
-/// Embodied carbon of one accelerator, cradle to gate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Embodied {
-    /// The central figure; its scope says the boundary.
-    pub central: Sourced<Co2e>,
-    /// Low end of what is published, where told.
-    pub low: Option<Co2e>,
-    /// High end of what is published (often bottom-up), where told.
-    pub high: Option<Co2e>,
-}
 
 /// A dated list price.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,22 +30,13 @@ pub struct Utilisation {
 }
 
 impl Catalog {
-    /// Embodied carbon of one accelerator: a maker's cradle-to-gate figure if there is one, else a share of a server.
-    pub fn embodied(&self, accelerator: &Accelerator) -> Option<Embodied> {
-        let get = |quantity: &str, scopes: &[&str]| {
-            self.lookup("accelerators", accelerator.id.as_str(), quantity, scopes, None)
-        };
-        let central = get("embodied", &["cradle_to_gate", "server_share", "bottom_up"])?;
-        let end = |quantity: &str| get(quantity, &[]).map(|row| Co2e::from_kg(row.value));
-        Some(Embodied { low: end("embodied_low"), high: end("embodied_high"), central: central.map(Co2e::from_kg) })
-    }
-
     /// A server figure: `embodied`, `lifespan`, `busy_share` or `accelerators` of a row of `servers.csv`.
     pub fn server(&self, server: &str, quantity: &str) -> Option<Sourced<f64>> {
         self.lookup("servers", server, quantity, &[], None)
     }
 
-    /// On-demand price from the provider asked for, else the median of all vendors' newest quotes, told by its fit.
+    /// On-demand price from the provider asked for; without one, or where that one has no quote, the median of
+    /// all vendors' newest quotes, told by its fit. None where no vendor's price is known.
     pub fn price(&self, accelerator: &Accelerator, provider: Option<&str>) -> Option<Quote> {
         let id = accelerator.id.as_str();
         let mut vendors: Vec<&str> = self
@@ -100,5 +80,36 @@ impl Catalog {
             log_sd: get(subject, "log_sd").expect("each fitted generation has a spread").value,
             runs: get(subject, "runs").map_or(0, |row| row.value as u32),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn price_text(accelerator: &str, provider: Option<&str>) -> String {
+        let catalog = Catalog::load().expect("the shipped facts load");
+        let accelerator = catalog.accelerator(accelerator).expect("a known accelerator");
+        catalog.price(&accelerator, provider).map_or("unknown".to_owned(), |quote| {
+            format!("{} from {} ({})", quote.price.value, quote.price.valid_from, quote.price.fit)
+        })
+    }
+
+    #[test]
+    fn a_providers_newest_quote_is_exact() {
+        assert_snapshot!(price_text("a100-sxm4-80g", Some("aws")), @"5.12 USD/accelerator-hour from 2025-03-02 (exact)");
+        assert_snapshot!(price_text("tpu-v3", Some("gcp")), @"2.00 USD/accelerator-hour from 2021-11-17 (exact)");
+    }
+
+    #[test]
+    fn without_a_provider_or_its_quote_the_median_vendor_stands_in() {
+        assert_snapshot!(price_text("a100-sxm4-80g", None), @"2.90 USD/accelerator-hour from 2023-06-22 (figure of latitude, the median vendor)");
+        assert_eq!(price_text("a100-sxm4-80g", Some("hetzner")), price_text("a100-sxm4-80g", None));
+    }
+
+    #[test]
+    fn a_price_that_nobody_publishes_is_unknown() {
+        assert_eq!(price_text("m3-max", None), "unknown");
     }
 }

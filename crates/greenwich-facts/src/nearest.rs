@@ -3,14 +3,16 @@
 //! In: a name and the known ones. Out: at most three, best first. Restricted Damerau–Levenshtein
 //! distance, with a bonus for a shared prefix or a contained word, since people write `h100` for `h100-sxm5-80g`.
 
-/// The nearest of `known` to `name`, at most three, best first; none that has little in common with it.
+/// The nearest of `known` to `name`, at most three, best first; none that has little in common with it, and
+/// none that is clearly farther than the best: a slip of the pen gets one answer.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let wanted = name.to_lowercase();
     let mut scored: Vec<(usize, &str)> = known
         .into_iter()
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
-            let contained = wanted.len() >= 2 && (lower.contains(&wanted) || wanted.contains(lower.as_str()));
+            let contained =
+                (wanted.len() >= 2 && lower.contains(&wanted)) || (lower.len() >= 3 && wanted.contains(lower.as_str()));
             let edits = distance(&wanted, &lower);
             if contained {
                 Some((lower.len().abs_diff(wanted.len()).min(edits), candidate))
@@ -21,8 +23,14 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
             }
         })
         .collect();
-    scored.sort();
-    scored.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+    scored.sort_unstable();
+    let farthest = scored.first().map_or(0, |(best, _)| best + 1);
+    scored
+        .into_iter()
+        .take_while(|(score, _)| *score <= farthest)
+        .take(3)
+        .map(|(_, candidate)| candidate.to_owned())
+        .collect()
 }
 
 /// Edits (insert, delete, replace, swap of neighbours) that turn one text into the other.

@@ -65,3 +65,57 @@ pub(crate) fn read(
     }
     Ok(profiles)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::told;
+    use insta::assert_snapshot;
+
+    /// A profile of these months, 100 g/kWh in every hour, with one text put for another.
+    fn read_months(months: std::ops::RangeInclusive<u8>, from: &str, to: &str) -> String {
+        let sources = crate::sources::read(include_str!("../data/sources.csv")).expect("the shipped sources");
+        let hours = |write: &dyn Fn(u8) -> String| (0..24).map(write).collect::<Vec<_>>().join(",");
+        let header = hours(&|hour| format!("h{hour:02}"));
+        let values = hours(&|_| "100".to_owned());
+        let mut text = format!("zone,scope,from_year,to_year,source,month,{header}\n");
+        for month in months {
+            text.push_str(&format!("FR,lifecycle,2022,2022,em-2022,{month},{values}\n"));
+        }
+        read(&text.replace(from, to), &sources)
+            .map_or_else(|error| told(&error), |profiles| format!("{} profiles", profiles.len()))
+    }
+
+    #[test]
+    fn twelve_months_of_twenty_four_hours_are_a_profile() {
+        assert_eq!(read_months(1..=12, "", ""), "1 profiles");
+    }
+
+    #[test]
+    fn a_profile_that_lacks_a_month_is_refused() {
+        assert_snapshot!(read_months(1..=11, "", ""), @"
+        typical_profiles.csv:1: zone `FR` lacks a month
+        help: give all twelve
+        ");
+    }
+
+    #[test]
+    fn an_unknown_scope_source_month_or_value_is_refused() {
+        assert_snapshot!(read_months(1..=12, "lifecycle", "average"), @"
+        typical_profiles.csv:2: unknown scope `average`
+        help: write lifecycle, direct or marginal
+        ");
+        assert_snapshot!(read_months(1..=12, "em-2022", "em-1922"), @"
+        typical_profiles.csv:2: unknown source `em-1922`
+        help: add it to sources.csv
+        ");
+        assert_snapshot!(read_months(13..=13, "", ""), @"
+        typical_profiles.csv:2: month 13
+        help: write 1 to 12
+        ");
+        assert_snapshot!(read_months(1..=12, "100,", "-1,"), @"
+        typical_profiles.csv:2: `-1` in column 6
+        help: write a number from 0 to 3000
+        ");
+    }
+}

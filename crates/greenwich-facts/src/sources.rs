@@ -55,3 +55,50 @@ pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Source>, FactsError> {
     }
     Ok(sources)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::told;
+    use insta::assert_snapshot;
+
+    fn read_rows(rows: &str) -> String {
+        let text = format!("{}\n{rows}\n", COLUMNS.join(","));
+        read(&text).map_or_else(|error| told(&error), |sources| format!("{} sources", sources.len()))
+    }
+
+    const EMBER: &str = "ember,Yearly data,Ember,2026,https://ember-energy.org,2026-11-24,CC-BY-4.0";
+
+    #[test]
+    fn a_licence_that_we_may_not_redistribute_is_refused() {
+        assert_eq!(read_rows(EMBER), "1 sources");
+        assert_snapshot!(read_rows(&EMBER.replace("CC-BY-4.0", "AGPL-3.0")), @"
+        sources.csv:2: `ember` has licence `AGPL-3.0`, which we may not redistribute
+        help: cite the primary source; allowed are facts, public-domain, CC0-1.0, CC-BY-4.0, CC-BY-3.0, ODbL-1.0, OGL-UK-3.0, Apache-2.0, MIT, Apache-2.0 OR MIT
+        ");
+        assert_snapshot!(read_rows(&EMBER.replace("CC-BY-4.0", "")), @"
+        sources.csv:2: `ember` has licence ``, which we may not redistribute
+        help: cite the primary source; allowed are facts, public-domain, CC0-1.0, CC-BY-4.0, CC-BY-3.0, ODbL-1.0, OGL-UK-3.0, Apache-2.0, MIT, Apache-2.0 OR MIT
+        ");
+    }
+
+    #[test]
+    fn a_source_that_is_there_twice_is_refused() {
+        assert_snapshot!(read_rows(&format!("{EMBER}\n{EMBER}")), @"
+        sources.csv:3: `ember` is there twice
+        help: keep one row a source
+        ");
+    }
+
+    #[test]
+    fn a_year_or_a_day_of_reading_that_is_none_is_refused() {
+        assert_snapshot!(read_rows(&EMBER.replace("2026,", "soon,")), @"
+        sources.csv:2: `soon` is not a year
+        help: write four digits
+        ");
+        assert_snapshot!(read_rows(&EMBER.replace("2026-11-24", "yesterday")), @"
+        sources.csv:2: `yesterday` is not a date
+        help: write it as 2024-01-01
+        ");
+    }
+}

@@ -1,8 +1,10 @@
 //! The hours of a window with one intensity each, and runs over them in whole seconds.
 //!
 //! In: a series and a span. Out: [`Cells`], and [`Timing`]s whose emissions per kilowatt are summed
-//! over cells. Cells are counted from the window's start and not from the clock's hours; the last
-//! is cut at the end. Within a cell the intensity is one value: its time-weighted mean.
+//! over cells. Cells change where the series does: at its stamps where its step is an hour or more,
+//! at the clock's full hours where it is finer. So the first cell is cut at the window's start and
+//! the last at its end, and an hourly series is met exactly. Within a cell the intensity is one
+//! value: its time-weighted mean.
 
 use greenwich_core::{IntensitySeries, Window};
 use jiff::{SignedDuration, Timestamp};
@@ -39,8 +41,10 @@ impl Sum {
 pub(crate) struct Cells {
     /// In gCO2e/kWh, one a cell.
     g_per_kwh: Vec<f64>,
-    /// Σ intensity × seconds of the cells before; one longer than the cells.
-    before: Vec<f64>,
+    /// Σ intensity × seconds of the cells before, with what rounding lost; one longer than the cells.
+    before: Vec<Sum>,
+    /// What of the first cell lies before the start: below [`CELL_S`].
+    lead_s: i64,
     /// Length of the whole in seconds.
     seconds: i64,
 }
@@ -50,17 +54,35 @@ impl Cells {
     pub(crate) fn new(series: &IntensitySeries, start: Timestamp, seconds: i64) -> Option<Self> {
         let end = start.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         let window = Window::new(start, end).ok()?;
-        Some(Self::from_means(series.cells_g_per_kwh(window, SignedDuration::from_secs(CELL_S))?, seconds))
+        if !series.covers(window) {
+            return None;
+        }
+        let cell = SignedDuration::from_secs(CELL_S);
+        let since_stamp_s = start.duration_since(series.start()).as_secs();
+        let lead_s = if series.step() < cell { start.as_second() } else { since_stamp_s }.rem_euclid(CELL_S);
+        let g_per_kwh = if series.step() == cell {
+            let first = (since_stamp_s / CELL_S) as usize;
+            let count = (lead_s + seconds).unsigned_abs().div_ceil(CELL_S.unsigned_abs()) as usize;
+            series.values_g_per_kwh()[first..first + count].to_vec()
+        } else {
+            let second = start.checked_add(SignedDuration::from_secs(CELL_S - lead_s)).ok()?.min(end);
+            let mut means = vec![series.mean_g_per_kwh(Window::new(start, second).ok()?)?];
+            if let Ok(rest) = Window::new(second, end) {
+                means.extend(series.cells_g_per_kwh(rest, cell)?);
+            }
+            means
+        };
+        Some(Self::from_means(g_per_kwh, lead_s, seconds))
     }
-    /// Cells with these means, `seconds` long in all.
-    pub(crate) fn from_means(g_per_kwh: Vec<f64>, seconds: i64) -> Self {
-        let mut cells = Self { before: Vec::with_capacity(g_per_kwh.len() + 1), g_per_kwh, seconds };
+    /// Cells with these means, `seconds` long in all, the first `lead_s` shorter than an hour.
+    pub(crate) fn from_means(g_per_kwh: Vec<f64>, lead_s: i64, seconds: i64) -> Self {
+        let mut cells = Self { before: Vec::with_capacity(g_per_kwh.len() + 1), g_per_kwh, lead_s, seconds };
         let mut sum = Sum::default();
         for cell in 0..cells.count() {
-            cells.before.push(sum.total());
+            cells.before.push(sum);
             sum.add(cells.g_per_kwh[cell] * cells.length_s(cell) as f64);
         }
-        cells.before.push(sum.total());
+        cells.before.push(sum);
         cells
     }
     /// The first `count` cells alone.
@@ -69,7 +91,8 @@ impl Cells {
         Self {
             g_per_kwh: self.g_per_kwh[..count].to_vec(),
             before: self.before[..=count].to_vec(),
-            seconds: self.seconds.min(count as i64 * CELL_S),
+            lead_s: self.lead_s,
+            seconds: self.begin_s(count),
         }
     }
     pub(crate) fn count(&self) -> usize {
@@ -81,19 +104,31 @@ impl Cells {
     pub(crate) fn g_per_kwh(&self) -> &[f64] {
         &self.g_per_kwh
     }
-    /// Length of a cell in seconds: an hour, or what is left of the window.
+    /// Where a cell begins, in seconds from the window's start; one past the last gives the end.
+    pub(crate) fn begin_s(&self, cell: usize) -> i64 {
+        (cell as i64 * CELL_S - self.lead_s).clamp(0, self.seconds)
+    }
+    /// Length of a cell in seconds: an hour, or what of it lies in the window.
     pub(crate) fn length_s(&self, cell: usize) -> i64 {
-        CELL_S.min(self.seconds - cell as i64 * CELL_S)
+        self.begin_s(cell + 1) - self.begin_s(cell)
     }
-    /// Σ intensity × seconds from the start to the instant, in gCO2e/kWh × s, from the running sum.
-    pub(crate) fn until(&self, second: i64) -> f64 {
-        let cell = (second / CELL_S) as usize;
-        let into = second - cell as i64 * CELL_S;
-        if into == 0 { self.before[cell] } else { self.before[cell] + self.g_per_kwh[cell] * into as f64 }
+    /// Σ intensity × seconds between two instants, in gCO2e/kWh × s, right to a few roundings of itself.
+    pub(crate) fn between(&self, from_s: i64, to_s: i64) -> f64 {
+        let (from, to) = (self.until(from_s), self.until(to_s));
+        (to.sum - from.sum) + (to.lost - from.lost)
     }
-    /// The whole running sum: the scale of rounding in differences of [`Self::until`].
+    fn until(&self, second: i64) -> Sum {
+        let cell = ((second + self.lead_s) / CELL_S) as usize;
+        let into_s = second - self.begin_s(cell);
+        let mut sum = self.before[cell];
+        if into_s > 0 {
+            sum.add(self.g_per_kwh[cell] * into_s as f64);
+        }
+        sum
+    }
+    /// The whole running sum.
     pub(crate) fn total(&self) -> f64 {
-        self.before[self.count()]
+        self.before[self.count()].total()
     }
     /// A run over these segments, its exposure summed anew cell by cell.
     pub(crate) fn timing(&self, segments: Vec<(i64, i64)>) -> Timing {
@@ -101,9 +136,9 @@ impl Cells {
         for &(from, to) in &segments {
             let mut at = from;
             while at < to {
-                let cell = at / CELL_S;
-                let next = ((cell + 1) * CELL_S).min(to);
-                sum.add(self.g_per_kwh[cell as usize] * (next - at) as f64);
+                let cell = ((at + self.lead_s) / CELL_S) as usize;
+                let next = self.begin_s(cell + 1).min(to);
+                sum.add(self.g_per_kwh[cell] * (next - at) as f64);
                 at = next;
             }
         }
@@ -141,13 +176,49 @@ mod tests {
 
     #[test]
     fn the_running_sum_and_the_sum_cell_by_cell_agree() {
-        let cells = Cells::from_means(vec![100.0, 0.0, 300.0, 50.0], 3 * CELL_S + 600);
+        let cells = Cells::from_means(vec![100.0, 0.0, 300.0, 50.0], 0, 3 * CELL_S + 600);
         assert_eq!(cells.length_s(2), CELL_S);
         assert_eq!(cells.length_s(3), 600);
         let timing = cells.timing(vec![(0, CELL_S), (2 * CELL_S, 3 * CELL_S + 60)]);
         assert_eq!(timing.exposure, 100.0 * 3600.0 + 300.0 * 3600.0 + 50.0 * 60.0);
-        assert_eq!(cells.until(3 * CELL_S + 60) - cells.until(CELL_S), 300.0 * 3600.0 + 50.0 * 60.0);
+        assert_eq!(cells.between(CELL_S, 3 * CELL_S + 60), 300.0 * 3600.0 + 50.0 * 60.0);
         assert_eq!((timing.pauses(), timing.running_s()), (1, 2 * CELL_S + 60));
+    }
+
+    fn series(start: &str, step_min: i64, g_per_kwh: Vec<f64>) -> IntensitySeries {
+        let provenance = greenwich_core::Provenance::Replayed { file: "FR.csv".into() };
+        let start = start.parse().expect("a stamp");
+        let step = SignedDuration::from_mins(step_min);
+        IntensitySeries::new("FR".into(), greenwich_core::Signal::Lifecycle, provenance, start, step, g_per_kwh)
+    }
+
+    fn cells(series: &IntensitySeries, start: &str, minutes: i64) -> Vec<(i64, f64)> {
+        let cells = Cells::new(series, start.parse().expect("a stamp"), minutes * 60).expect("covered");
+        (0..cells.count()).map(|cell| (cells.length_s(cell) / 60, cells.g_per_kwh()[cell])).collect()
+    }
+
+    #[test]
+    fn a_window_off_the_hour_meets_each_hour_of_the_series_as_it_is() {
+        let hourly = series("2026-01-05T00:00:00Z", 60, vec![100.0, 200.0, 300.0, 400.0]);
+        assert_eq!(cells(&hourly, "2026-01-05T00:20:00Z", 130), [(40, 100.0), (60, 200.0), (30, 300.0)]);
+        assert_eq!(cells(&hourly, "2026-01-05T01:20:00Z", 25), [(25, 200.0)]);
+        let at_half_past = series("2026-01-05T00:30:00Z", 60, vec![100.0, 200.0]);
+        assert_eq!(cells(&at_half_past, "2026-01-05T01:00:00Z", 90), [(30, 100.0), (60, 200.0)]);
+    }
+
+    #[test]
+    fn a_finer_series_is_averaged_over_the_hours_of_the_clock() {
+        let half_hourly = series("2026-01-05T00:30:00Z", 30, vec![100.0, 200.0, 300.0, 400.0]);
+        assert_eq!(cells(&half_hourly, "2026-01-05T00:45:00Z", 105), [(15, 100.0), (60, 250.0), (30, 400.0)]);
+        let two_hourly = series("2026-01-05T00:00:00Z", 120, vec![100.0, 200.0]);
+        assert_eq!(cells(&two_hourly, "2026-01-05T01:30:00Z", 60), [(30, 100.0), (30, 200.0)]);
+    }
+
+    #[test]
+    fn a_clean_hour_among_dirty_ones_is_not_lost_in_the_running_sum() {
+        let cells = Cells::from_means(vec![1e6, 1e-9, 0.0, 1e6], 0, 4 * CELL_S);
+        assert_eq!(cells.between(CELL_S, CELL_S + 1), 1e-9);
+        assert_eq!(cells.between(2 * CELL_S, 3 * CELL_S), 0.0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use greenwich_core::plan::{Candidate, Placement, Plan, Request};
 use greenwich_core::quantity::{Co2e, FacilityEnergy, Hours};
 use greenwich_core::{IntensitySeries, Window};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most placements that [`Plan::alternatives`] holds.
 const MOST_ALTERNATIVES: usize = 64;
@@ -211,10 +211,13 @@ fn baseline(request: &Request, horizon: Horizon, cells: &[Option<Cells>]) -> Res
     Ok(placement(home, &cells.timing(vec![(0, work)]), horizon))
 }
 
-/// Places candidates in the order of region, accelerator and index.
+/// Places candidates in the order of region, accelerator, count and index.
 fn ranks(candidates: &[Candidate]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
-    order.sort_by_key(|&index| (&candidates[index].region, &candidates[index].accelerator, index));
+    order.sort_by_key(|&index| {
+        let candidate = &candidates[index];
+        (&candidate.region, &candidate.accelerator, candidate.count, index)
+    });
     let mut rank = vec![0; order.len()];
     for (place, index) in order.into_iter().enumerate() {
         rank[index] = place;
@@ -222,16 +225,25 @@ fn ranks(candidates: &[Candidate]) -> Vec<usize> {
     rank
 }
 
-/// Least co2e; within rounding fewer pauses, earlier finish, name.
+/// Least co2e; within rounding fewer pauses, earlier finish, less cost, name.
 fn best_of(points: &[Point]) -> Option<Point> {
     let least = points.iter().map(|point| point.co2e_g).fold(f64::INFINITY, f64::min);
     let tied = points.iter().filter(|point| point.co2e_g <= least * (1.0 + TIE));
-    tied.min_by_key(|point| (point.pauses, point.finish_s, point.rank)).copied()
+    let order = |a: &&Point, b: &&Point| {
+        let whole_and_early = (a.pauses, a.finish_s).cmp(&(b.pauses, b.finish_s));
+        whole_and_early.then(a.cost_usd.total_cmp(&b.cost_usd)).then(a.rank.cmp(&b.rank))
+    };
+    tied.min_by(order).copied()
 }
 
 /// Emissions of a timing for a candidate, in g, the transfer included.
 fn co2e_g(candidate: &Candidate, exposure: f64) -> f64 {
     candidate.facility_power.kw() * exposure / 3600.0 + candidate.transfer.kwh() * candidate.transfer_g_per_kwh
+}
+
+/// The exposure at which a candidate emits this much, the transfer included.
+fn exposure(candidate: &Candidate, co2e_g: f64) -> f64 {
+    (co2e_g - candidate.transfer.kwh() * candidate.transfer_g_per_kwh) * 3600.0 / candidate.facility_power.kw()
 }
 
 fn placement(candidate: &Candidate, timing: &Timing, horizon: Horizon) -> Placement {
@@ -274,52 +286,50 @@ impl Fleet<'_> {
     fn solved(&self, candidate: usize) -> &Solved {
         &self.pairs[&self.key(candidate)]
     }
-    /// Solves every pair of series and running time once.
+    /// Solves every pair of series and running time once: first in one piece, then, where pauses are
+    /// allowed, the pairs that emit least in one piece first, so that the rest can be judged by them.
     fn solve(&mut self, cells: &[Option<Cells>]) {
-        let overhead = self.request.pauses.map(|cost| Overhead {
-            checkpoint_s: whole_seconds(cost.checkpoint),
-            restart_s: whole_seconds(cost.restart),
-        });
         let cells_of = |series: usize| cells[series].as_ref().expect("the series of fitting candidates are cut");
-        let mut solver = Solver::new();
         for index in 0..self.fitting.len() {
             let key @ (series, work_s) = self.key(self.fitting[index]);
             self.pairs.entry(key).or_insert_with(|| {
                 let cells = cells_of(series);
-                let mut timings = whole::record_lows(cells, work_s);
-                let least = timings.last().expect("the work fits");
-                let mut bound = whole::lower_bound(cells, least);
-                if let Some(overhead) = overhead {
-                    let paused = solver.solve(cells, work_s, overhead, least);
-                    bound = bound.min(paused.bound);
-                    if paused.timing.pauses() > 0 {
-                        timings.push(paused.timing);
-                    }
-                }
+                let timings = whole::record_lows(cells, work_s);
+                let bound = whole::lower_bound(cells, timings.last().expect("the work fits"));
                 Solved { best: timings.len() - 1, timings, bound }
             });
         }
-        if let Some(overhead) = overhead {
-            for (series, work_s) in self.leading_pairs() {
-                let early = early(&mut solver, cells_of(series), work_s, overhead);
-                self.pairs.get_mut(&(series, work_s)).expect("solved above").timings.extend(early);
+        let Some(cost) = self.request.pauses else { return };
+        let overhead =
+            Overhead { checkpoint_s: whole_seconds(cost.checkpoint), restart_s: whole_seconds(cost.restart) };
+        let mut solver = Solver::new();
+        let mut least_g = f64::INFINITY;
+        for key @ (series, work_s) in self.leading_pairs(usize::MAX) {
+            let users: Vec<usize> = self.fitting.iter().copied().filter(|&index| self.key(index) == key).collect();
+            let wanted = users.iter().map(|&index| exposure(&self.request.candidates[index], least_g * (1.0 + 2.0 * TIE)));
+            let wanted = wanted.fold(0.0, f64::max);
+            let solved = self.pairs.get_mut(&key).expect("solved above");
+            let known = &solved.timings[solved.best];
+            let paused = solver.solve(cells_of(series), work_s, overhead, known, wanted);
+            solved.bound = solved.bound.min(paused.bound);
+            if paused.timing.pauses() > 0 {
+                solved.best = solved.timings.len();
+                solved.timings.push(paused.timing);
             }
+            least_g = users.iter().map(|&index| self.best_of(index).co2e_g).fold(least_g, f64::min);
+        }
+        for (series, work_s) in self.leading_pairs(EARLY_PAIRS) {
+            let early = early(&mut solver, cells_of(series), work_s, overhead);
+            self.pairs.get_mut(&(series, work_s)).expect("solved above").timings.extend(early);
         }
     }
-    /// The pairs of the candidates with the least emissions.
-    fn leading_pairs(&self) -> Vec<(usize, i64)> {
+    /// Up to `most` pairs, those of the candidates with the least emissions first.
+    fn leading_pairs(&self, most: usize) -> Vec<(usize, i64)> {
         let mut choices: Vec<Point> = self.fitting.iter().map(|&index| self.best_of(index)).collect();
         choices.sort_by(|a, b| a.co2e_g.total_cmp(&b.co2e_g).then(a.rank.cmp(&b.rank)));
-        let mut pairs = Vec::new();
-        for key in choices.iter().map(|point| self.key(point.candidate)) {
-            if !pairs.contains(&key) {
-                pairs.push(key);
-            }
-            if pairs.len() == EARLY_PAIRS {
-                break;
-            }
-        }
-        pairs
+        let mut seen = BTreeSet::new();
+        let pairs = choices.iter().map(|point| self.key(point.candidate)).filter(|key| seen.insert(*key));
+        pairs.take(most).collect()
     }
     fn point(&self, index: usize, timing: usize) -> Point {
         let candidate = &self.request.candidates[index];
@@ -369,7 +379,10 @@ impl Fleet<'_> {
         }
         let mut frontier = undominated(points);
         let same = |a: &Point, b: &Point| (a.candidate, a.timing) == (b.candidate, b.timing);
-        frontier.retain(|point| !same(point, &best));
+        let no_better = |point: &Point| {
+            best.co2e_g <= point.co2e_g * (1.0 + TIE) && best.cost_usd <= point.cost_usd && best.finish_s <= point.finish_s
+        };
+        frontier.retain(|point| !same(point, &best) && !no_better(point));
         frontier.insert(0, best);
         thin(frontier, MOST_ALTERNATIVES)
     }
@@ -380,7 +393,7 @@ fn early(solver: &mut Solver, cells: &Cells, work_s: i64, overhead: Overhead) ->
     let shorter = EARLY_QUARTERS.map(|quarters| cells.first(cells.count() * quarters / 4));
     let runs = shorter.iter().filter_map(|cells| {
         let whole = whole::record_lows(cells, work_s).pop()?;
-        Some(solver.solve(cells, work_s, overhead, &whole).timing)
+        Some(solver.solve(cells, work_s, overhead, &whole, f64::NEG_INFINITY).timing)
     });
     runs.filter(|timing| timing.pauses() > 0).collect()
 }

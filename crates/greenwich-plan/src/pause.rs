@@ -1,6 +1,6 @@
 //! Jobs that may pause.
 //!
-//! In: cells, the running time, what a pause costs, and the best whole run. Out: the run of least
+//! In: cells, the running time, what a pause costs, and the best run without one. Out: the run of least
 //! exposure and a proven bound.
 //!
 //! **Model.** Each cell is on or off. A run uses its on-cells wholly, but leaves the last as soon as
@@ -18,7 +18,7 @@
 //! running, so it is never worse, and [`tidy`] does so at the end. Hence the relaxed optimum is the
 //! optimum.
 
-use crate::cells::{CELL_S, Cells, TIE, Timing};
+use crate::cells::{Cells, TIE, Timing};
 use crate::price::{Prices, Task};
 
 /// What a pause costs, in whole seconds at full power.
@@ -83,10 +83,15 @@ pub(crate) struct Solver {
     steps: Vec<Step>,
     /// Most on-cells that a sweep may remember: 8 B each.
     room: usize,
+    /// Labels moved so far, over all jobs.
+    moves: u64,
 }
 
 /// 256 MiB of steps. A year of hours with awkward overheads stays far below.
 const ROOM: usize = 32 << 20;
+
+/// Labels moved before jobs that cannot win are no longer solved to the end.
+const MOVES: u64 = 1 << 60;
 
 impl Solver {
     pub(crate) fn new() -> Self {
@@ -95,26 +100,39 @@ impl Solver {
     /// A solver that gives up its sweep after remembering `room` on-cells.
     pub(crate) fn with_room(room: usize) -> Self {
         let (on, off, next_on, next_off) = Default::default();
-        Self { prices: Prices::default(), on, off, next_on, next_off, steps: Vec::new(), room }
+        Self { prices: Prices::default(), on, off, next_on, next_off, steps: Vec::new(), room, moves: 0 }
     }
 
-    /// The run of least exposure. `whole` is the best run without a pause; it is kept where pausing
-    /// gains no more than a 1e-12th.
-    pub(crate) fn solve(&mut self, cells: &Cells, work_s: i64, overhead: Overhead, whole: &Timing) -> Paused {
-        let count = cells.count();
-        // A fee of 1e-14 of the whole run a pause, half a pause a cell, and rounding of sums.
-        let fee = 1e-14 * whole.exposure;
-        let margin = whole.exposure * (TIE + 4.0 * f64::EPSILON * count as f64) + fee * count as f64 / 2.0;
-        let proven = |exposure: f64| (exposure - margin).max(0.0);
-        if work_s == cells.seconds() || whole.exposure == 0.0 {
-            return Paused { timing: whole.clone(), bound: proven(whole.exposure) };
+    /// The run of least exposure. `known` is the best run without a pause; it is kept where pausing
+    /// gains no more than a 1e-12th. When much was spent already, a job whose every run has an
+    /// exposure of `wanted` or more is only solved as well as its price does it.
+    pub(crate) fn solve(&mut self, cells: &Cells, work_s: i64, overhead: Overhead, known: &Timing, wanted: f64) -> Paused {
+        let mut scale = known.exposure;
+        let mut paused = self.solve_from(cells, work_s, overhead, known, wanted);
+        // Fees and margins are shares of the run known at the outset; they must stay small beside the answer.
+        while 0.0 < paused.timing.exposure && paused.timing.exposure < scale / 64.0 {
+            scale = paused.timing.exposure;
+            paused = self.solve_from(cells, work_s, overhead, &paused.timing, wanted);
+        }
+        paused
+    }
+    fn solve_from(&mut self, cells: &Cells, work_s: i64, overhead: Overhead, known: &Timing, wanted: f64) -> Paused {
+        // A fee of 1e-14 of the known run a pause, half a pause a cell, and rounding of sums.
+        let count = cells.count() as f64;
+        let fee = 1e-14 * known.exposure;
+        let margin = known.exposure * TIE + fee * count / 2.0;
+        if work_s == cells.seconds() || known.exposure == 0.0 {
+            return Paused { timing: known.clone(), bound: (known.exposure - margin).max(0.0) };
         }
         let task = Task { cells, work_s, overhead_s: overhead.total_s(), fee };
         self.prices.maximise(task);
         let root = self.prices.root;
+        // The sums of `price` run up to μ·W, those of the sweep up to the exposure.
+        let rounding = 4.0 * f64::EPSILON * count * (known.exposure + self.prices.mu * work_s as f64);
+        let proven = |exposure: f64| (exposure - margin - rounding).max(0.0);
         let priced = |timing: &Timing| timing.exposure + fee * timing.pauses() as f64;
 
-        let mut best = whole.clone();
+        let mut best = known.clone();
         let path: Vec<usize> = (0..self.prices.path.len()).filter(|cell| self.prices.path[*cell]).collect();
         if let Some(repaired) = tidy(cells, work_s, overhead, path)
             && priced(&repaired) < priced(&best) * (1.0 - TIE)
@@ -123,7 +141,7 @@ impl Solver {
         }
         let ceiling = priced(&best);
         let mut slack = (ceiling - root) * FIRST_SLACK;
-        if root >= ceiling * (1.0 - TIE) {
+        if root >= ceiling * (1.0 - TIE) || (self.moves > MOVES && proven(root) >= wanted) {
             return Paused { bound: proven(root.min(ceiling)), timing: best };
         }
         loop {
@@ -163,7 +181,7 @@ impl Solver {
             let length = cells.length_s(cell);
             let g_per_kwh = cells.g_per_kwh()[cell];
             let full = g_per_kwh * length as f64;
-            let room_s = cells.seconds() - (cell as i64 * CELL_S + length);
+            let room_s = cells.seconds() - cells.begin_s(cell + 1);
             let unborn = Label { left_s: work_s, exposure: 0.0, step: NO_STEP };
             let begins = work_s <= room_s + length && mu * work_s as f64 + after_unborn[cell] < limit;
             if !begins && self.on.is_empty() && self.off.is_empty() {
@@ -251,6 +269,7 @@ impl Solver {
                     self.next_off.push(label);
                 }
             }
+            self.moves += (self.on.len() + self.off.len() + 1) as u64;
             std::mem::swap(&mut self.on, &mut self.next_on);
             std::mem::swap(&mut self.off, &mut self.next_off);
 
@@ -292,7 +311,7 @@ fn tidy(cells: &Cells, work_s: i64, overhead: Overhead, mut on: Vec<usize>) -> O
         let mut left_s = work_s;
         let mut segments: Vec<(i64, i64)> = Vec::new();
         for &cell in &on {
-            let from = cell as i64 * CELL_S;
+            let from = cells.begin_s(cell);
             match segments.last_mut() {
                 Some(segment) if segment.1 == from => {}
                 Some(_) => {
@@ -317,20 +336,21 @@ fn tidy(cells: &Cells, work_s: i64, overhead: Overhead, mut on: Vec<usize>) -> O
         });
         let Some(idle) = idle else { return Some(cells.timing(segments)) };
         let (from, to) = segments[idle];
-        on.retain(|cell| !(from..to).contains(&(*cell as i64 * CELL_S)));
+        on.retain(|cell| !(from..to).contains(&cells.begin_s(*cell)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::CELL_S;
     use crate::whole::record_lows;
 
     fn solve(g_per_kwh: &[f64], work_h: f64, checkpoint_s: i64, restart_s: i64) -> Paused {
-        let cells = Cells::from_means(g_per_kwh.to_vec(), g_per_kwh.len() as i64 * CELL_S);
+        let cells = Cells::from_means(g_per_kwh.to_vec(), 0, g_per_kwh.len() as i64 * CELL_S);
         let work_s = (work_h * 3600.0) as i64;
         let whole = record_lows(&cells, work_s).pop().expect("fits");
-        Solver::new().solve(&cells, work_s, Overhead { checkpoint_s, restart_s }, &whole)
+        Solver::new().solve(&cells, work_s, Overhead { checkpoint_s, restart_s }, &whole, 0.0)
     }
 
     fn hours(run: &Paused) -> Vec<(f64, f64)> {
@@ -357,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_segment_too_short_for_its_overhead_is_left_out() {
-        let cells = Cells::from_means(vec![0.0; 8], 8 * CELL_S);
+        let cells = Cells::from_means(vec![0.0; 8], 0, 8 * CELL_S);
         let overhead = Overhead { checkpoint_s: 1800, restart_s: 1800 };
         let run = tidy(&cells, 4 * CELL_S, overhead, vec![0, 1, 3, 5, 6, 7]).expect("suffices");
         assert_eq!(run.segments, [(0, 2 * CELL_S), (5 * CELL_S, 8 * CELL_S)]);
@@ -366,12 +386,12 @@ mod tests {
     #[test]
     fn out_of_room_the_bound_stays_honest() {
         let g: Vec<f64> = (0..200).map(|i: i32| 100.0 + f64::from((i * 7919) % 101)).collect();
-        let cells = Cells::from_means(g, 200 * CELL_S);
+        let cells = Cells::from_means(g, 0, 200 * CELL_S);
         let whole = record_lows(&cells, 70 * CELL_S).pop().expect("fits");
         let overhead = Overhead { checkpoint_s: 400, restart_s: 37 };
-        let exact = Solver::new().solve(&cells, 70 * CELL_S, overhead, &whole);
+        let exact = Solver::new().solve(&cells, 70 * CELL_S, overhead, &whole, 0.0);
         for room in [1, 10, 100, 1000] {
-            let cut = Solver::with_room(room).solve(&cells, 70 * CELL_S, overhead, &whole);
+            let cut = Solver::with_room(room).solve(&cells, 70 * CELL_S, overhead, &whole, 0.0);
             assert!(cut.bound <= exact.timing.exposure && exact.timing.exposure <= cut.timing.exposure * (1.0 + TIE));
         }
         assert!(exact.bound <= exact.timing.exposure && exact.bound > exact.timing.exposure * (1.0 - 1e-11));

@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn without_a_price_on_pauses_the_bound_is_the_cheapest_seconds() {
-        let cells = Cells::from_means(vec![5.0, 1.0, 4.0, 2.0, 3.0], 5 * CELL_S);
+        let cells = Cells::from_means(vec![5.0, 1.0, 4.0, 2.0, 3.0], 0, 5 * CELL_S);
         let task = Task { cells: &cells, work_s: 2 * CELL_S + CELL_S / 2, overhead_s: 0, fee: 0.0 };
         let mut prices = Prices::default();
         prices.maximise(task);

@@ -9,6 +9,7 @@ use greenwich_core::quantity::{
     AcceleratorHours, Co2e, ConsequentialCo2e, FacilityEnergy, Flops, Hours, ItEnergy, Power, Usd, Water,
 };
 use greenwich_core::range::Quantity;
+use std::fmt::Write as _;
 
 /// A quantity that people read.
 pub(crate) trait Printed: Quantity {
@@ -24,7 +25,7 @@ macro_rules! printed {
 printed! {
     Flops: 1e24 => "YFLOP", 1e21 => "ZFLOP", 1e18 => "EFLOP", 1e15 => "PFLOP", 1e12 => "TFLOP", 1e9 => "GFLOP", 1.0 => "FLOP";
     Hours: 3600.0 => "h", 60.0 => "min", 1.0 => "s";
-    AcceleratorHours: 3.6e9 => "M accelerator-hours", 3.6e3 => "accelerator-hours";
+    AcceleratorHours: 3.6e9 => "M h", 3.6e3 => "h";
     Power: 1e6 => "MW", 1e3 => "kW", 1.0 => "W";
     ItEnergy: 3.6e15 => "TWh", 3.6e12 => "GWh", 3.6e9 => "MWh", 3.6e6 => "kWh", 3.6e3 => "Wh";
     FacilityEnergy: 3.6e15 => "TWh", 3.6e12 => "GWh", 3.6e9 => "MWh", 3.6e6 => "kWh", 3.6e3 => "Wh";
@@ -51,7 +52,7 @@ pub(crate) fn range<Q: Printed>(range: &Range<Q>) -> String {
     let (size, _) = unit(range.p50);
     let mut text = amount(range.p50);
     if !range.is_exact() {
-        text.push_str(&format!(" ({}–{})", three(range.p5.base() / size), three(range.p95.base() / size)));
+        let _ = write!(text, " ({}–{})", three(range.p5.base() / size), three(range.p95.base() / size));
     }
     text
 }

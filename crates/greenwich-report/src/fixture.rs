@@ -4,9 +4,7 @@
 
 use greenwich_core::footprint::{Setting, Stage};
 use greenwich_core::plan::{Candidate, PauseCost, Placement, Plan, Request};
-use greenwich_core::quantity::{
-    AcceleratorHours, Co2e, FacilityEnergy, Flops, Hours, ItEnergy, Power, Usd, Water,
-};
+use greenwich_core::quantity::{AcceleratorHours, Co2e, FacilityEnergy, Flops, Hours, ItEnergy, Power, Usd, Water};
 use greenwich_core::range::Quantity;
 use greenwich_core::{
     AcceleratorId, Check, Factor, Fit, Footprint, IntensitySeries, Provenance, Range, RegionId, Signal, Tier, Window,
@@ -63,7 +61,15 @@ fn series(zone: &str, window: Window, mean: f64, swing: f64, drift: f64) -> Inte
     )
 }
 
-fn candidate(region: &str, zone: &str, series: usize, accelerator: &str, count: u32, work_h: f64, mw: f64) -> Candidate {
+fn candidate(
+    region: &str,
+    zone: &str,
+    series: usize,
+    accelerator: &str,
+    count: u32,
+    work_h: f64,
+    mw: f64,
+) -> Candidate {
     Candidate {
         region: RegionId::new(region),
         zone: ZoneId::new(zone),
@@ -135,7 +141,8 @@ fn solved(request: Request) -> Fixture {
 fn finished(request: Request, plan: Plan) -> Fixture {
     let planned = footprint_of(&plan.best);
     let baseline = footprint_of(&plan.baseline);
-    let warnings = vec!["the intensity is a typical year's, not a forecast: the saving is what such a year would give".into()];
+    let warnings =
+        vec!["the intensity is a typical year's, not a forecast: the saving is what such a year would give".into()];
     Fixture { request, plan, planned, baseline, warnings }
 }
 
@@ -152,7 +159,8 @@ pub(crate) fn moved() -> Fixture {
         ("gcp/southamerica-east1", "BR-CS", 110.0, 0.1, 0.1),
         ("gcp/europe-west2", "GB", 260.0, 0.2, -0.3),
     ];
-    let series_of = |(_, zone, mean, swing, drift): &(&str, &str, f64, f64, f64)| series(zone, window, *mean, *swing, *drift);
+    let series_of =
+        |(_, zone, mean, swing, drift): &(&str, &str, f64, f64, f64)| series(zone, window, *mean, *swing, *drift);
     let series = zones.iter().map(series_of).collect();
     let candidates: Vec<Candidate> = zones
         .iter()
@@ -270,10 +278,42 @@ fn factors() -> Vec<Factor> {
         check,
     };
     vec![
-        factor("PUE", 1.1, "", "Google data centers: efficiency, trailing twelve months", Some(2024), Fit::FleetAverage("gcp".into()), Check::Primary),
-        factor("location-based intensity (lifecycle)", 480.25, "gCO2e/kWh", "Electricity Maps, hourly 2022, mean", Some(2022), Fit::OtherYear { asked: 2026, found: 2022 }, Check::Derived),
-        factor("peak FLOP rate (bf16, dense)", 312.0, "TFLOP/s", "NVIDIA A100 datasheet", Some(2020), Fit::Exact, Check::Primary),
-        factor("embodied CO2e per accelerator", 164.0, "kgCO2e", "a figure from a forum", None, Fit::Similar("a100-pcie-40g".into()), Check::Unverified),
+        factor(
+            "PUE",
+            1.1,
+            "",
+            "Google data centers: efficiency, trailing twelve months",
+            Some(2024),
+            Fit::FleetAverage("gcp".into()),
+            Check::Primary,
+        ),
+        factor(
+            "location-based intensity (lifecycle)",
+            480.25,
+            "gCO2e/kWh",
+            "Electricity Maps, hourly 2022, mean",
+            Some(2022),
+            Fit::OtherYear { asked: 2026, found: 2022 },
+            Check::Derived,
+        ),
+        factor(
+            "peak FLOP rate (bf16, dense)",
+            312.0,
+            "TFLOP/s",
+            "NVIDIA A100 datasheet",
+            Some(2020),
+            Fit::Exact,
+            Check::Primary,
+        ),
+        factor(
+            "embodied CO2e per accelerator",
+            164.0,
+            "kgCO2e",
+            "a figure from a forum",
+            None,
+            Fit::Similar("a100-pcie-40g".into()),
+            Check::Unverified,
+        ),
     ]
 }
 
@@ -305,4 +345,65 @@ pub(crate) fn account() -> greenwich_core::Account {
         planes: Some(0.23),
         fleet_share: Some(0.000_071),
     }
+}
+
+/// Two jobs of which one needs less of everything.
+pub(crate) fn levers() -> greenwich_core::levers::Levers {
+    let (model, machine, mechanization, map) = (0.8, 4.2, 1.11, 8.1);
+    greenwich_core::levers::Levers {
+        base: "dense-on-premises".into(),
+        alternative: "moe-in-the-cloud".into(),
+        scope2: greenwich_core::levers::Scope2::Location,
+        energy_ratio: model * machine * mechanization,
+        co2e_ratio: model * machine * mechanization * map,
+        model: Some(model),
+        machine,
+        mechanization,
+        map,
+        warnings: Vec::new(),
+    }
+}
+
+/// The same where the FLOPs of one are not known.
+pub(crate) fn levers_without_model() -> greenwich_core::levers::Levers {
+    let known = levers();
+    greenwich_core::levers::Levers {
+        machine: known.machine * 0.8,
+        model: None,
+        warnings: vec![
+            "the training FLOPs of `moe-in-the-cloud` are not known, so Machine holds Model as well: give `machine.total_flops`"
+                .into(),
+        ],
+        ..known
+    }
+}
+
+/// Every plan, the last with names that nobody should have chosen.
+pub(crate) fn all() -> Vec<(&'static str, Fixture)> {
+    vec![
+        ("moved", moved()),
+        ("stayed", stayed()),
+        ("other_machine", other_machine()),
+        ("paused", paused()),
+        ("odd_names", odd_names()),
+    ]
+}
+
+/// A region, a warning and a source with markup, control characters and no place to break a line.
+pub(crate) fn odd_names() -> Fixture {
+    let mut fixture = moved();
+    let odd = RegionId::new(format!("<room & \"co\">\x1b[31m{}", "x".repeat(150)));
+    let accelerator = AcceleratorId::new("加速器".repeat(30));
+    let plan = &mut fixture.plan;
+    let placements = plan.alternatives.iter_mut().chain(&mut plan.by_region).chain([&mut plan.best]);
+    for placement in placements.filter(|placement| placement.candidate.series == 1) {
+        placement.candidate.region = odd.clone();
+        placement.candidate.accelerator = accelerator.clone();
+    }
+    fixture.planned.setting.region = Some(odd);
+    fixture.planned.setting.accelerator = Some(accelerator);
+    fixture.planned.job = "<job>\x07\n]]>".into();
+    fixture.warnings.push(format!("a warning\r\n with {}", "/a/long/path".repeat(20)));
+    fixture.planned.factors[0].source = format!("<source>{}", "y".repeat(200));
+    fixture
 }

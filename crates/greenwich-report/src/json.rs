@@ -4,11 +4,14 @@
 //! percentiles, an exact one the same number thrice, an unknown one is `null`. The contract's keys
 //! come in its order; ours come between the quantities and the factors.
 
+use crate::breakdown::Breakdown;
 use crate::sentence::sentence;
 use crate::view::PlanView;
 use greenwich_core::footprint::{Phase, Setting, Stage};
 use greenwich_core::plan::{Candidate, Placement};
-use greenwich_core::quantity::Hours;
+use greenwich_core::quantity::{
+    AcceleratorHours, Co2e, ConsequentialCo2e, FacilityEnergy, Flops, Hours, ItEnergy, Power, Usd, Water,
+};
 use greenwich_core::range::Quantity;
 use greenwich_core::{Account, Factor, Footprint, Range, Signal, levers::Levers};
 use jiff::Timestamp;
@@ -71,6 +74,8 @@ pub fn plan(view: &PlanView<'_>) -> Value {
         alternatives: plan.alternatives.iter().map(|placement| Alternative::of(placement, view.signal)).collect(),
         signal: view.signal.as_str(),
         sentence: sentence(view.request, plan),
+        saving_parts: view.breakdown().map(SavingParts::of),
+        time_only_saving_fraction: view.time_only_saving(),
         too_slow: plan.too_slow.iter().map(|(candidate, needs)| TooSlow::of(candidate, *needs)).collect(),
         warnings: view.warnings,
     })
@@ -190,25 +195,25 @@ struct Quantities<'a> {
 
 impl<'a> Quantities<'a> {
     fn of(footprint: &'a Footprint) -> Self {
-        let kg = |range: Option<&_>| Percentiles::maybe(range, greenwich_core::quantity::Co2e::kg);
+        let kg = |range: Option<&_>| Percentiles::maybe(range, Co2e::kg);
         let forward = footprint.forward_flops_per_token.map(Range::exact);
         Self {
             params_total: footprint.params_total,
             params_active: footprint.params_active,
-            forward_flops_per_token: Percentiles::maybe(forward.as_ref(), |flops| flops.flops()),
-            training_flops: Percentiles::maybe(footprint.training_flops.as_ref(), |flops| flops.flops()),
-            accelerator_hours: Percentiles::of(&footprint.accelerator_hours, |hours| hours.hours()),
-            hours: Percentiles::of(&footprint.hours, |hours| hours.hours()),
-            mean_power_w: Percentiles::of(&footprint.mean_power, |power| power.watts()),
-            it_energy_kwh: Percentiles::of(&footprint.it_energy, |energy| energy.kwh()),
-            facility_energy_kwh: Percentiles::of(&footprint.facility_energy, |energy| energy.kwh()),
+            forward_flops_per_token: Percentiles::maybe(forward.as_ref(), Flops::flops),
+            training_flops: Percentiles::maybe(footprint.training_flops.as_ref(), Flops::flops),
+            accelerator_hours: Percentiles::of(&footprint.accelerator_hours, AcceleratorHours::hours),
+            hours: Percentiles::of(&footprint.hours, Hours::hours),
+            mean_power_w: Percentiles::of(&footprint.mean_power, Power::watts),
+            it_energy_kwh: Percentiles::of(&footprint.it_energy, ItEnergy::kwh),
+            facility_energy_kwh: Percentiles::of(&footprint.facility_energy, FacilityEnergy::kwh),
             location_based_co2e_kg: kg(footprint.location_based.as_ref()),
             market_based_co2e_kg: kg(footprint.market_based.as_ref()),
             embodied_co2e_kg: kg(footprint.embodied.as_ref()),
-            water_l: Percentiles::maybe(footprint.water.as_ref(), |water| water.litres()),
-            cost_usd: Percentiles::maybe(footprint.cost.as_ref(), |cost| cost.usd()),
+            water_l: Percentiles::maybe(footprint.water.as_ref(), Water::litres),
+            cost_usd: Percentiles::maybe(footprint.cost.as_ref(), Usd::usd),
             location_based_direct_co2e_kg: kg(footprint.location_based_direct.as_ref()),
-            consequential_co2e_kg: Percentiles::maybe(footprint.consequential.as_ref(), |co2e| co2e.kg()),
+            consequential_co2e_kg: Percentiles::maybe(footprint.consequential.as_ref(), ConsequentialCo2e::kg),
             setting: WireSetting::of(&footprint.setting),
         }
     }
@@ -245,8 +250,7 @@ struct WireFactor<'a> {
 }
 
 fn factors(footprint: &Footprint) -> Vec<WireFactor<'_>> {
-    let wire = |factor: &'_ Factor| -> WireFactor<'_> { wire_factor(factor) };
-    footprint.factors.iter().map(wire).collect()
+    footprint.factors.iter().map(wire_factor).collect()
 }
 
 fn wire_factor(factor: &Factor) -> WireFactor<'_> {
@@ -289,8 +293,24 @@ struct PlanDocument<'a> {
     alternatives: Vec<Alternative<'a>>,
     signal: &'static str,
     sentence: String,
+    saving_parts: Option<SavingParts>,
+    time_only_saving_fraction: Option<f64>,
     too_slow: Vec<TooSlow<'a>>,
     warnings: &'a [String],
+}
+
+/// Planned ÷ baseline as factors; their product is one less the saving.
+#[derive(Serialize)]
+struct SavingParts {
+    machine: f64,
+    place: f64,
+    time: f64,
+}
+
+impl SavingParts {
+    fn of(Breakdown { machine, place, time }: Breakdown) -> Self {
+        Self { machine, place, time }
+    }
 }
 
 #[derive(Serialize)]
@@ -350,7 +370,7 @@ impl<'a> Alternative<'a> {
             start: stamp(placement.start()),
             end: stamp(placement.finish()),
             location_based_co2e_kg: (!marginal).then_some(kg),
-            cost_usd: placement.cost.map(|cost| cost.usd()),
+            cost_usd: placement.cost.map(Usd::usd),
             finish: stamp(placement.finish()),
             zone: candidate.zone.as_str(),
             count: candidate.count,
@@ -420,10 +440,7 @@ mod tests {
         assert_eq!(value["schema"], "greenwich.estimate/1");
         assert_eq!(value["params_total"], 6_738_415_616_u64);
         assert_eq!(keys(&value["setting"]), ["accelerator", "count", "region", "zone"]);
-        assert_eq!(
-            keys(&value["factors"][0]),
-            ["quantity", "value", "unit", "source", "year", "fit", "check"]
-        );
+        assert_eq!(keys(&value["factors"][0]), ["quantity", "value", "unit", "source", "year", "fit", "check"]);
         assert_eq!(value["factors"][3]["year"], Value::Null);
         assert_eq!(value["factors"][3]["check"], "unverified");
     }
@@ -493,27 +510,48 @@ mod tests {
                 "alternatives",
                 "signal",
                 "sentence",
+                "saving_parts",
+                "time_only_saving_fraction",
                 "too_slow",
                 "warnings"
             ]
         );
         let segment = &value["segments"][0];
-        assert_eq!(
-            keys(segment),
-            ["region", "zone", "accelerator", "count", "start", "end", "mean_gco2e_per_kwh"]
-        );
+        assert_eq!(keys(segment), ["region", "zone", "accelerator", "count", "start", "end", "mean_gco2e_per_kwh"]);
         assert!(segment["start"].as_str().expect("a stamp").ends_with('Z'));
         let alternative = &value["alternatives"][0];
         let contract = ["region", "accelerator", "start", "end", "location_based_co2e_kg", "cost_usd", "finish"];
         assert_eq!(keys(alternative), chain(&[&contract, &["zone", "count", "consequential_co2e_kg"]]));
         assert_eq!(keys(&value["too_slow"][0]), ["region", "zone", "accelerator", "count", "hours"]);
-        assert_eq!(
-            keys(&value["planned"]),
-            chain(&[&["tier"], &QUANTITIES, &OURS, &["factors", "warnings"]])
-        );
+        assert_eq!(keys(&value["planned"]), chain(&[&["tier"], &QUANTITIES, &OURS, &["factors", "warnings"]]));
         assert_eq!(value["signal"], "lifecycle");
+        assert_eq!(keys(&value["saving_parts"]), ["machine", "place", "time"]);
+        let part = |name: &str| value["saving_parts"][name].as_f64().expect("a factor");
+        let whole = part("machine") * part("place") * part("time");
+        assert!((whole - (1.0 - fixture.plan.saving_fraction())).abs() < 1e-12);
+        assert_eq!(value["time_only_saving_fraction"].as_f64(), view_time_only(&fixture));
         let saving = value["saving_fraction"].as_f64().expect("a number");
         assert!((saving - fixture.plan.saving_fraction()).abs() == 0.0, "full precision");
+    }
+
+    fn view_time_only(fixture: &fixture::Fixture) -> Option<f64> {
+        let moved = fixture.plan.time_only.as_ref()?;
+        Some(1.0 - moved.co2e / fixture.plan.baseline.co2e)
+    }
+
+    #[test]
+    fn a_saving_that_cannot_be_split_has_no_parts() {
+        let mut fixture = fixture::moved();
+        let late = fixture.request.window.start() + jiff::SignedDuration::from_hours(500);
+        for series in &mut fixture.request.series {
+            let values = series.values_g_per_kwh()[500..].to_vec();
+            let (zone, signal, provenance) = (series.zone.clone(), series.signal, series.provenance.clone());
+            *series = greenwich_core::IntensitySeries::new(zone, signal, provenance, late, series.step(), values);
+        }
+        fixture.plan.time_only = None;
+        let value = plan(&fixture.view());
+        assert_eq!(value["saving_parts"], Value::Null);
+        assert_eq!(value["time_only_saving_fraction"], Value::Null);
     }
 
     #[test]

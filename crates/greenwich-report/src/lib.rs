@@ -16,6 +16,7 @@ mod breakdown;
 mod fixture;
 mod number;
 mod strip;
+mod waterfall;
 mod when;
 
 pub use breakdown::Breakdown;

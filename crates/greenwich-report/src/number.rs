@@ -28,7 +28,7 @@ pub(crate) fn percent(share: f64) -> String {
         significant(size, 1)
     } else if size < 9.95 || (size > 99.0 && size < 99.95) {
         format!("{size:.1}")
-    } else if size >= 99.95 && size < 100.0 {
+    } else if (99.95..100.0).contains(&size) {
         format!("{size:.2}")
     } else {
         grouped(&format!("{size:.0}"))

@@ -6,46 +6,40 @@
 use crate::amount::{amount, unit};
 use crate::breakdown::Breakdown;
 use crate::number::{change, count, percent, three};
-use crate::when::short;
+use crate::when::{short, span};
 use greenwich_core::plan::{Placement, Plan, Request};
 use greenwich_core::quantity::Co2e;
 use greenwich_core::{Provenance, Signal};
+use std::fmt::Write as _;
 
 /// A saving below this share is none: it is less than the signal knows.
 const WORTH_NAMING: f64 = 0.005;
 /// Waiting that saves less than this share of the same run begun at release is not worth it.
 const WORTH_WAITING: f64 = 0.05;
 
-/// Says the plan in one sentence; what speaks against it or for simply starting comes after.
+/// Says the plan in one sentence; what the saving is made of, and whether waiting is worth it, comes after.
 ///
-/// A part's share is of the baseline: `place saves 88 %, waiting another 2 %` make a saving of 90 %.
+/// A part's share is of the baseline: `the place saves 88 %, waiting another 2 %` make a saving of 90 %.
 /// Whether waiting is worth it is judged against the same run at the chosen place begun at release.
 pub fn sentence(request: &Request, plan: &Plan) -> String {
     let saving = plan.saving_fraction();
-    let emits = emits(request, plan.best.co2e);
-    if saving.abs() < WORTH_NAMING && stays(plan) {
-        return format!(
-            "Start now, here: {}, {emits}; no place, machine or hour on offer saves {} or more.",
-            run(&plan.best),
-            percent(WORTH_NAMING)
-        );
+    let late_h = plan.baseline.finish().duration_since(request.window.end()).as_secs_f64() / 3600.0;
+    if saving.abs() < WORTH_NAMING && late_h <= 0.0 && stays(plan) {
+        return start_now(request, plan);
     }
     let (size, name) = unit(plan.baseline.co2e);
     let instead = format!("{} {}", three(plan.baseline.co2e.g() / size), bare(name));
-    let mut text = format!("Run on {}: {emits} instead of {instead} ({})", run(&plan.best), change(saving));
-    let late_h = plan.baseline.finish().duration_since(request.window.end()).as_secs_f64() / 3600.0;
+    let emits = emits(request, plan.best.co2e);
+    let mut text = format!("Run on {}: {emits} instead of {instead} ({}).", run(&plan.best), change(saving));
     let breakdown = Breakdown::of(request, plan);
-    if saving > WORTH_NAMING
-        && let Some(breakdown) = breakdown
-    {
-        let parts = parts(breakdown);
-        if !parts.is_empty() {
-            text.push_str(&format!(": {}", parts.join(", ")));
-        }
+    let parts = breakdown.map(|breakdown| parts(breakdown, plan)).unwrap_or_default();
+    if saving > WORTH_NAMING && !parts.is_empty() {
+        text.push(' ');
+        text.push_str(&capitalised(&parts.join(", ")));
+        text.push('.');
     }
-    text.push('.');
     if late_h > 0.0 {
-        text.push_str(&format!(" The baseline would finish {} h after the deadline.", three(late_h)));
+        let _ = write!(text, " The baseline would finish {} h after the deadline.", three(late_h));
     }
     if let Some(waiting) = waiting(request, plan, breakdown) {
         text.push(' ');
@@ -54,20 +48,29 @@ pub fn sentence(request: &Request, plan: &Plan) -> String {
     text
 }
 
-/// `1,024 a100-sxm4-80g in gcp/europe-north2 from 5 Jan 00:00 to 12 Jan 07:00 UTC`.
+/// Home, from release: nothing on offer is better by a share worth naming.
+fn start_now(request: &Request, plan: &Plan) -> String {
+    let run = format!("Start now, here: {}, {}", run(&plan.baseline), emits(request, plan.baseline.co2e));
+    if plan.best.segments == plan.baseline.segments {
+        return format!("{run}. No place, machine or hour on offer is better by {} or more.", percent(WORTH_NAMING));
+    }
+    let saves = percent(plan.saving_fraction().max(0.0));
+    format!("{run}. The best start on offer, {} UTC, saves {saves}: not worth waiting for.", short(plan.best.start()))
+}
+
+/// `1,024 a100-sxm4-80g in gcp/europe-north2 from 5 Jan 2026 00:00 to 12 Jan 07:00 UTC`.
 fn run(placement: &Placement) -> String {
     let candidate = &placement.candidate;
     let pieces = match placement.segments.len() {
         1 => String::new(),
-        pieces => format!(" in {pieces} pieces"),
+        pieces => format!(", in {pieces} pieces"),
     };
     format!(
-        "{} {} in {} from {} to {} UTC{pieces}",
+        "{} {} in {} {}{pieces}",
         count(candidate.count),
         candidate.accelerator,
         candidate.region,
-        short(placement.start()),
-        short(placement.finish()),
+        span(placement.start(), placement.finish()),
     )
 }
 
@@ -81,16 +84,23 @@ fn bare(unit: &str) -> &str {
     unit.strip_suffix("CO2e").unwrap_or(unit)
 }
 
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Whether the plan is the baseline's place and machine.
 fn stays(plan: &Plan) -> bool {
     let (best, home) = (&plan.best.candidate, &plan.baseline.candidate);
     best.region == home.region && best.accelerator == home.accelerator && best.count == home.count
 }
 
-fn parts(breakdown: Breakdown) -> Vec<String> {
+fn parts(breakdown: Breakdown, plan: &Plan) -> Vec<String> {
     let [machine, place, time] = breakdown.shares();
-    let worth_waiting = 1.0 - breakdown.time >= WORTH_WAITING;
-    let named = [("machine", machine), ("place", place), ("waiting", if worth_waiting { time } else { 0.0 })];
+    let there = 1.0 - breakdown.time;
+    let waiting = if plan.best.segments.len() > 1 { "choosing the hours" } else { "waiting" };
+    let named =
+        [("the machine", machine), ("the place", place), (waiting, if there >= WORTH_WAITING { time } else { 0.0 })];
     let mut parts: Vec<String> = Vec::new();
     for (name, share) in named {
         let text = match share {
@@ -103,6 +113,11 @@ fn parts(breakdown: Breakdown) -> Vec<String> {
         };
         parts.push(text);
     }
+    // A small share of a dirty baseline may be a large one of what is left.
+    if !stays(plan) && there >= WORTH_WAITING && time >= WORTH_NAMING {
+        let last = parts.last_mut().expect("waiting was just named");
+        let _ = write!(last, " ({} less than starting there at once)", percent(there));
+    }
     parts
 }
 
@@ -112,6 +127,12 @@ fn waiting(request: &Request, plan: &Plan, breakdown: Option<Breakdown>) -> Opti
     if matches!(zone.provenance, Provenance::Flat { .. }) {
         return Some(format!("What waiting saves cannot be seen: of {} only a yearly mean is known.", zone.zone));
     }
+    if matches!(zone.provenance, Provenance::Given) {
+        return Some(format!(
+            "What waiting saves cannot be seen: for {} one intensity is given for all hours.",
+            zone.zone
+        ));
+    }
     let there = 1.0 - breakdown?.time;
     if there >= WORTH_WAITING {
         return None;
@@ -119,12 +140,12 @@ fn waiting(request: &Request, plan: &Plan, breakdown: Option<Breakdown>) -> Opti
     let at_home = plan.time_only.as_ref().map_or(0.0, |moved| 1.0 - moved.co2e / plan.baseline.co2e);
     if at_home >= WORTH_WAITING {
         return Some(format!(
-            "Waiting there is not worth it: {} at most (at home alone it would save {}).",
+            "Waiting there is not worth it: it saves {} at most (waiting at home would save {}).",
             percent(there.max(0.0)),
             percent(at_home)
         ));
     }
-    Some(format!("Waiting is not worth it: {} at most.", percent(there.max(at_home).max(0.0))))
+    Some(format!("Waiting is not worth it: it saves {} at most.", percent(there.max(at_home).max(0.0))))
 }
 
 #[cfg(test)]
@@ -158,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_saves_next_to_nothing_is_not_worth_waiting_for() {
+        let mut fixture = fixture::stayed();
+        let release = fixture.request.window.start();
+        let later = fixture::window("2026-01-05T08:00:00Z", "2026-01-05T14:00:00Z");
+        assert!(later.start() > release);
+        fixture.plan.best.segments = vec![later];
+        fixture.plan.best.co2e = fixture.plan.baseline.co2e * 0.997;
+        assert_snapshot!(of(&fixture), @"");
+    }
+
+    #[test]
     fn a_flat_signal_cannot_judge_waiting() {
         let mut fixture = fixture::moved();
         for series in &mut fixture.request.series {
@@ -174,6 +206,23 @@ mod tests {
         fixture.request.window =
             greenwich_core::Window::new(release, release + jiff::SignedDuration::from_hours(170)).expect("forwards");
         assert!(of(&fixture).contains("The baseline would finish 5.00 h after the deadline."));
+    }
+
+    #[test]
+    fn what_is_left_of_waiting_is_said_to_be_little() {
+        let mut fixture = fixture::moved();
+        let series = fixture.plan.best.candidate.series;
+        let old = &fixture.request.series[series];
+        let steady = vec![fixture.plan.best.mean_g_per_kwh(&fixture.request.series).expect("covered"); 1104];
+        fixture.request.series[series] = greenwich_core::IntensitySeries::new(
+            old.zone.clone(),
+            old.signal,
+            old.provenance.clone(),
+            old.start(),
+            old.step(),
+            steady,
+        );
+        assert_snapshot!(of(&fixture), @"");
     }
 
     #[test]

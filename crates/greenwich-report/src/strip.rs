@@ -53,8 +53,9 @@ pub(crate) struct Strip<'a> {
     pub(crate) window: Window,
     pub(crate) buckets: Vec<Window>,
     pub(crate) rows: Vec<Row<'a>>,
-    /// The common scale: least and greatest bucket of all rows in gCO2e/kWh.
-    pub(crate) scale: (f64, f64),
+    /// The common scale's top, its foot being 0: the greatest bucket of all rows in gCO2e/kWh. A scale that
+    /// began at the least would make a steady grid look wild.
+    pub(crate) top: f64,
 }
 
 impl<'a> Strip<'a> {
@@ -84,13 +85,13 @@ impl<'a> Strip<'a> {
                 out.push(row(Role::Other, other));
             }
         }
-        let scale = extent(out.iter().flat_map(|row| row.cells.iter().flatten().copied())).unwrap_or((0.0, 1.0));
-        Self { window, buckets, rows: out, scale }
+        let values = out.iter().flat_map(|row| row.cells.iter().flatten().copied());
+        let top = values.fold(0.0, f64::max);
+        Self { window, buckets, rows: out, top }
     }
-    /// Where a value lies on the common scale, 0 to 1; 0 where all values are one.
+    /// Where a value lies on the common scale, 0 to 1.
     pub(crate) fn shade(&self, g_per_kwh: f64) -> f64 {
-        let (low, high) = self.scale;
-        if high > low { ((g_per_kwh - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 }
+        if self.top > 0.0 { (g_per_kwh / self.top).clamp(0.0, 1.0) } else { 0.0 }
     }
     /// The share of each bucket that the segments cover.
     pub(crate) fn marks(&self, segments: &[Window]) -> Vec<f64> {

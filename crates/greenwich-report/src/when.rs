@@ -15,9 +15,24 @@ pub(crate) fn long(instant: Timestamp) -> String {
     instant.strftime("%a %-d %b %Y %H:%M").to_string()
 }
 
-/// `2026-01-05 00:00`: of one width, for tables.
-pub(crate) fn sortable(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%d %H:%M").to_string()
+/// `5 Jan 2026 00:00`.
+fn dated(instant: Timestamp) -> String {
+    instant.strftime("%-d %b %Y %H:%M").to_string()
+}
+
+/// `from 5 Jan 2026 00:00 to 12 Jan 07:00 UTC`: the end says only what the start has not said.
+pub(crate) fn span(start: Timestamp, end: Timestamp) -> String {
+    let part = |pattern: &str| [start, end].map(|instant| instant.strftime(pattern).to_string());
+    let [start_year, end_year] = part("%Y");
+    let [start_day, end_day] = part("%Y-%m-%d");
+    let end = if start_year != end_year {
+        dated(end)
+    } else if start_day != end_day {
+        short(end)
+    } else {
+        end.strftime("%H:%M").to_string()
+    };
+    format!("from {} to {end} UTC", dated(start))
 }
 
 /// Ticks for an axis with room for `most` labels: round UTC hours or days inside the window.
@@ -78,13 +93,21 @@ mod tests {
     #[test]
     fn ticks_are_round_and_few() {
         let labels = |window, most| ticks(window, most).into_iter().map(|(_, label)| label).collect::<Vec<_>>();
-        assert_eq!(
-            labels(window("2026-01-05T03:30:00Z", "2026-01-06T13:00:00Z"), 6),
-            ["12:00", "6 Jan", "12:00"]
-        );
+        assert_eq!(labels(window("2026-01-05T03:30:00Z", "2026-01-06T13:00:00Z"), 4), ["12:00", "6 Jan", "12:00"]);
         assert_eq!(
             labels(window("2026-01-05T00:00:00Z", "2026-02-20T00:00:00Z"), 7),
             ["5 Jan", "12 Jan", "19 Jan", "26 Jan", "2 Feb", "9 Feb", "16 Feb"]
+        );
+    }
+
+    #[test]
+    fn a_span_does_not_say_the_day_or_the_year_twice() {
+        let span = |from: &str, to: &str| span(from.parse().expect("a stamp"), to.parse().expect("a stamp"));
+        assert_eq!(span("2026-01-05T00:00:00Z", "2026-01-05T06:00:00Z"), "from 5 Jan 2026 00:00 to 06:00 UTC");
+        assert_eq!(span("2026-01-05T00:00:00Z", "2026-02-05T06:00:00Z"), "from 5 Jan 2026 00:00 to 5 Feb 06:00 UTC");
+        assert_eq!(
+            span("2026-12-31T00:00:00Z", "2027-01-05T06:00:00Z"),
+            "from 31 Dec 2026 00:00 to 5 Jan 2027 06:00 UTC"
         );
     }
 

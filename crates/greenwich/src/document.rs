@@ -14,6 +14,9 @@ use std::rc::Rc;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
+/// What messages call the file of a key that was given by flag.
+pub(crate) const COMMAND_LINE: &str = "command line";
+
 /// What is wrong with a file that a user wrote.
 #[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
 #[non_exhaustive]
@@ -31,7 +34,10 @@ pub enum DocumentError {
     },
     /// It is not text.
     #[error("`{file}` is not UTF-8: byte {at} is 0x{byte:02x}")]
-    #[diagnostic(code(greenwich::file::utf8), help("save it as UTF-8 text, for example with `iconv -f latin1 -t utf-8`"))]
+    #[diagnostic(
+        code(greenwich::file::utf8),
+        help("save it as UTF-8 text, for example with `iconv -f latin1 -t utf-8`")
+    )]
     NotUtf8 {
         /// The file.
         file: String,
@@ -125,8 +131,19 @@ enum Node {
     Flag(bool),
     Instant(String),
     List(Vec<(Option<usize>, Node)>),
-    Table(Vec<(String, Option<usize>, Node)>),
+    Table(Vec<Entry>),
     Nothing,
+}
+
+/// A key of a table with its value.
+#[derive(Debug, Clone)]
+struct Entry {
+    key: String,
+    /// Line in the file, counted from 1; JSON has none.
+    line: Option<usize>,
+    node: Node,
+    /// Whether it came from the command line rather than from the file.
+    flag: bool,
 }
 
 impl Node {
@@ -149,7 +166,7 @@ pub struct Table {
     file: Rc<str>,
     path: String,
     line: Option<usize>,
-    entries: Vec<(String, Option<usize>, Node)>,
+    entries: Vec<Entry>,
     asked: Rc<RefCell<Vec<String>>>,
 }
 
@@ -163,7 +180,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Table, DocumentError> {
         at: error.valid_up_to(),
         byte: bytes[error.valid_up_to()],
     })?;
-    let is_json = std::path::Path::new(file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let is_json =
+        std::path::Path::new(file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     let node = if is_json { json(file, text)? } else { toml_node(file, text)? };
     match node {
         Node::Table(entries) => {
@@ -192,10 +210,15 @@ fn from_toml_table(table: &DeTable<'_>, line_of: &impl Fn(usize) -> usize) -> No
         .iter()
         .map(|(key, value)| {
             let line = line_of(key.span().start);
-            (key.get_ref().to_string(), Some(line), from_toml(value.get_ref(), line_of))
+            Entry {
+                key: key.get_ref().to_string(),
+                line: Some(line),
+                node: from_toml(value.get_ref(), line_of),
+                flag: false,
+            }
         })
         .collect();
-    entries.sort_by_key(|(_, line, _)| *line);
+    entries.sort_by_key(|entry| entry.line);
     Node::Table(entries)
 }
 
@@ -235,27 +258,66 @@ fn from_json(value: serde_json::Value) -> Node {
         Value::String(text) => Node::Text(text),
         Value::Array(items) => Node::List(items.into_iter().map(|item| (None, from_json(item))).collect()),
         Value::Object(entries) => {
-            Node::Table(entries.into_iter().map(|(key, value)| (key, None, from_json(value))).collect())
+            let entry = |(key, value)| Entry { key, line: None, node: from_json(value), flag: false };
+            Node::Table(entries.into_iter().map(entry).collect())
         }
     }
 }
 
 impl Table {
+    /// A document without a file: every key will come from the command line.
+    pub fn empty() -> Self {
+        Self { file: COMMAND_LINE.into(), path: String::new(), line: None, entries: Vec::new(), asked: Rc::default() }
+    }
+
+    /// Sets a dotted key to what the command line says, over what the file says. The text is read as a
+    /// number or as `true`/`false` where it is one, else as text; commas part a list.
+    pub fn set(&mut self, dotted: &str, text: &str) {
+        set(&mut self.entries, dotted, text);
+    }
+
     /// The place of a key in this table, whether or not it is there.
     pub fn place(&self, key: &str) -> Place {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
-        let own = self.entries.iter().find(|(name, ..)| name == key);
-        Place { file: self.file.to_string(), line: own.map_or(self.line, |(_, line, _)| *line), key: path }
+        let own = self.entries.iter().find(|entry| entry.key == key);
+        let file = if own.is_some_and(|entry| entry.flag) { COMMAND_LINE.to_owned() } else { self.file.to_string() };
+        Place { file, line: own.map_or(self.line, |entry| entry.line), key: path }
     }
 
-    /// A refusal that the key is needed.
+    /// A refusal that the key is needed, or that one beside it is probably a slip of the pen for it.
     pub fn missing(&self, key: &str, mend: impl Into<String>) -> DocumentError {
-        DocumentError::Missing { place: self.place(key), mend: mend.into() }
+        let slip = self.unknown_keys().find(|unknown| !nearest(unknown, [key]).is_empty());
+        match slip {
+            Some(slip) => self.unknown(slip),
+            None => DocumentError::Missing { place: self.place(key), mend: mend.into() },
+        }
+    }
+
+    /// Whether every key comes from the command line.
+    pub fn is_flags(&self) -> bool {
+        &*self.file == COMMAND_LINE
+    }
+
+    /// Keys that nobody has asked for so far.
+    fn unknown_keys(&self) -> impl Iterator<Item = &str> {
+        let asked = self.asked.borrow().clone();
+        self.entries.iter().map(|entry| entry.key.as_str()).filter(move |key| !asked.iter().any(|known| known == key))
+    }
+
+    fn unknown(&self, key: &str) -> DocumentError {
+        let asked = self.asked.borrow();
+        let mend = match nearest(key, asked.iter().map(String::as_str)).first() {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "delete the line, or see docs/reference/job-file.md".to_owned(),
+        };
+        DocumentError::UnknownKey { place: self.place(key), allowed: asked.clone(), mend }
     }
 
     fn take(&self, key: &str) -> Option<&Node> {
-        self.asked.borrow_mut().push(key.to_owned());
-        self.entries.iter().find(|(name, ..)| name == key).map(|(.., node)| node)
+        if !self.asked.borrow().iter().any(|asked| asked == key) {
+            self.asked.borrow_mut().push(key.to_owned());
+        }
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
     /// Text at a key.
@@ -266,7 +328,9 @@ impl Table {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Text(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
-            Some(other) => Err(self.place(key).refuse(other.describe(), "text", format!("write {key} = \"{example}\""))),
+            Some(other) => {
+                Err(self.place(key).refuse(other.describe(), "text", format!("write {key} = \"{example}\"")))
+            }
         }
     }
 
@@ -282,6 +346,8 @@ impl Table {
             Node::Number(amount, written) => {
                 let mend = if *amount < 0.0 {
                     "drop the minus sign".to_owned()
+                } else if let Some(meaning) = unit.strip_prefix('(') {
+                    format!("check the value: `{key}` is {}", meaning.trim_end_matches(')'))
                 } else {
                     format!("check the unit: `{key}` is in {unit}")
                 };
@@ -301,12 +367,15 @@ impl Table {
     /// # Errors
     /// As [`Table::number`], and when it has a fraction.
     pub fn whole(&self, key: &str, range: RangeInclusive<f64>, unit: &str) -> Result<Option<f64>, DocumentError> {
-        match self.number(key, range, unit)? {
-            Some(amount) if amount.fract() != 0.0 => {
-                Err(self.place(key).refuse(amount.to_string(), "a whole number", format!("write {}", amount.round())))
-            }
-            amount => Ok(amount),
+        if let Some(Node::Number(amount, written)) = self.take(key)
+            && amount.is_finite()
+            && amount.fract() != 0.0
+        {
+            let allowed = format!("a whole number, {} to {} {unit}", plain(*range.start()), plain(*range.end()));
+            let nearest = amount.round().clamp(*range.start(), *range.end());
+            return Err(self.place(key).refuse(written.clone(), allowed, format!("write {key} = {}", plain(nearest))));
         }
+        self.number(key, range, unit)
     }
 
     /// `true` or `false` at a key.
@@ -339,7 +408,7 @@ impl Table {
         text.parse().map(Some).map_err(|_| {
             let mend = if text.len() == 10 {
                 format!("write {key} = {text}T00:00:00Z")
-            } else if !text.ends_with('Z') {
+            } else if text.len() >= 16 && text.starts_with(|c: char| c.is_ascii_digit()) && !text.ends_with('Z') {
                 format!("add the offset: {key} = {text}Z")
             } else {
                 format!("write {key} = 2026-01-05T00:00:00Z")
@@ -357,9 +426,11 @@ impl Table {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Text(text)) => Ok(Some(vec![text.clone()])),
-            Some(Node::List(items)) if items.is_empty() => {
-                Err(self.place(key).refuse("an empty list", "at least one name", format!("{}, or leave the key out", mend())))
-            }
+            Some(Node::List(items)) if items.is_empty() => Err(self.place(key).refuse(
+                "an empty list",
+                "at least one name",
+                format!("{}, or leave the key out", mend()),
+            )),
             Some(Node::List(items)) => items
                 .iter()
                 .map(|(line, item)| match item {
@@ -376,7 +447,7 @@ impl Table {
         }
     }
 
-    fn sub(&self, key: &str, line: Option<usize>, entries: Vec<(String, Option<usize>, Node)>) -> Self {
+    fn sub(&self, key: &str, line: Option<usize>, entries: Vec<Entry>) -> Self {
         Self { file: self.file.clone(), path: self.place(key).key, line, entries, asked: Rc::default() }
     }
 
@@ -388,7 +459,9 @@ impl Table {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Table(entries)) => Ok(Some(self.sub(key, self.place(key).line, entries.clone()))),
-            Some(other) => Err(self.place(key).refuse(other.describe(), "a table", format!("write [{key}] and its keys below"))),
+            Some(other) => {
+                Err(self.place(key).refuse(other.describe(), "a table", format!("write [{key}] and its keys below")))
+            }
         }
     }
 
@@ -416,16 +489,48 @@ impl Table {
     /// # Errors
     /// [`DocumentError::UnknownKey`] with the nearest known one.
     pub fn finish(&self) -> Result<(), DocumentError> {
-        let asked = self.asked.borrow();
-        let Some((key, ..)) = self.entries.iter().find(|(key, ..)| !asked.contains(key)) else { return Ok(()) };
-        let mend = match nearest(key, asked.iter().map(String::as_str)).first() {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "delete the line, or see docs/reference/job-file.md".to_owned(),
-        };
-        Err(DocumentError::UnknownKey { place: self.place(key), allowed: asked.clone(), mend })
+        self.unknown_keys().next().map_or(Ok(()), |key| Err(self.unknown(key)))
+    }
+}
+
+fn set(entries: &mut Vec<Entry>, dotted: &str, text: &str) {
+    let (key, rest) = dotted.split_once('.').map_or((dotted, None), |(key, rest)| (key, Some(rest)));
+    let index = entries.iter().position(|entry| entry.key == key).unwrap_or_else(|| {
+        entries.push(Entry { key: key.to_owned(), line: None, node: Node::Nothing, flag: true });
+        entries.len() - 1
+    });
+    let entry = &mut entries[index];
+    match rest {
+        None => (entry.node, entry.line, entry.flag) = (from_flag(text), None, true),
+        Some(rest) => {
+            if !matches!(entry.node, Node::Table(_)) {
+                (entry.node, entry.line, entry.flag) = (Node::Table(Vec::new()), None, true);
+            }
+            if let Node::Table(inner) = &mut entry.node {
+                set(inner, rest, text);
+            }
+        }
+    }
+}
+
+fn from_flag(text: &str) -> Node {
+    if text.contains(',') {
+        return Node::List(text.split(',').map(|item| (None, Node::Text(item.trim().to_owned()))).collect());
+    }
+    match text {
+        "true" => Node::Flag(true),
+        "false" => Node::Flag(false),
+        _ => match text.replace('_', "").parse::<f64>() {
+            Ok(amount) => Node::Number(amount, text.to_owned()),
+            Err(_) => Node::Text(text.to_owned()),
+        },
     }
 }
 
 fn plain(amount: f64) -> String {
-    if amount != 0.0 && (amount.abs() >= 1e6 || amount.abs() < 1e-3) { format!("{amount:e}") } else { amount.to_string() }
+    if amount != 0.0 && (amount.abs() >= 1e6 || amount.abs() < 1e-3) {
+        format!("{amount:e}")
+    } else {
+        amount.to_string()
+    }
 }

@@ -3,7 +3,7 @@
 //! In: bytes and the file's name. Out: [`JobSpec`]: what the user wrote, checked for type and range, with
 //! no name resolved yet. Numbers are bare here, since this is an edge; their names end in the unit.
 
-use crate::document::{DocumentError, Place, Table, read};
+use crate::document::{COMMAND_LINE, DocumentError, Place, Table, read};
 use greenwich_core::Window;
 use greenwich_facts::Precision;
 use jiff::Timestamp;
@@ -76,6 +76,21 @@ pub struct MachineSpec {
     pub layout: Option<[u32; 3]>,
 }
 
+impl MachineSpec {
+    /// The same number of another accelerator: what was measured or predicted for this one is not carried over.
+    pub fn replaced_by(&self, accelerator: &str) -> Self {
+        Self {
+            accelerator: accelerator.to_owned(),
+            mfu: None,
+            tokens_per_s: None,
+            hours: None,
+            mean_power_w: None,
+            layout: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// `[site]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SiteSpec {
@@ -127,12 +142,33 @@ pub struct PhaseSpec {
     pub machine: MachineSpec,
 }
 
-/// Reads a job file.
+/// Reads a job file; `overrides` are dotted keys and values that flags put over it.
 ///
 /// # Errors
 /// [`DocumentError`] with file, line, key, what was found, what is allowed and the mend.
-pub fn parse(file: &str, bytes: &[u8]) -> Result<JobSpec, DocumentError> {
-    let root = read(file, bytes)?;
+pub fn parse(file: &str, bytes: &[u8], overrides: &[(String, String)]) -> Result<JobSpec, DocumentError> {
+    let mut root = read(file, bytes)?;
+    for (key, text) in overrides {
+        root.set(key, text);
+    }
+    spec(file, &root)
+}
+
+/// Reads a job that is given by flags alone.
+///
+/// # Errors
+/// [`DocumentError`], as [`parse`].
+pub fn from_flags(overrides: &[(String, String)]) -> Result<JobSpec, DocumentError> {
+    let mut root = Table::empty();
+    root.set("schema", SCHEMA);
+    root.set("name", "job");
+    for (key, text) in overrides {
+        root.set(key, text);
+    }
+    spec(COMMAND_LINE, &root)
+}
+
+fn spec(file: &str, root: &Table) -> Result<JobSpec, DocumentError> {
     match root.text("schema", SCHEMA)? {
         None => return Err(root.missing("schema", format!("begin the file with schema = \"{SCHEMA}\""))),
         Some(schema) if schema != SCHEMA => {
@@ -154,7 +190,16 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<JobSpec, DocumentError> {
             let first = phase_tables.first().map(|table| table.table("machine")).transpose()?.flatten();
             match first {
                 Some(table) => machine(&table, None)?,
-                None => return Err(root.missing("machine", "write [machine] with accelerator = \"h100-sxm5-80g\" and count = 8")),
+                None => {
+                    return Err(root.missing(
+                        "machine",
+                        if root.is_flags() {
+                            "give --accelerator h100-sxm5-80g --count 8"
+                        } else {
+                            "write [machine] with accelerator = \"h100-sxm5-80g\" and count = 8"
+                        },
+                    ));
+                }
             }
         }
     };
@@ -177,10 +222,12 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<JobSpec, DocumentError> {
 fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
     let precision = match table.text("precision", "bf16")? {
         None => None,
-        Some(word) => Some(Precision::ALL.iter().find(|(_, known)| *known == word).map(|(p, _)| *p).ok_or_else(|| {
-            let known: Vec<&str> = Precision::ALL.iter().map(|(_, known)| *known).collect();
-            table.place("precision").refuse(format!("\"{word}\""), known.join(", "), "write precision = \"bf16\"")
-        })?),
+        Some(word) => {
+            Some(Precision::ALL.iter().find(|(_, known)| *known == word).map(|(p, _)| *p).ok_or_else(|| {
+                let known: Vec<&str> = Precision::ALL.iter().map(|(_, known)| *known).collect();
+                table.place("precision").refuse(format!("\"{word}\""), known.join(", "), "write precision = \"bf16\"")
+            })?)
+        }
     };
     let spec = ModelSpec {
         config: table.text("config", "config.json")?,
@@ -193,7 +240,8 @@ fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
         precision,
     };
     table.finish()?;
-    let given = [spec.config.is_some(), spec.name.is_some(), spec.params.is_some()].iter().filter(|given| **given).count();
+    let given =
+        [spec.config.is_some(), spec.name.is_some(), spec.params.is_some()].iter().filter(|given| **given).count();
     if given > 1 {
         return Err(table.place("config").refuse(
             "more than one of config, name and params",
@@ -216,14 +264,33 @@ fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
 fn machine(table: &Table, base: Option<&MachineSpec>) -> Result<MachineSpec, DocumentError> {
     let accelerator = table.text("accelerator", "h100-sxm5-80g")?;
     let place = if accelerator.is_none() { base.map(|base| base.place.clone()) } else { None };
-    let accelerator = accelerator
-        .or_else(|| base.map(|base| base.accelerator.clone()))
-        .ok_or_else(|| table.missing("accelerator", "write accelerator = \"h100-sxm5-80g\"; `greenwich facts list accelerators` shows all"))?;
+    let accelerator = accelerator.or_else(|| base.map(|base| base.accelerator.clone())).ok_or_else(|| {
+        table.missing(
+            "accelerator",
+            format!(
+                "{}; `greenwich facts list accelerators` shows all",
+                if table.is_flags() {
+                    "give --accelerator h100-sxm5-80g"
+                } else {
+                    "write accelerator = \"h100-sxm5-80g\""
+                }
+            ),
+        )
+    })?;
     let count = table
         .whole("count", 1.0..=1e7, "accelerators")?
         .map(|n| n as u32)
         .or_else(|| base.map(|base| base.count))
-        .ok_or_else(|| table.missing("count", "write count = 8, the number of accelerators"))?;
+        .ok_or_else(|| {
+            table.missing(
+                "count",
+                if table.is_flags() {
+                    "give --count 8, the number of accelerators"
+                } else {
+                    "write count = 8, the number of accelerators"
+                },
+            )
+        })?;
     let layout = match table.table("layout")? {
         None => None,
         Some(layout) => {
@@ -299,7 +366,9 @@ fn schedule(table: &Table) -> Result<ScheduleSpec, DocumentError> {
 }
 
 fn phase(table: &Table, job: &MachineSpec) -> Result<PhaseSpec, DocumentError> {
-    let name = table.text("name", "search")?.ok_or_else(|| table.missing("name", "write name = \"search\", \"preliminary\" or \"final\""))?;
+    let name = table
+        .text("name", "search")?
+        .ok_or_else(|| table.missing("name", "write name = \"search\", \"preliminary\" or \"final\""))?;
     let mut spec = match table.table("machine")? {
         Some(own) => machine(&own, Some(job))?,
         None => MachineSpec { hours: None, mean_power_w: job.mean_power_w, ..job.clone() },

@@ -1,1 +1,54 @@
-//! In building.
+//! From facts to a plan: the roof under which the rooms of Greenwich meet.
+//!
+//! In: a job file. Out: an estimate, an account, levers or a plan, each a plain value that
+//! `greenwich-report` turns into text, JSON or SVG. This is what other programs `cargo add`; the command
+//! line is a thin door to it.
+//!
+//! ```
+//! use greenwich::{Greenwich, job_file};
+//!
+//! let job = job_file::parse(
+//!     "job.toml",
+//!     br#"
+//!         schema = "greenwich.job/1"
+//!         name = "gpt-3"
+//!         [machine]
+//!         accelerator = "v100-sxm2-32g"
+//!         count = 10000
+//!         hours = 355.2
+//!         mean_power_w = 330
+//!         [site]
+//!         pue = 1.10
+//!         location_based_gco2e_per_kwh = 429
+//!     "#,
+//!     &[],
+//! )?;
+//! let account = Greenwich::load()?.account(&job)?;
+//! let tonnes = account.total.location_based.expect("the intensity is given").p50.tonnes();
+//! assert!((tonnes / 552.1 - 1.0).abs() < 0.02);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod document;
+pub mod error;
+pub mod facts;
+pub mod job_file;
+pub mod pipeline;
+pub mod planning;
+
+mod accounting;
+mod factor;
+mod grid;
+mod load;
+mod machine;
+mod resolve;
+mod site;
+
+pub use error::{Error, Exit};
+pub use greenwich_core::levers::Scope2;
+pub use greenwich_core::{Account, Footprint, Signal};
+pub use greenwich_facts::Catalog;
+pub use greenwich_report as report;
+pub use greenwich_signals::Fill;
+pub use pipeline::{Greenwich, read_job};
+pub use planning::{PlanOptions, Planned};

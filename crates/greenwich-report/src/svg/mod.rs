@@ -1,1 +1,12 @@
-//! t
+//! Pictures fit for a slide: self-contained SVG, 1280 by 720.
+//!
+//! In: the nouns of `greenwich-core`. Out: one SVG document each, without scripts, links or fonts of its
+//! own. Colours are told apart by the colour-blind and never say what no label or pattern says.
+
+mod canvas;
+mod levers;
+mod plan;
+mod xml;
+
+pub use levers::levers;
+pub use plan::plan;

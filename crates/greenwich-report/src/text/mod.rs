@@ -1,1 +1,25 @@
-//! t
+//! Text for people: fits the terminal, three significant figures, ranges, and sources on demand.
+//!
+//! In: the nouns of `greenwich-core` and a [`Style`](crate::Style). Out: strings whose lines are no wider
+//! than the style says. Without colour no escape is in them; with it, colour says nothing that is not
+//! there without it. Text is not a promise; JSON is.
+
+mod account;
+mod estimate;
+mod factors;
+mod levers;
+mod page;
+mod plan;
+mod quantities;
+mod strip;
+mod table;
+mod waterfall;
+pub(crate) mod wrap;
+
+#[cfg(test)]
+mod width;
+
+pub use account::account;
+pub use estimate::estimate;
+pub use levers::levers;
+pub use plan::plan;

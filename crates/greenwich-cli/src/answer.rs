@@ -1,0 +1,105 @@
+//! From arguments to an answer.
+//!
+//! In: what was typed. Out: the text or JSON for stdout, with a picture written where one was asked for.
+
+use crate::arguments::{
+    Arguments, Command, FactsCommand, FillName, Format, JobArguments, Method, PlanArguments, SignalName,
+};
+use crate::terminal::{self, Failure};
+use greenwich::facts::{self, Look};
+use greenwich::job_file::{self, JobSpec};
+use greenwich::report::{Style, json, svg, text};
+use greenwich::{Fill, Greenwich, PlanOptions, Scope2, Signal, read_job};
+
+/// Answers a command.
+pub(crate) fn answer(arguments: &Arguments) -> Result<String, Failure> {
+    let greenwich = Greenwich::load().map_err(greenwich::Error::from)?;
+    let common = &arguments.common;
+    let style = Style { width: terminal::width(), colour: terminal::colour(common.color), explain: common.explain };
+    let is_json = common.format == Format::Json;
+    Ok(match &arguments.command {
+        Command::Plan(plan) => {
+            let planned = greenwich.plan(&planned_job(plan)?, &options(plan))?;
+            if let Some(file) = &plan.svg {
+                terminal::write_file(file, &svg::plan(&planned.view()))?;
+            }
+            if is_json { terminal::pretty(&json::plan(&planned.view())) } else { text::plan(&planned.view(), style) }
+        }
+        Command::Estimate(job) => {
+            let estimate = greenwich.estimate(&read(job, &[])?)?;
+            if is_json { terminal::pretty(&json::estimate(&estimate)) } else { text::estimate(&estimate, style) }
+        }
+        Command::Account(job) => {
+            let account = greenwich.account(&read(job, &[])?)?;
+            if is_json { terminal::pretty(&json::account(&account)) } else { text::account(&account, style) }
+        }
+        Command::Levers(levers) => {
+            let scope2 = match levers.scope2 {
+                Method::Location => Scope2::Location,
+                Method::Market => Scope2::Market,
+            };
+            let (base, alternative) = (open(&levers.base, &[])?, open(&levers.alternative, &[])?);
+            let answer = greenwich.levers(&base, &alternative, scope2)?;
+            if let Some(file) = &levers.svg {
+                terminal::write_file(file, &svg::levers(&answer))?;
+            }
+            if is_json { terminal::pretty(&json::levers(&answer)) } else { text::levers(&answer, style) }
+        }
+        Command::Facts { look } => {
+            let look = match look {
+                FactsCommand::List { table } => Look::List(table.clone()),
+                FactsCommand::Show { name } if !common.explain => Look::Show(name.clone()),
+                FactsCommand::Show { name } | FactsCommand::Explain { name } => Look::Explain(name.clone()),
+                FactsCommand::Check => Look::Check,
+            };
+            let catalog = greenwich.catalog();
+            let refused = greenwich::Error::from;
+            if is_json {
+                terminal::pretty(&facts::json(catalog, &look).map_err(refused)?)
+            } else {
+                facts::text(catalog, &look, style.width).map_err(refused)?
+            }
+        }
+    })
+}
+
+fn open(path: &std::path::Path, overrides: &[(String, String)]) -> Result<JobSpec, Failure> {
+    Ok(read_job(path, overrides).map_err(greenwich::Error::from)?)
+}
+
+/// The job of a file with flags over it, or of flags alone.
+fn read(job: &JobArguments, more: &[(String, String)]) -> Result<JobSpec, Failure> {
+    let mut overrides = job.keys.overrides();
+    overrides.extend_from_slice(more);
+    match &job.job {
+        Some(path) => open(path, &overrides),
+        None if overrides.is_empty() => Err(Failure::usage(
+            "no job is given",
+            "name a job file, for example examples/llm-7b.toml, or give it by flags: --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512",
+        )),
+        None => Ok(job_file::from_flags(&overrides).map_err(greenwich::Error::from)?),
+    }
+}
+
+fn planned_job(plan: &PlanArguments) -> Result<JobSpec, Failure> {
+    let instants = [("schedule.release", &plan.release), ("schedule.deadline", &plan.deadline)];
+    let more: Vec<(String, String)> =
+        instants.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect();
+    read(&plan.job, &more)
+}
+
+fn options(plan: &PlanArguments) -> PlanOptions {
+    PlanOptions {
+        signals: plan.signals.clone(),
+        fill: match plan.fill {
+            FillName::Refuse => Fill::Refuse,
+            FillName::Hold => Fill::Hold,
+            FillName::Mean => Fill::Mean,
+        },
+        signal: match plan.signal {
+            SignalName::Lifecycle => Signal::Lifecycle,
+            SignalName::Direct => Signal::Direct,
+            SignalName::Marginal => Signal::Marginal,
+        },
+    }
+}

@@ -1,0 +1,293 @@
+//! What can be typed.
+//!
+//! In: nothing; it is the declaration. Out: one struct a command, from which help and errors are made.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Energy and CO2e of training runs: plan, estimate, account.
+#[derive(Debug, Parser)]
+#[command(
+    name = "greenwich",
+    version,
+    about = "Where, when and on which machine to train, what it will emit, and where each number is from",
+    before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1",
+    after_help = "Exit status: 0 done, 1 a bug of ours, 2 usage or bad input, 3 facts missing, 4 signal unavailable, 5 infeasible.",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command has.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// How the answer is written.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// List each number's inputs with source, year and fit.
+    #[arg(long, global = true)]
+    pub(crate) explain: bool,
+    /// Use no network. Nothing uses one yet: facts and typical years are compiled in.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+    /// Say more on stderr.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing on stderr but errors.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// When to colour; colour never carries meaning alone.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people; may get better at any time.
+    Text,
+    /// For programs; keys are kept.
+    Json,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set; also where `CLICOLOR_FORCE` is.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say where, when and on which machine a run should go, and what that saves.
+    #[command(
+        before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich plan examples/on-premises.toml --svg plan.svg --explain"
+    )]
+    Plan(PlanArguments),
+    /// Say what a run will need and emit, before it runs.
+    #[command(
+        before_help = "Examples:\n  greenwich estimate examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1"
+    )]
+    Estimate(JobArguments),
+    /// Say what a run needed and emitted, from its measured hours and power.
+    #[command(
+        before_help = "Examples:\n  greenwich account examples/gpt-3.toml\n  greenwich account --accelerator tpu-v3 --count 1024 --hours 74.4 --mean-power-w 288 --zone US"
+    )]
+    Account(JobArguments),
+    /// Split the ratio of two runs into Model, Machine, Mechanization and Map.
+    #[command(
+        before_help = "Examples:\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml --scope2 market --svg levers.svg"
+    )]
+    Levers(LeversArguments),
+    /// List, show, explain and check the facts.
+    #[command(before_help = "Examples:\n  greenwich facts list accelerators\n  greenwich facts explain h100-sxm5-80g")]
+    Facts {
+        #[command(subcommand)]
+        look: FactsCommand,
+    },
+}
+
+/// A job: a file, flags, or a file with flags over it.
+#[derive(Debug, Args)]
+pub(crate) struct JobArguments {
+    /// Job file, TOML or JSON; flags go over what it says.
+    #[arg(value_name = "JOB")]
+    pub(crate) job: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
+}
+
+/// Keys of the job file as flags.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys of the job file")]
+pub(crate) struct Keys {
+    /// A Hugging Face config.json.
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+    /// A model of the catalog.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Parameters.
+    #[arg(long, value_name = "N")]
+    params: Option<String>,
+    /// Parameters that one token passes.
+    #[arg(long, value_name = "N")]
+    active_params: Option<String>,
+    /// Tokens trained on.
+    #[arg(long, value_name = "N")]
+    tokens: Option<String>,
+    /// Sequence length in tokens.
+    #[arg(long, value_name = "N")]
+    seq_len: Option<String>,
+    /// bf16, fp16, tf32, fp32, fp8 or fp4.
+    #[arg(long, value_name = "WORD")]
+    precision: Option<String>,
+    /// Accelerator, by name or unambiguous prefix.
+    #[arg(long, value_name = "NAME")]
+    accelerator: Option<String>,
+    /// Accelerators.
+    #[arg(long, value_name = "N")]
+    count: Option<String>,
+    /// Model FLOP utilisation, 0 to 1.
+    #[arg(long, value_name = "SHARE")]
+    mfu: Option<String>,
+    /// Tokens per second of the whole job.
+    #[arg(long, value_name = "N")]
+    tokens_per_s: Option<String>,
+    /// Wall-clock hours.
+    #[arg(long, value_name = "H")]
+    hours: Option<String>,
+    /// Model FLOPs of the run.
+    #[arg(long, value_name = "FLOP")]
+    total_flops: Option<String>,
+    /// Mean power per accelerator, whole system, before PUE.
+    #[arg(long, value_name = "W")]
+    mean_power_w: Option<String>,
+    /// Cloud region, provider/region.
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// Grid zone.
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
+    /// Facility over IT energy.
+    #[arg(long, value_name = "RATIO")]
+    pue: Option<String>,
+    /// Any other key: --set schedule.interruptible=true
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+impl Keys {
+    /// The keys that were given, dotted, with their values.
+    pub(crate) fn overrides(&self) -> Vec<(String, String)> {
+        let flags = [
+            ("model.config", &self.config),
+            ("model.name", &self.model),
+            ("model.params", &self.params),
+            ("model.active_params", &self.active_params),
+            ("model.tokens", &self.tokens),
+            ("model.seq_len", &self.seq_len),
+            ("model.precision", &self.precision),
+            ("machine.accelerator", &self.accelerator),
+            ("machine.count", &self.count),
+            ("machine.mfu", &self.mfu),
+            ("machine.tokens_per_s", &self.tokens_per_s),
+            ("machine.hours", &self.hours),
+            ("machine.total_flops", &self.total_flops),
+            ("machine.mean_power_w", &self.mean_power_w),
+            ("site.region", &self.region),
+            ("site.zone", &self.zone),
+            ("site.pue", &self.pue),
+        ];
+        let given = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+        given.chain(self.set.iter().cloned()).collect()
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("write it as key=value, for example schedule.interruptible=true".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) job: JobArguments,
+    /// Not before this instant (schedule.release).
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) release: Option<String>,
+    /// Done by this instant (schedule.deadline).
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) deadline: Option<String>,
+    /// A folder of <zone>.csv[.gz] with utc,gco2e_per_kwh to plan by.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) signals: Option<PathBuf>,
+    /// The intensity to plan by.
+    #[arg(long, value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
+    pub(crate) signal: SignalName,
+    /// What to do about a gap in a trace.
+    #[arg(long, value_enum, default_value_t = FillName::Refuse, value_name = "HOW")]
+    pub(crate) fill: FillName,
+    /// Also write the plan as a picture.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// The intensity to plan by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignalName {
+    /// Grid mean with fuel chain and plant.
+    Lifecycle,
+    /// Grid mean at the stack.
+    Direct,
+    /// Response to one more kWh.
+    Marginal,
+}
+
+/// What to do about a gap in a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FillName {
+    /// Refuse it.
+    Refuse,
+    /// Hold the last value.
+    Hold,
+    /// Take the trace's mean.
+    Mean,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LeversArguments {
+    /// Job file of the base.
+    #[arg(value_name = "BASE")]
+    pub(crate) base: PathBuf,
+    /// Job file of the alternative.
+    #[arg(value_name = "ALT")]
+    pub(crate) alternative: PathBuf,
+    /// Which Scope 2 method `map` compares.
+    #[arg(long, value_enum, default_value_t = Method::Location, value_name = "METHOD")]
+    pub(crate) scope2: Method,
+    /// Also write the waterfall as a picture.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// A Scope 2 method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// Grid average where consumed.
+    Location,
+    /// Contracts, then residual mix.
+    Market,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FactsCommand {
+    /// List the tables, or what one table is about.
+    List {
+        /// accelerators, regions, zones, models, sources …
+        table: Option<String>,
+    },
+    /// Show every row about a name.
+    Show {
+        /// An accelerator, region, zone, fuel, run … or its beginning.
+        name: String,
+    },
+    /// Show every row about a name with its source, licence, mark and note.
+    Explain {
+        /// An accelerator, region, zone, fuel, run … or its beginning.
+        name: String,
+    },
+    /// Read every row, hold every rule, and count the marks.
+    Check,
+}

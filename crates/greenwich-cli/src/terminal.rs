@@ -1,0 +1,97 @@
+//! The rim: the terminal's width and colours, the streams, files written, and the exit status.
+//!
+//! In: an answer or a failure. Out: bytes on stdout or stderr, and the status.
+
+use crate::arguments::Colour;
+use greenwich::Exit;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Why there is no answer, in the words for stderr.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+    code: Option<String>,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A fault in how the command was used.
+    pub(crate) fn usage(message: &str, help: &str) -> Self {
+        Self { exit: Exit::Usage, message: message.to_owned(), code: None, help: Some(help.to_owned()) }
+    }
+}
+
+impl From<greenwich::Error> for Failure {
+    fn from(error: greenwich::Error) -> Self {
+        Self { exit: error.exit(), message: error.to_string(), code: error.code_text(), help: error.help_text() }
+    }
+}
+
+/// Prints the answer or the failure and returns the exit status.
+#[expect(clippy::print_stderr, reason = "errors are for stderr, and this is the one place that prints them")]
+pub(crate) fn finish(answer: Result<String, Failure>, _quiet: bool) -> ExitCode {
+    match answer {
+        Ok(text) => {
+            let mut stdout = std::io::stdout().lock();
+            match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+                Ok(()) => ExitCode::from(Exit::Done as u8),
+                // `greenwich plan … | head` has read all that it wants.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(Exit::Done as u8),
+                Err(error) => {
+                    eprintln!("error: cannot write the answer to stdout: {error}");
+                    ExitCode::from(Exit::Usage as u8)
+                }
+            }
+        }
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            if let Some(help) = &failure.help {
+                eprintln!("  help: {help}");
+            }
+            if let Some(code) = &failure.code {
+                eprintln!("  code: {code}");
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Columns of the terminal, from `COLUMNS`, else 100.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
+    columns.filter(|columns| (40..=1000).contains(columns)).unwrap_or(100)
+}
+
+/// Whether to colour.
+pub(crate) fn colour(when: Colour) -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let no_colour = set("NO_COLOR").is_some();
+    match when {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto if no_colour => false,
+        Colour::Auto => set("CLICOLOR_FORCE").is_some_and(|value| value != "0") || std::io::stdout().is_terminal(),
+    }
+}
+
+/// JSON as people can read it, with a line end.
+pub(crate) fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = file.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file));
+    written.map_err(|error| {
+        _ = std::fs::remove_file(&beside);
+        Failure::usage(
+            &format!("cannot write `{}`: {error}", file.display()),
+            "name a file in a folder that exists and that you may write to",
+        )
+    })
+}

@@ -1,0 +1,170 @@
+//! What a training run has to compute.
+//!
+//! In: a model, tokens, a sequence length. Out: the model FLOPs of the run, and beside them the FLOPs
+//! as the published runs behind the useful share of peak count them. Recomputation is hardware's
+//! affair: it is in the share, never in the FLOPs.
+
+use crate::model::{Model, ModelCounts};
+use greenwich_core::quantity::Flops;
+
+/// Backward passes cost twice a forward one.
+const PASSES: f64 = 3.0;
+
+/// The longest sequence that the published runs train on; attention over up to so many tokens is inside
+/// the useful share that is fitted on them.
+pub const CALIBRATED_SEQ_LEN: u64 = 4096;
+
+/// The FLOPs of a run, as far as they are known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    /// Model FLOPs of the whole run.
+    pub training: Option<Flops>,
+    /// The same as the calibration counts them: 6·N·D, and causal attention beyond
+    /// [`CALIBRATED_SEQ_LEN`] on top.
+    pub calibrated: Option<Flops>,
+    /// Forward FLOPs a token.
+    pub forward_per_token: Option<Flops>,
+    /// The formula, for the list of factors.
+    pub formula: &'static str,
+    /// What was left out or taken from elsewhere.
+    pub warnings: Vec<String>,
+}
+
+impl Work {
+    /// The FLOPs of a model and its tokens; `total` stands above both.
+    ///
+    /// ```
+    /// use greenwich_estimate::{Model, flops::Work};
+    /// let seven = Model::Bare { params_total: 7_000_000_000, params_active: 7_000_000_000 };
+    /// let work = Work::new(&seven, Some(2e12), None, None);
+    /// assert_eq!(work.training.map(|flops| flops.flops()), Some(8.4e22));
+    /// ```
+    pub fn new(model: &Model, tokens: Option<f64>, seq_len: Option<u32>, total: Option<Flops>) -> Self {
+        let mut work = match model {
+            Model::Shape(counts) => Self::of_shape(counts, tokens, seq_len),
+            Model::Bare { params_active, .. } => {
+                let per_token = 2.0 * *params_active as f64;
+                let training = tokens.map(|tokens| Flops::from_flops(PASSES * per_token * tokens));
+                Self {
+                    training,
+                    calibrated: training,
+                    forward_per_token: Some(Flops::from_flops(per_token)),
+                    formula: "6 × active parameters × tokens",
+                    warnings: Vec::new(),
+                }
+            }
+            Model::Unknown => Self {
+                training: None,
+                calibrated: None,
+                forward_per_token: None,
+                formula: "not known",
+                warnings: Vec::new(),
+            },
+        };
+        if let Some(total) = total {
+            work.training = Some(total);
+            work.calibrated = Some(total);
+            work.formula = "given";
+        }
+        work
+    }
+
+    fn of_shape(counts: &ModelCounts, tokens: Option<f64>, seq_len: Option<u32>) -> Self {
+        let mut warnings = Vec::new();
+        let longest = counts.max_seq_len;
+        let seq_len = seq_len.map(u64::from).or_else(|| {
+            warnings.push(match longest {
+                Some(longest) => {
+                    format!("`model.seq_len` is not given: the config's longest, {longest}, is taken")
+                }
+                None => {
+                    "neither `model.seq_len` nor the config says how long a sequence is: FLOPs of attention are left out"
+                        .to_owned()
+                }
+            });
+            longest
+        });
+        if let (Some(asked), Some(longest)) = (seq_len, longest)
+            && asked > longest
+        {
+            warnings.push(format!(
+                "`model.seq_len` is {asked}, the config's longest is {longest}: parameters of positions are not added"
+            ));
+        }
+        warnings.extend(counts.left_out.iter().map(|what| format!("`{}` model: {what}", counts.model_type)));
+        let per_token = match seq_len {
+            Some(length) => counts.forward_flops(length).flops() / counts.tokens_per_pass(length),
+            None => 2.0 * counts.matmul_params as f64 / counts.stacks as f64,
+        };
+        let longer = seq_len.map_or(0.0, |length| {
+            let causal = |at: u64| {
+                let attention = counts.forward_flops_causal(at).flops() - 2.0 * at as f64 * counts.matmul_params as f64;
+                attention / counts.tokens_per_pass(at)
+            };
+            (causal(length) - causal(CALIBRATED_SEQ_LEN)).max(0.0)
+        });
+        let published = 2.0 * counts.params_active as f64 / counts.stacks as f64;
+        let over_run = |per_token: f64| tokens.map(|tokens| Flops::from_flops(PASSES * per_token * tokens));
+        Self {
+            training: over_run(per_token),
+            calibrated: over_run(published + longer),
+            forward_per_token: Some(Flops::from_flops(per_token)),
+            formula: if seq_len.is_some() {
+                "3 × (2·S·multiplied parameters + 2·S²·H·(d_qk + d_v)·L) × tokens ÷ tokens of a pass"
+            } else {
+                "3 × 2·S·multiplied parameters × tokens ÷ tokens of a pass"
+            },
+            warnings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LLAMA_2_7B: &str = r#"{"model_type": "llama", "vocab_size": 32000, "hidden_size": 4096,
+        "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32, "max_position_embeddings": 4096}"#;
+
+    fn llama() -> Model {
+        Model::Shape(ModelCounts::from_config(LLAMA_2_7B).expect("a known type"))
+    }
+
+    #[test]
+    fn attention_is_part_of_the_training_flops() {
+        // 3·(2·6,607,077,376 + 2·4096·32·256·32)·2e12: 14 % above 6·N·D with N = 6.738e9.
+        let work = Work::new(&llama(), Some(2e12), Some(4096), None);
+        let expected = 3.0 * (2.0 * 6_607_077_376.0 + 2.0 * 4096.0 * 32.0 * 256.0 * 32.0) * 2e12;
+        assert!((work.training.expect("known").flops() / expected - 1.0).abs() < 1e-12);
+        assert_eq!(work.calibrated.expect("known").flops(), 6.0 * 6_738_415_616.0 * 2e12);
+        assert!(work.warnings.is_empty());
+    }
+
+    #[test]
+    fn attention_beyond_the_calibrated_length_takes_time() {
+        let (short, long) =
+            (Work::new(&llama(), Some(1e9), Some(4096), None), Work::new(&llama(), Some(1e9), Some(8192), None));
+        // Causal: S·H·(d + d)·L more FLOPs a token and forward pass.
+        let more = 3.0 * 4096.0 * 32.0 * 256.0 * 32.0 * 1e9;
+        let found = long.calibrated.expect("known").flops() - short.calibrated.expect("known").flops();
+        assert!((found / more - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_missing_sequence_length_is_taken_from_the_config_or_left_out_aloud() {
+        let work = Work::new(&llama(), Some(1e9), None, None);
+        assert_eq!(work.training, Work::new(&llama(), Some(1e9), Some(4096), None).training);
+        insta::assert_snapshot!(work.warnings.join("\n"), @"`model.seq_len` is not given: the config's longest, 4096, is taken");
+        let without = LLAMA_2_7B.replace(r#", "max_position_embeddings": 4096"#, "");
+        let work = Work::new(&Model::Shape(ModelCounts::from_config(&without).expect("known")), Some(1e9), None, None);
+        assert_eq!(work.training.expect("known").flops(), 6.0 * 6_607_077_376.0 * 1e9);
+        insta::assert_snapshot!(work.warnings.join("\n"), @"neither `model.seq_len` nor the config says how long a sequence is: FLOPs of attention are left out");
+    }
+
+    #[test]
+    fn a_given_total_stands_above_model_and_tokens() {
+        let total = Some(Flops::from_flops(3.14e23));
+        assert_eq!(Work::new(&llama(), Some(1e9), Some(4096), total).training, total);
+        assert_eq!(Work::new(&Model::Unknown, None, None, total).calibrated, total);
+    }
+}

@@ -1,0 +1,160 @@
+//! What an accelerator draws while it trains, its share of the host with it, before PUE.
+//!
+//! In: what is known: the user's figure, published means of whole systems, or the design power. Out: mean power
+//! with its range. A design power is a cap and no draw, so it is the last resort and says so.
+
+use crate::lognormal::LogNormal;
+use greenwich_core::quantity::Power;
+use greenwich_core::{Check, Factor, Fit};
+
+/// Right up to this factor at one standard deviation, where whole systems of the chip were measured: no
+/// less than runs of one chip differ among themselves (Patterson et al. 2021, table 3: 2 to 11 %).
+/// Assumed; to be fitted once more runs state their energy.
+const MEASURED_WITHIN: f64 = 1.12;
+/// The same where another chip of the generation was measured. Assumed.
+const SIBLING_WITHIN: f64 = 1.25;
+/// Published mean power of a whole system's share over the design power of its chip, of GPUs: P100 271/300 and
+/// V100 325/300 (Patterson et al. 2021, table 3), H100 843/700 (MLPerf Training 4.0, one node) and 969/700
+/// (Newkirk et al. 2025). TPUs lie at 0.54 to 0.82 and their design power differs by source: it is no guide.
+const SYSTEM_OVER_TDP: [f64; 4] = [271.0 / 300.0, 325.0 / 300.0, 843.0 / 700.0, 969.0 / 700.0];
+/// Student's t over the normal at the 95th percentile, for the three degrees of freedom of four ratios.
+const T3_OVER_NORMAL: f64 = 2.353 / 1.645;
+
+/// How the mean power is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PowerBasis {
+    /// The user says so: the whole system's share, before PUE.
+    Given(Power),
+    /// The whole system's share was measured in training.
+    Measured {
+        /// Mean over runs.
+        mean: Power,
+        /// Lowest of the runs, where told.
+        low: Option<Power>,
+        /// Highest of the runs, where told.
+        high: Option<Power>,
+    },
+    /// Another chip of the generation was measured; scaled by design power.
+    Sibling {
+        /// The other's mean.
+        mean: Power,
+        /// The other's design power.
+        sibling_tdp: Power,
+        /// Our chip's design power.
+        tdp: Power,
+    },
+    /// The design power alone.
+    Tdp {
+        /// The chip's.
+        tdp: Power,
+    },
+}
+
+impl PowerBasis {
+    /// Mean power per accelerator with its share of the host, before PUE.
+    ///
+    /// ```
+    /// use greenwich_core::quantity::Power;
+    /// use greenwich_estimate::PowerBasis;
+    /// let given = PowerBasis::Given(Power::from_watts(330.0)).mean_power();
+    /// assert!(given.range().is_exact());
+    /// ```
+    pub fn mean_power(&self) -> LogNormal<Power> {
+        match *self {
+            Self::Given(power) => LogNormal::exact(power),
+            Self::Measured { mean, low, high } => {
+                let ends = LogNormal::between(low.unwrap_or(mean), high.unwrap_or(mean)).sigma();
+                LogNormal::new(mean, ends.max(MEASURED_WITHIN.ln()))
+            }
+            Self::Sibling { mean, sibling_tdp, tdp } => {
+                LogNormal::within_factor(mean * (tdp / sibling_tdp), SIBLING_WITHIN)
+            }
+            Self::Tdp { tdp } => system_over_tdp().map(|ratio| tdp * ratio),
+        }
+    }
+    /// Every power named in the basis, to be checked.
+    pub(crate) fn parts(&self) -> Vec<Power> {
+        match *self {
+            Self::Given(power) | Self::Tdp { tdp: power } => vec![power],
+            Self::Measured { mean, low, high } => [Some(mean), low, high].into_iter().flatten().collect(),
+            Self::Sibling { mean, sibling_tdp, tdp } => vec![mean, sibling_tdp, tdp],
+        }
+    }
+    /// What this module itself adds to the figure.
+    pub(crate) fn factor(&self) -> Option<Factor> {
+        let (quantity, value, unit, source, fit, check) = match *self {
+            Self::Given(_) => return None,
+            Self::Measured { .. } => (
+                "spread of mean power between runs",
+                self.mean_power().sigma().exp(),
+                "factor at one standard deviation",
+                "range of the measured runs, no less than 1.12 (assumed)",
+                Fit::Assumed,
+                Check::Derived,
+            ),
+            Self::Sibling { sibling_tdp, tdp, .. } => (
+                "design power over that of the measured sibling",
+                tdp / sibling_tdp,
+                "ratio",
+                "both data sheets; right within a factor of 1.25 (assumed)",
+                Fit::Assumed,
+                Check::Derived,
+            ),
+            Self::Tdp { .. } => (
+                "host factor: mean power of the whole system over TDP",
+                system_over_tdp().median(),
+                "ratio",
+                "geometric mean of P100 and V100 (Patterson et al. 2021, table 3) and H100 (MLPerf Training 4.0; Newkirk et al. 2025)",
+                Fit::Similar("four GPU systems measured in training".to_owned()),
+                Check::Derived,
+            ),
+        };
+        Some(Factor {
+            quantity: quantity.into(),
+            value,
+            unit: unit.into(),
+            source: source.into(),
+            year: None,
+            fit,
+            check,
+        })
+    }
+}
+
+/// The ratio for a chip that is not among the four: their geometric mean, and the spread of one more draw.
+fn system_over_tdp() -> LogNormal<f64> {
+    let n = SYSTEM_OVER_TDP.len() as f64;
+    let mean = SYSTEM_OVER_TDP.iter().map(|ratio| ratio.ln()).sum::<f64>() / n;
+    let squares: f64 = SYSTEM_OVER_TDP.iter().map(|ratio| (ratio.ln() - mean).powi(2)).sum();
+    let one_more = (squares / (n - 1.0) * (1.0 + 1.0 / n)).sqrt();
+    LogNormal::new(mean.exp(), one_more * T3_OVER_NORMAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watts(basis: &PowerBasis) -> String {
+        basis.mean_power().range().to_string()
+    }
+
+    #[test]
+    fn the_less_is_known_the_wider_the_range() {
+        let w = Power::from_watts;
+        let known = PowerBasis::Measured { mean: w(283.0), low: Some(w(245.0)), high: Some(w(310.0)) };
+        let sibling = PowerBasis::Sibling { mean: w(969.0), sibling_tdp: w(700.0), tdp: w(350.0) };
+        insta::assert_snapshot!(watts(&PowerBasis::Given(w(330.0))), @"330 W");
+        insta::assert_snapshot!(watts(&known), @"283 W (235 W – 341 W)");
+        insta::assert_snapshot!(watts(&sibling), @"485 W (336 W – 699 W)");
+        insta::assert_snapshot!(watts(&PowerBasis::Tdp { tdp: w(400.0) }), @"452 W (282 W – 726 W)");
+        let sigmas = [known, sibling, PowerBasis::Tdp { tdp: w(400.0) }].map(|basis| basis.mean_power().sigma());
+        assert!(sigmas.is_sorted());
+    }
+
+    #[test]
+    fn runs_further_apart_than_assumed_widen_the_range() {
+        let w = Power::from_watts;
+        let far = PowerBasis::Measured { mean: w(200.0), low: Some(w(100.0)), high: Some(w(400.0)) }.mean_power();
+        assert!((far.range().p95.watts() - 400.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,1 @@
+//! What a run drew: hardware counters, the sampler, the node lease.

@@ -1,0 +1,186 @@
+//! One trace: the text of `<zone>.csv[.gz]`, read and held to its rules.
+//!
+//! In: a file with `utc` and at least one intensity column, each row the start of its interval. Out:
+//! stamps and values of one signal, ascending, evenly stepped, with gaps left as gaps. What a window
+//! needs and whether a gap may be filled is `replay`'s affair.
+
+use crate::error::SignalError;
+use csv::ByteRecord;
+use flate2::read::MultiGzDecoder;
+use greenwich_core::Signal;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::{fs, str};
+
+const LEAST_STEP_S: i64 = 300;
+const MOST_STEP_S: i64 = 3600;
+/// No grid is above it, marginal or not: a larger number has another unit.
+const MOST_G_PER_KWH: f64 = 10_000.0;
+/// Stamps outside these years, in seconds since 1970, are slips of the pen.
+const STAMPS_S: std::ops::Range<i64> = -2_208_988_800..7_258_118_400; // 1900 to 2200.
+const STAMP_EXAMPLE: &str = "2026-01-31T23:00:00Z";
+
+/// The column of a signal.
+pub(crate) const fn column(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Lifecycle => "gco2e_per_kwh",
+        Signal::Direct => "gco2_direct_per_kwh",
+        Signal::Marginal => "gco2e_marginal_per_kwh",
+    }
+}
+
+const SIGNALS: [Signal; 3] = [Signal::Lifecycle, Signal::Direct, Signal::Marginal];
+
+/// Values of one signal at even steps, some of them missing.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trace {
+    /// Start of the first interval, in seconds since 1970.
+    pub(crate) start_s: i64,
+    /// End of the last interval.
+    pub(crate) end_s: i64,
+    /// Length of an interval.
+    pub(crate) step_s: i64,
+    /// Start and value in gCO2e/kWh of each interval that has a value, ascending.
+    pub(crate) known: Vec<(i64, f64)>,
+}
+
+impl Trace {
+    /// Reads one signal of a file.
+    pub(crate) fn read(path: &Path, signal: Signal) -> Result<Self, SignalError> {
+        let file = path.display().to_string();
+        let bytes = fs::read(path).map_err(|error| SignalError::Read { path: file.clone(), cause: error.kind() })?;
+        if path.extension().is_some_and(|end| end == "gz") {
+            let mut text = Vec::with_capacity(bytes.len() * 6);
+            MultiGzDecoder::new(bytes.as_slice())
+                .read_to_end(&mut text)
+                .map_err(|cause| SignalError::NotGzip { file: file.clone(), cause: cause.to_string() })?;
+            return Self::parse(&file, &text, signal);
+        }
+        Self::parse(&file, &bytes, signal)
+    }
+
+    fn parse(file: &str, bytes: &[u8], signal: Signal) -> Result<Self, SignalError> {
+        let refuse = |line: u64, problem: String, mend: &str| SignalError::Row {
+            file: file.to_owned(),
+            line,
+            problem,
+            mend: mend.to_owned(),
+        };
+        if let Err(error) = str::from_utf8(bytes) {
+            let good = &bytes[..error.valid_up_to()];
+            let line = good.split(|byte| *byte == b'\n').count() as u64;
+            let found = format!("byte 0x{:02x} is not UTF-8", bytes[error.valid_up_to()]);
+            return Err(refuse(line, found, "save the file as UTF-8, uncompressed unless its name ends in .gz"));
+        }
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+        let mut record = ByteRecord::new();
+        let broken = |error: &csv::Error| refuse(0, error.to_string(), "write one row a line, with commas between");
+
+        reader.read_byte_record(&mut record).map_err(|error| broken(&error))?;
+        let header: Vec<String> =
+            record.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect();
+        let find = |name: &str| header.iter().position(|field| field == name);
+        let held: Vec<Signal> = SIGNALS.into_iter().filter(|signal| find(column(*signal)).is_some()).collect();
+        let (Some(utc), false) = (find("utc"), held.is_empty()) else {
+            let found = match header.join(",") {
+                none if none.is_empty() => "the file is empty".to_owned(),
+                names => format!("the header is `{}`", names.chars().take(80).collect::<String>()),
+            };
+            return Err(refuse(1, found, "begin the file with the line `utc,gco2e_per_kwh`"));
+        };
+        let Some(value_at) = find(column(signal)) else {
+            return Err(SignalError::NoColumn { file: file.to_owned(), signal, column: column(signal), held });
+        };
+
+        let mut stamps: Vec<(i64, u64)> = Vec::with_capacity(bytes.len() / 40);
+        let mut known: Vec<(i64, f64)> = Vec::with_capacity(bytes.len() / 40);
+        while reader.read_byte_record(&mut record).map_err(|error| broken(&error))? {
+            let line = line_of(&record, bytes);
+            if record.len() != header.len() {
+                let found = format!("{} cells where the header names {}", record.len(), header.len());
+                return Err(refuse(line, found, "give every row one cell a column; an empty cell is a gap"));
+            }
+            let stamp = text(&record[utc]);
+            let at = stamp.parse::<Timestamp>().ok().filter(|at| at.subsec_nanosecond() == 0);
+            let Some(at) = at.map(Timestamp::as_second).filter(|at| STAMPS_S.contains(at)) else {
+                let mend = format!("write UTC in whole seconds as in {STAMP_EXAMPLE}, years 1900 to 2199");
+                return Err(refuse(line, format!("`{stamp}` is no instant that a trace can hold"), &mend));
+            };
+            if let Some(&(before, before_line)) = stamps.last() {
+                if at == before {
+                    let found = format!("`{stamp}` is there twice, first on line {before_line}");
+                    return Err(refuse(line, found, "keep one row an interval"));
+                }
+                if at < before {
+                    let found = format!("`{stamp}` is earlier than the row before it");
+                    return Err(refuse(line, found, "sort the rows by `utc`, earliest first"));
+                }
+            }
+            stamps.push((at, line));
+            let cell = text(&record[value_at]);
+            if cell.is_empty() {
+                continue;
+            }
+            match cell.parse::<f64>() {
+                Ok(value) if (0.0..=MOST_G_PER_KWH).contains(&value) => known.push((at, value)),
+                Ok(value) if value.is_finite() => {
+                    let found = format!("`{cell}` in `{}`, allowed is 0 to {MOST_G_PER_KWH}", column(signal));
+                    return Err(refuse(
+                        line,
+                        found,
+                        "write grams of CO2e per kWh, and leave the cell empty if unknown",
+                    ));
+                }
+                _ => {
+                    let found = format!("`{cell}` in `{}` is not a number", column(signal));
+                    return Err(refuse(line, found, "leave the cell empty where the value is not known"));
+                }
+            }
+        }
+        let step_s = step(&stamps).map_err(|(line, problem)| {
+            refuse(line, problem, "give rows at one even step between 5 min and 1 h, at least two of them")
+        })?;
+        let (start_s, end_s) = (stamps[0].0, stamps[stamps.len() - 1].0 + step_s);
+        Ok(Self { start_s, end_s, step_s, known })
+    }
+}
+
+/// The line on which a record begins. The reader's own count stands before the line ends that it skips.
+fn line_of(record: &ByteRecord, bytes: &[u8]) -> u64 {
+    let Some(position) = record.position() else { return 0 };
+    let rest = &bytes[position.byte() as usize..];
+    let skipped = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n');
+    position.line() + skipped.count() as u64
+}
+
+fn text(cell: &[u8]) -> &str {
+    str::from_utf8(cell.trim_ascii()).expect("the whole file is UTF-8")
+}
+
+/// The commonest distance of neighbours that is not above an hour: longer ones are gaps. Every row must
+/// lie on it, counted from the first.
+fn step(stamps: &[(i64, u64)]) -> Result<i64, (u64, String)> {
+    let [(first, first_line), .., _] = stamps else {
+        return Err((stamps.first().map_or(1, |row| row.1), "no step can be told from fewer than two rows".into()));
+    };
+    let mut tally: BTreeMap<i64, usize> = BTreeMap::new();
+    for pair in stamps.windows(2) {
+        *tally.entry(pair[1].0 - pair[0].0).or_default() += 1;
+    }
+    let short = tally.iter().filter(|(step, _)| **step <= MOST_STEP_S);
+    let Some((&step, _)) = short.max_by_key(|(step, count)| (**count, -**step)) else {
+        let least = tally.keys().next().expect("two rows have a distance");
+        return Err((*first_line, format!("the rows are at least {} min apart", least / 60)));
+    };
+    if step < LEAST_STEP_S {
+        return Err((*first_line, format!("the rows are {step} s apart")));
+    }
+    let off = stamps.iter().find(|(at, _)| (at - first) % step != 0);
+    off.map_or(Ok(step), |&(at, line)| {
+        let stamp = Timestamp::from_second(at).map_or_else(|_| at.to_string(), |at| at.to_string());
+        Err((line, format!("`{stamp}` does not lie on the step of {} min from the first row", step / 60)))
+    })
+}

@@ -1,0 +1,126 @@
+//! What can go wrong on the way from a job file to an answer, with its exit status.
+//!
+//! In: the errors of the rooms. Out: one enum that says where in which file the question came from, and
+//! [`Exit`], the statuses that scripts may rely on.
+
+use crate::document::{DocumentError, Place};
+use greenwich_estimate::EstimateError;
+use greenwich_facts::FactsError;
+use greenwich_ledger::LeversError;
+use greenwich_plan::PlanError;
+use greenwich_signals::SignalError;
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Exit statuses of the command line, as the contract has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// A bug of ours.
+    Bug = 1,
+    /// Usage, or bad input.
+    Usage = 2,
+    /// A fact is missing.
+    FactsMissing = 3,
+    /// A signal is unavailable.
+    SignalUnavailable = 4,
+    /// What is asked cannot be done.
+    Infeasible = 5,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that the user wrote.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Document(#[from] DocumentError),
+    /// A name in a job file that the catalog does not know.
+    #[error("{place}: {source}")]
+    #[diagnostic(forward(source))]
+    Named {
+        /// Where the name stands.
+        place: Place,
+        /// What the catalog says.
+        source: FactsError,
+    },
+    /// A name on the command line, or a broken fact of ours.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Facts(#[from] FactsError),
+    /// The job's numbers do not go together.
+    #[error("{file}: {source}")]
+    #[diagnostic(forward(source))]
+    Estimate {
+        /// The job file, or the model config that it names.
+        file: String,
+        /// What the estimator says.
+        source: EstimateError,
+    },
+    /// There is no plan.
+    #[error("{place}: {source}")]
+    #[diagnostic(forward(source))]
+    Plan {
+        /// The key that the mend would change.
+        place: Place,
+        /// What the planner says.
+        source: Box<PlanError>,
+    },
+    /// Two runs cannot be compared.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Levers(#[from] LeversError),
+    /// A folder of signals.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Signal(#[from] SignalError),
+    /// No intensity is known where the job would run.
+    #[error("{place}: no {signal} intensity is known of zone `{zone}`")]
+    #[diagnostic(code(greenwich::no_intensity), help("{mend}"))]
+    NoIntensity {
+        /// Where region or zone stand.
+        place: Place,
+        /// The zone.
+        zone: String,
+        /// The signal asked for.
+        signal: &'static str,
+        /// What to do.
+        mend: String,
+    },
+}
+
+impl Error {
+    /// The exit status.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Facts(FactsError::Row { .. }) | Self::Named { source: FactsError::Row { .. }, .. } => Exit::Bug,
+            Self::Document(_) | Self::Named { .. } | Self::Facts(_) | Self::Levers(_) => Exit::Usage,
+            Self::Estimate { source: EstimateError::DoesNotFit { .. }, .. } => Exit::Infeasible,
+            Self::Estimate { source: EstimateError::NoPeak { .. } | EstimateError::NoPower { .. }, .. } => {
+                Exit::FactsMissing
+            }
+            Self::Estimate { .. } => Exit::Usage,
+            Self::Plan { source, .. } => match **source {
+                PlanError::Infeasible { .. } => Exit::Infeasible,
+                PlanError::SignalGap { .. } | PlanError::BadIntensity { .. } => Exit::SignalUnavailable,
+                _ => Exit::Usage,
+            },
+            Self::Signal(_) => Exit::SignalUnavailable,
+            Self::NoIntensity { signal: "marginal", .. } => Exit::SignalUnavailable,
+            Self::NoIntensity { .. } => Exit::FactsMissing,
+        }
+    }
+}
+
+impl Error {
+    /// The stable code of the error, such as `greenwich::plan::infeasible`.
+    pub fn code_text(&self) -> Option<String> {
+        self.code().map(|code| code.to_string())
+    }
+    /// The one act that mends it.
+    pub fn help_text(&self) -> Option<String> {
+        self.help().map(|help| help.to_string())
+    }
+}

@@ -1,0 +1,298 @@
+//! The facts as people and programs look them up: `greenwich facts list|show|explain|check`.
+//!
+//! In: the catalog and a name. Out: text or JSON. Nothing is computed here; each row is shown with its unit,
+//! date, source and mark.
+
+use greenwich_core::Check;
+use greenwich_facts::{Catalog, FactsError, Row, SCHEMA, TableSpec, nearest};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Schema of every JSON answer here.
+const JSON_SCHEMA: &str = "greenwich.facts/1";
+
+/// A look into the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// Every table, or the subjects of one.
+    List(Option<String>),
+    /// Every row about a subject.
+    Show(String),
+    /// Every row about a subject with its source in full, and what a lookup would answer.
+    Explain(String),
+    /// Counts of rows by mark, and what is only quoted or unverified.
+    Check,
+}
+
+/// Answers as text of at most `width` columns.
+///
+/// # Errors
+/// [`FactsError::Unknown`] for a name that no table holds.
+pub fn text(catalog: &Catalog, look: &Look, width: usize) -> Result<String, FactsError> {
+    Ok(match look {
+        Look::List(None) => tables_text(catalog),
+        Look::List(Some(name)) => subjects_text(catalog, name)?,
+        Look::Show(name) => show_text(catalog, &find(catalog, name)?, width),
+        Look::Explain(name) => explain_text(catalog, &find(catalog, name)?, width),
+        Look::Check => check_text(catalog),
+    })
+}
+
+/// Answers as JSON, `greenwich.facts/1`.
+///
+/// # Errors
+/// [`FactsError::Unknown`] for a name that no table holds.
+pub fn json(catalog: &Catalog, look: &Look) -> Result<Value, FactsError> {
+    Ok(match look {
+        Look::List(None) => {
+            let table = |spec: &TableSpec| json!({"table": spec.name, "about": spec.about, "rows": rows_in(catalog, spec.name).count()});
+            json!({"schema": JSON_SCHEMA, "tables": SCHEMA.iter().map(table).collect::<Vec<_>>()})
+        }
+        Look::List(Some(name)) => {
+            let subjects: Vec<Value> = subjects(catalog, name)?
+                .into_iter()
+                .map(|(subject, about)| json!({"subject": subject, "about": about}))
+                .collect();
+            json!({"schema": JSON_SCHEMA, "table": name, "subjects": subjects})
+        }
+        Look::Show(name) | Look::Explain(name) => {
+            let rows: Vec<Value> = find(catalog, name)?.into_iter().map(|row| row_json(catalog, row)).collect();
+            json!({"schema": JSON_SCHEMA, "rows": rows})
+        }
+        Look::Check => {
+            let marks: BTreeMap<&str, usize> = marks(catalog).into_iter().map(|(mark, n)| (mark.as_str(), n)).collect();
+            let sources = catalog.sources().count();
+            json!({"schema": JSON_SCHEMA, "rows": catalog.rows().len(), "sources": sources, "by_check": marks})
+        }
+    })
+}
+
+fn row_json(catalog: &Catalog, row: &Row) -> Value {
+    let source = catalog.source(&row.source);
+    json!({
+        "table": row.table, "subject": row.subject, "quantity": row.quantity, "value": row.value, "unit": row.unit,
+        "scope": row.scope, "valid_from": row.valid_from.to_string(), "check": row.check.as_str(), "note": row.note,
+        "source": row.source, "title": source.map(|s| s.title.clone()), "publisher": source.map(|s| s.publisher.clone()),
+        "url": source.map(|s| s.url.clone()), "licence": source.map(|s| s.licence.clone()),
+    })
+}
+
+fn rows_in<'a>(catalog: &'a Catalog, table: &str) -> impl Iterator<Item = &'a Row> {
+    let table = table.to_owned();
+    catalog.rows().iter().filter(move |row| row.table == table)
+}
+
+fn tables_text(catalog: &Catalog) -> String {
+    let mut out = String::from("Tables (greenwich facts list TABLE shows what each is about):\n");
+    for spec in SCHEMA {
+        let rows = rows_in(catalog, spec.name).count();
+        _ = writeln!(out, "  {:<22}{rows:>6} rows  {}", spec.name, spec.about);
+    }
+    _ = writeln!(
+        out,
+        "  {:<22}{:>6} models with their published hyper-parameters",
+        "models",
+        catalog.model_names().count()
+    );
+    _ = writeln!(out, "  {:<22}{:>6} typical years (month × hour)", "typical_profiles", catalog.profiles().count());
+    _ = writeln!(out, "  {:<22}{:>6} documents and data files cited", "sources", catalog.sources().count());
+    out
+}
+
+/// Subjects of a table with a word about each.
+fn subjects(catalog: &Catalog, name: &str) -> Result<Vec<(String, String)>, FactsError> {
+    Ok(match name {
+        "accelerators" => catalog
+            .accelerator_names()
+            .map(|one| (one.id.clone(), format!("{}, {} ({})", one.name, one.year, one.one_is)))
+            .collect(),
+        "regions" => {
+            catalog.region_names().map(|one| (one.id.clone(), format!("{}, zone {}", one.name, one.zone))).collect()
+        }
+        "zones" => catalog.zone_names().map(|one| (one.id.clone(), one.name.clone())).collect(),
+        "models" => catalog.model_names().map(|name| (name.to_owned(), String::new())).collect(),
+        "typical_profiles" => catalog
+            .profiles()
+            .map(|profile| {
+                let years = format!("{}–{}", profile.from_year, profile.to_year);
+                (profile.zone.to_string(), format!("{}, {years}, {}", profile.signal, profile.attribution))
+            })
+            .collect(),
+        "sources" => catalog
+            .sources()
+            .map(|source| (source.id.clone(), format!("{}, {} {}", source.title, source.publisher, source.year)))
+            .collect(),
+        _ => {
+            let Some(spec) = SCHEMA.iter().find(|spec| spec.name == name) else {
+                let known = SCHEMA.iter().map(|spec| spec.name).chain(["models", "typical_profiles", "sources"]);
+                return Err(FactsError::Unknown {
+                    kind: "table",
+                    name: name.to_owned(),
+                    nearest: nearest(name, known),
+                });
+            };
+            let mut subjects: Vec<(String, String)> = Vec::new();
+            for row in rows_in(catalog, spec.name) {
+                if subjects.last().is_none_or(|(last, _)| *last != row.subject) {
+                    subjects.push((row.subject.clone(), String::new()));
+                }
+            }
+            subjects
+        }
+    })
+}
+
+fn subjects_text(catalog: &Catalog, name: &str) -> Result<String, FactsError> {
+    let subjects = subjects(catalog, name)?;
+    let widest = subjects.iter().map(|(subject, _)| subject.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (subject, about) in subjects {
+        _ = writeln!(out, "{}", format!("{subject:<widest$}  {about}").trim_end());
+    }
+    Ok(out)
+}
+
+/// Rows about a name: exactly, else about the one name that it begins.
+fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Row>, FactsError> {
+    let exact: Vec<&Row> = catalog.rows().iter().filter(|row| row.subject == name).collect();
+    if !exact.is_empty() {
+        return Ok(exact);
+    }
+    let mut begun: Vec<&str> =
+        catalog.rows().iter().map(|row| row.subject.as_str()).filter(|subject| subject.starts_with(name)).collect();
+    begun.sort_unstable();
+    begun.dedup();
+    match begun[..] {
+        [one] => Ok(catalog.rows().iter().filter(|row| row.subject == one).collect()),
+        [] => {
+            let mut known: Vec<&str> = catalog.rows().iter().map(|row| row.subject.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            Err(FactsError::Unknown { kind: "subject", name: name.to_owned(), nearest: nearest(name, known) })
+        }
+        _ => Err(FactsError::Ambiguous {
+            kind: "subject",
+            name: name.to_owned(),
+            candidates: begun.iter().take(8).map(|subject| (*subject).to_owned()).collect(),
+        }),
+    }
+}
+
+fn figure(row: &Row) -> String {
+    let mut text = format!("{} {}", row.value, row.unit);
+    if !row.scope.is_empty() {
+        _ = write!(text, " ({})", row.scope);
+    }
+    text
+}
+
+fn mark(check: Check) -> &'static str {
+    if check == Check::Unverified { "UNVERIFIED" } else { check.as_str() }
+}
+
+fn show_text(catalog: &Catalog, rows: &[&Row], width: usize) -> String {
+    let mut out = String::new();
+    let widest = |of: fn(&Row) -> String| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
+    let (quantity, value) = (widest(|row| row.quantity.to_owned()), widest(figure));
+    let mut shown = "";
+    for row in rows {
+        if row.subject != shown {
+            shown = &row.subject;
+            _ = writeln!(out, "{shown}");
+        }
+        let source = catalog.source(&row.source).map_or_else(|| row.source.clone(), |source| source.publisher.clone());
+        let line = format!(
+            "  {:<quantity$}  {:<value$}  {}  {:<10}  {source}",
+            row.quantity,
+            figure(row),
+            row.valid_from.year(),
+            mark(row.check),
+        );
+        let cut: String = line.chars().take(width).collect();
+        _ = writeln!(out, "{}", cut.trim_end());
+    }
+    out
+}
+
+fn explain_text(catalog: &Catalog, rows: &[&Row], width: usize) -> String {
+    let mut out = String::new();
+    for row in rows {
+        _ = writeln!(out, "{} {} = {}", row.subject, row.quantity, figure(row));
+        _ = writeln!(out, "  holds from  {}", row.valid_from);
+        if let Some(source) = catalog.source(&row.source) {
+            wrapped(
+                &mut out,
+                "  source      ",
+                &format!("{}, {} {}", source.title, source.publisher, source.year),
+                width,
+            );
+            if !source.url.is_empty() {
+                _ = writeln!(out, "              {}", source.url);
+            }
+            _ = writeln!(out, "  licence     {}, read {}", source.licence, source.retrieved);
+        }
+        _ = writeln!(out, "  check       {}", mark(row.check));
+        if !row.note.is_empty() {
+            wrapped(&mut out, "  note        ", &row.note, width);
+        }
+        _ = writeln!(out, "  stands in   {}.csv, line {}", row.table, row.line);
+    }
+    out
+}
+
+/// Writes a text behind a label, wrapped at words.
+fn wrapped(out: &mut String, label: &str, text: &str, width: usize) {
+    let room = width.saturating_sub(label.chars().count()).max(20);
+    let mut line = String::new();
+    let mut label = label.to_owned();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            _ = writeln!(out, "{label}{line}");
+            label = " ".repeat(label.chars().count());
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    _ = writeln!(out, "{label}{line}");
+}
+
+fn marks(catalog: &Catalog) -> Vec<(Check, usize)> {
+    [Check::Primary, Check::Derived, Check::Quoted, Check::Unverified]
+        .into_iter()
+        .map(|mark| (mark, catalog.rows().iter().filter(|row| row.check == mark).count()))
+        .collect()
+}
+
+fn check_text(catalog: &Catalog) -> String {
+    let mut out = format!(
+        "{} rows in {} tables, {} sources: every row read, every rule held.\n",
+        catalog.rows().len(),
+        SCHEMA.len(),
+        catalog.sources().count()
+    );
+    for (mark, rows) in marks(catalog) {
+        let meaning = match mark {
+            Check::Primary => "read in the maker's or author's own text or data file",
+            Check::Derived => "computed by us from rows or traces that the note names",
+            Check::Quoted => "read in another document that quotes it",
+            Check::Unverified => "read nowhere yet: reports print it as unverified",
+        };
+        _ = writeln!(out, "  {:<12}{rows:>6}  {meaning}", mark.as_str());
+    }
+    let unverified: Vec<String> = SCHEMA
+        .iter()
+        .map(|spec| (spec.name, rows_in(catalog, spec.name).filter(|row| row.check == Check::Unverified).count()))
+        .filter(|(_, rows)| *rows > 0)
+        .map(|(name, rows)| format!("{name} {rows}"))
+        .collect();
+    _ = writeln!(
+        out,
+        "Unverified by table: {}",
+        if unverified.is_empty() { "none".to_owned() } else { unverified.join(", ") }
+    );
+    out
+}

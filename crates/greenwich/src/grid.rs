@@ -1,0 +1,58 @@
+//! The grid's intensity at a place over a span: the best that is known, and what it is.
+//!
+//! In: a place, a signal, a span, and a folder of traces where the user gives one. Out: a series, or nothing
+//! where nothing is known. The order is: the job file's own number, the user's trace, the zone's typical year,
+//! its yearly mean. What was taken is said by the series' provenance, which the report prints.
+
+use crate::error::Error;
+use crate::site::Place;
+use greenwich_core::{IntensitySeries, Provenance, Signal, Window, ZoneId};
+use greenwich_facts::Catalog;
+use greenwich_signals::{GridSignal, Replay, flat, typical};
+use jiff::SignedDuration;
+
+/// Where intensities come from.
+#[derive(Debug)]
+pub(crate) struct Grid<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) replay: Option<Replay>,
+    pub(crate) signal: Signal,
+}
+
+impl Grid<'_> {
+    /// Intensity at a place over a span.
+    ///
+    /// # Errors
+    /// [`Error::Signal`] for a broken or gappy trace of the zone.
+    pub(crate) fn series(&self, place: &Place, span: Window) -> Result<Option<IntensitySeries>, Error> {
+        if place.location_given
+            && self.signal != Signal::Marginal
+            && let Some(given) = place.lifecycle
+        {
+            let zone = place.zone.clone().unwrap_or_else(|| ZoneId::new("home"));
+            return Ok(Some(constant(zone, self.signal, span, given.median().g_per_kwh())));
+        }
+        let Some(zone) = &place.zone else { return Ok(None) };
+        if let Some(replay) = &self.replay
+            && replay.zones().contains(zone)
+        {
+            return Ok(Some(replay.series(zone, self.signal, span)?));
+        }
+        if let Some(profile) = self.catalog.profile(zone, self.signal) {
+            return Ok(Some(typical::series(profile, span)));
+        }
+        let yearly = match self.signal {
+            Signal::Lifecycle => place.yearly_lifecycle.as_ref(),
+            Signal::Direct => place.yearly_direct.as_ref(),
+            Signal::Marginal => None,
+        };
+        Ok(yearly.map(|row| flat::series(zone, self.signal, span, row.value.g_per_kwh(), row.valid_from.year())))
+    }
+}
+
+/// The job file's own number at every hour of a span.
+fn constant(zone: ZoneId, signal: Signal, span: Window, g_per_kwh: f64) -> IntensitySeries {
+    let hours = span.hours().ceil().max(1.0) as usize;
+    let step = SignedDuration::from_hours(1);
+    IntensitySeries::new(zone, signal, Provenance::Given, span.start(), step, vec![g_per_kwh; hours])
+}

@@ -1,0 +1,139 @@
+//! An accelerator as the estimator wants it: peak, memory, what it draws, what its making emitted.
+//!
+//! In: a name, a precision, the number of accelerators. Out: [`Machine`]: figures by value with their lines
+//! for the factor list. Whether the power was measured or stands in for a measurement is said by
+//! [`PowerBasis`] and the factor's fit.
+
+use crate::factor::{assumed, cited};
+use greenwich_core::quantity::{Bytes, FlopRate, UsdPerAcceleratorHour};
+use greenwich_core::{AcceleratorId, Factor, Fit};
+use greenwich_estimate::{Embodied, LogNormal, PowerBasis};
+use greenwich_facts::{Accelerator, Catalog, FactsError, Precision};
+
+/// Hours in a year, as amortisation counts them.
+const HOURS_PER_YEAR: f64 = 8760.0;
+
+/// An accelerator with everything known of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub(crate) id: AcceleratorId,
+    pub(crate) peak: Option<FlopRate>,
+    pub(crate) memory: Option<Bytes>,
+    pub(crate) utilisation: LogNormal<f64>,
+    pub(crate) power: Option<PowerBasis>,
+    pub(crate) embodied: Option<Embodied>,
+    pub(crate) factors: Vec<Factor>,
+    pub(crate) warnings: Vec<String>,
+    /// The catalog's own record, for prices.
+    pub(crate) accelerator: Accelerator,
+}
+
+impl Machine {
+    /// Looks an accelerator up.
+    pub(crate) fn find(catalog: &Catalog, name: &str, precision: Precision) -> Result<Self, FactsError> {
+        let accelerator = catalog.accelerator(name)?;
+        let mut factors = Vec::new();
+        let mut warnings = Vec::new();
+        let peak = catalog.peak(&accelerator, precision);
+        if let Some(row) = &peak {
+            let quantity = format!("dense peak of {} in {}", accelerator.id, precision.as_str());
+            factors.push(cited(catalog, &quantity, row.value.tflops(), "TFLOP/s", row));
+        }
+        let utilisation = catalog.utilisation(&accelerator);
+        let power = power(catalog, &accelerator, &mut factors, &mut warnings);
+        let embodied = embodied(catalog, &accelerator, &mut factors);
+        Ok(Self {
+            id: accelerator.id.clone(),
+            peak: peak.map(|row| row.value),
+            memory: accelerator.memory.as_ref().map(|row| row.value),
+            utilisation: LogNormal::new(utilisation.useful_share.value, utilisation.log_sd),
+            power,
+            embodied,
+            factors,
+            warnings,
+            accelerator,
+        })
+    }
+
+    /// Line of the factor list for the useful share of peak; said only where it enters.
+    pub(crate) fn utilisation_factor(&self, catalog: &Catalog) -> Factor {
+        let utilisation = catalog.utilisation(&self.accelerator);
+        let quantity = format!("useful share of billed peak, {} runs published", utilisation.runs);
+        cited(catalog, &quantity, utilisation.useful_share.value, "fraction", &utilisation.useful_share)
+    }
+
+    /// List price of an accelerator-hour from a provider, or of the median vendor, with its spread.
+    pub(crate) fn price(
+        &self,
+        catalog: &Catalog,
+        provider: Option<&str>,
+    ) -> Option<(LogNormal<UsdPerAcceleratorHour>, Factor)> {
+        let quote = catalog.price(&self.accelerator, provider)?;
+        let list = assumed(catalog, "price-of-list", "log_sd");
+        let vendors =
+            (quote.high.usd_per_hour() / quote.low.usd_per_hour()).ln() / (2.0 * greenwich_estimate::lognormal::Z95);
+        let log_sd = if quote.price.fit == Fit::Exact { list } else { list.hypot(vendors) };
+        let quantity = format!("list price of {} on demand, {}", self.id, quote.price.scope);
+        let value = quote.price.value.usd_per_hour();
+        let factor = cited(catalog, &quantity, value, "USD/accelerator-hour", &quote.price);
+        Some((LogNormal::new(quote.price.value, log_sd), factor))
+    }
+}
+
+/// What it draws: measured for the whole system, else a measured sibling scaled by TDP, else TDP.
+fn power(
+    catalog: &Catalog,
+    accelerator: &Accelerator,
+    factors: &mut Vec<Factor>,
+    warnings: &mut Vec<String>,
+) -> Option<PowerBasis> {
+    if let Some(measured) = &accelerator.system_power {
+        let quantity = format!("mean power of {} in training, measured ({})", accelerator.id, measured.mean.scope);
+        factors.push(cited(catalog, &quantity, measured.mean.value.watts(), "W", &measured.mean));
+        return Some(PowerBasis::Measured { mean: measured.mean.value, low: measured.low, high: measured.high });
+    }
+    let tdp = accelerator.tdp.as_ref()?;
+    if let Some(sibling) = catalog.measured_sibling(accelerator)
+        && let (Some(measured), Some(sibling_tdp)) = (&sibling.system_power, &sibling.tdp)
+    {
+        let quantity = format!("mean power of {} in training, measured ({})", sibling.id, measured.mean.scope);
+        let mut factor = cited(catalog, &quantity, measured.mean.value.watts(), "W", &measured.mean);
+        factor.fit = Fit::Similar(sibling.id.to_string());
+        factors.push(factor);
+        warnings.push(format!(
+            "the power of {} in training is not published: that of {} is taken, scaled by TDP; give `machine.mean_power_w` where you know it",
+            accelerator.id, sibling.id
+        ));
+        return Some(PowerBasis::Sibling { mean: measured.mean.value, sibling_tdp: sibling_tdp.value, tdp: tdp.value });
+    }
+    factors.push(cited(catalog, &format!("TDP of {}", accelerator.id), tdp.value.watts(), "W", tdp));
+    Some(PowerBasis::Tdp { tdp: tdp.value })
+}
+
+/// What the making of one and of its share of the host emitted, over how long and how busy a life.
+fn embodied(catalog: &Catalog, accelerator: &Accelerator, factors: &mut Vec<Factor>) -> Option<Embodied> {
+    let card = catalog.embodied(accelerator)?;
+    let host = catalog.host_embodied(accelerator);
+    let spread = match (card.low, card.high) {
+        (Some(low), Some(high)) if low < high => LogNormal::between(low, high).sigma(),
+        _ => assumed(catalog, "embodied", "log_sd"),
+    };
+    let mut parts = vec![LogNormal::new(card.central.value, spread)];
+    let quantity = format!("embodied carbon of {} ({})", accelerator.id, card.central.scope);
+    factors.push(cited(catalog, &quantity, card.central.value.kg(), "kgCO2e", &card.central));
+    // A share of a server holds the host already.
+    if card.central.scope != "server_share"
+        && let Some(host) = host
+    {
+        factors.push(cited(catalog, "embodied carbon of its share of the host", host.value.kg(), "kgCO2e", &host));
+        parts.push(LogNormal::new(host.value, assumed(catalog, "embodied", "log_sd")));
+    }
+    let (lifespan, busy) = (catalog.lifespan(), catalog.busy_share());
+    factors.push(cited(catalog, "life of a server", lifespan.value.hours() / HOURS_PER_YEAR, "years", &lifespan));
+    factors.push(cited(catalog, "share of its life that a server is busy", busy.value.share(), "fraction", &busy));
+    Some(Embodied {
+        total: LogNormal::sum(&parts),
+        lifespan: LogNormal::new(lifespan.value, assumed(catalog, "lifespan", "log_sd")),
+        busy_share: busy.value,
+    })
+}

@@ -1,0 +1,489 @@
+//! Where, when and on which machine: the candidates, what the grid does there, and the plan.
+//!
+//! In: a resolved job with a schedule, and how to see the grid. Out: [`Planned`]: the request that the planner
+//! was given, its plan, and the footprint of the planned run and of the baseline. Only the planner decides; here
+//! names become candidates and the answer becomes footprints again.
+
+use crate::document::DocumentError;
+use crate::error::Error;
+use crate::factor::{assumed, intensity_spread};
+use crate::grid::Grid;
+use crate::job_file::{MachineSpec, ScheduleSpec};
+use crate::machine::Machine;
+use crate::resolve::{self, Job};
+use crate::site::Place;
+use greenwich_core::plan::{Candidate, PauseCost, Placement, Plan, Request};
+use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, MarginalIntensity, Power, Usd};
+use greenwich_core::{Check, Factor, Fit, Footprint, IntensitySeries, Provenance, RegionId, Signal, Window, ZoneId};
+use greenwich_estimate::{EstimateError, Inputs, LogNormal, Transfer};
+use greenwich_report::PlanView;
+use greenwich_signals::{Fill, Replay};
+use jiff::SignedDuration;
+use std::path::PathBuf;
+
+/// How a plan shall see the grid.
+#[derive(Debug, Clone)]
+pub struct PlanOptions {
+    /// A folder of `<zone>.csv[.gz]`, or one such file; typical years and yearly means where it has no trace.
+    pub signals: Option<PathBuf>,
+    /// What to do about a gap in a trace.
+    pub fill: Fill,
+    /// Which intensity to plan by.
+    pub signal: Signal,
+}
+
+impl Default for PlanOptions {
+    /// No traces, no gap filled, lifecycle intensity: an offline plan that an account can be held against.
+    fn default() -> Self {
+        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle }
+    }
+}
+
+/// A plan with all that a report needs.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Planned {
+    /// The job's name.
+    pub job: String,
+    /// What the planner was asked.
+    pub request: Request,
+    /// What it answered.
+    pub plan: Plan,
+    /// The planned run.
+    pub planned: Footprint,
+    /// The run at home, from release, without a pause.
+    pub baseline: Footprint,
+    /// The signal that decided.
+    pub signal: Signal,
+    /// What to know before acting.
+    pub warnings: Vec<String>,
+}
+
+impl Planned {
+    /// The plan as reports read it.
+    pub fn view(&self) -> PlanView<'_> {
+        PlanView {
+            job: &self.job,
+            request: &self.request,
+            plan: &self.plan,
+            planned: &self.planned,
+            baseline: &self.baseline,
+            signal: self.signal,
+            warnings: &self.warnings,
+        }
+    }
+}
+
+/// A machine that the job may run on, with its estimate apart from any place.
+struct Offer {
+    spec: MachineSpec,
+    machine: Machine,
+    work: LogNormal<Hours>,
+    mean_power: Power,
+}
+
+/// Plans the job.
+pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Error> {
+    let schedule = job.spec.schedule.as_ref().ok_or_else(|| {
+        let place = crate::document::Place { file: job.spec.file.clone(), line: None, key: "schedule".to_owned() };
+        let mend = "write [schedule] with release and deadline; `greenwich estimate` needs none".to_owned();
+        Error::Document(DocumentError::Missing { place, mend })
+    })?;
+    let replay = options.signals.as_ref().map(|path| Replay::open(path, options.fill)).transpose()?;
+    let grid = Grid { catalog: job.catalog, replay, signal: options.signal };
+    let mut warnings = Vec::new();
+
+    let own = machine_option(job, &job.spec.machine, job.machine.clone())?;
+    let machines = machines(job, schedule, &own, &mut warnings)?;
+    let places = places(job, schedule)?;
+    let mut asked = Asked { job, schedule, grid: &grid, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
+    let mut candidates = Vec::new();
+    for place in &places {
+        for option in &machines {
+            if asked.offers(place, option)
+                && let Some(candidate) = asked.candidate(place, option, schedule.window)?
+            {
+                candidates.push(candidate);
+            }
+        }
+    }
+    let until = schedule.window.start() + SignedDuration::from_secs_f64(own.work.median().seconds().ceil() + 1.0);
+    let span =
+        Window::new(schedule.window.start(), until.max(schedule.window.end())).expect("the release is before both");
+    let baseline = asked.candidate(&job.home, &own, span)?.ok_or_else(|| no_intensity(job, options.signal))?;
+    let (series, dark) = (asked.series, asked.dark);
+    if !dark.is_empty() {
+        warnings.push(format!(
+            "left out, for want of any {} intensity: {}",
+            options.signal,
+            dark.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ));
+    }
+    let pauses = schedule.interruptible.then(|| PauseCost {
+        checkpoint: Hours::from_seconds(schedule.checkpoint_minutes * 60.0),
+        restart: Hours::from_seconds(schedule.restart_minutes * 60.0),
+    });
+    let request = Request { window: schedule.window, pauses, candidates, baseline, series };
+    let plan = greenwich_plan::plan(&request)
+        .map_err(|source| Error::Plan { place: schedule.deadline_place.clone(), source: Box::new(source) })?;
+    say_what_the_grid_is(&request, &mut warnings);
+    say_what_is_not_checked(&plan, &machines, schedule, &mut warnings);
+
+    let footprint = |placement: &Placement| {
+        let candidate = &placement.candidate;
+        let place = places.iter().chain([&job.home]).find(|place| region_of(place) == candidate.region);
+        let option = machines.iter().chain([&own]).find(|option| option.machine.id == candidate.accelerator);
+        let (place, option) = place.zip(option).expect("every candidate was made of a place and a machine");
+        footprint(job, &grid, &request, placement, place, option)
+    };
+    Ok(Planned {
+        job: job.spec.name.clone(),
+        planned: footprint(&plan.best)?,
+        baseline: footprint(&plan.baseline)?,
+        signal: options.signal,
+        request,
+        plan,
+        warnings,
+    })
+}
+
+/// The machine with its hours and power, or why it cannot run the job.
+fn machine_option(job: &Job<'_>, spec: &MachineSpec, machine: Machine) -> Result<Offer, Error> {
+    let inputs = job.inputs(spec, &machine, &job.home);
+    // The whole estimate is asked for, so that whatever it refuses is refused here.
+    _ = greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))?;
+    let work = greenwich_estimate::duration(&inputs).map_err(|source| job.refuse(source))?;
+    let basis = inputs.power.as_ref().expect("the estimate refused a machine without power");
+    let mean_power = basis.mean_power().median();
+    Ok(Offer { spec: spec.clone(), machine, work, mean_power })
+}
+
+/// The machines that the schedule allows; one that cannot run the job is left out and told.
+fn machines(
+    job: &Job<'_>,
+    schedule: &ScheduleSpec,
+    own: &Offer,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Offer>, Error> {
+    let again = |option: &Offer| Offer {
+        spec: option.spec.clone(),
+        machine: option.machine.clone(),
+        work: option.work,
+        mean_power: option.mean_power,
+    };
+    let Some((names, place)) = &schedule.accelerators else { return Ok(vec![again(own)]) };
+    let mut machines: Vec<Offer> = Vec::new();
+    for name in names {
+        let machine = Machine::find(job.catalog, name, job.precision)
+            .map_err(|source| Error::Named { place: place.clone(), source })?;
+        if machines.iter().any(|held| held.machine.id == machine.id) {
+            continue;
+        }
+        if machine.id == own.machine.id {
+            machines.push(again(own));
+            continue;
+        }
+        let id = machine.id.clone();
+        match machine_option(job, &job.spec.machine.replaced_by(id.as_str()), machine) {
+            Ok(option) => machines.push(option),
+            Err(Error::Estimate {
+                source:
+                    source @ (EstimateError::DoesNotFit { .. }
+                    | EstimateError::NoPeak { .. }
+                    | EstimateError::NoPower { .. }
+                    | EstimateError::NoWork { .. }),
+                ..
+            }) => {
+                warnings.push(format!("`{id}` is left out: {source}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if machines.is_empty() {
+        machines.push(again(own));
+    }
+    Ok(machines)
+}
+
+/// Home, and the regions that the schedule allows.
+fn places(job: &Job<'_>, schedule: &ScheduleSpec) -> Result<Vec<Place>, Error> {
+    let mut places = vec![job.home.clone()];
+    let Some((patterns, place)) = &schedule.regions else { return Ok(places) };
+    let regions =
+        job.catalog.regions_matching(patterns).map_err(|source| Error::Named { place: place.clone(), source })?;
+    for region in regions {
+        if Some(&region) != job.home.region.as_ref() {
+            places.push(resolve::away(job.catalog, &region, job.year)?);
+        }
+    }
+    Ok(places)
+}
+
+/// The candidates asked for so far, and the series that they point at.
+struct Asked<'a> {
+    job: &'a Job<'a>,
+    schedule: &'a ScheduleSpec,
+    grid: &'a Grid<'a>,
+    series: Vec<IntensitySeries>,
+    /// What each series stands for: its zone, whether it is the job file's own number, and its end.
+    held: Vec<(Option<ZoneId>, bool, Window)>,
+    /// Zones of which nothing is known.
+    dark: Vec<ZoneId>,
+}
+
+impl Asked<'_> {
+    /// Whether a place offers a machine: a room of one's own has its own machines only, and some
+    /// accelerators are rented by one provider alone.
+    fn offers(&self, place: &Place, option: &Offer) -> bool {
+        match place.provider() {
+            None => option.machine.id == self.job.machine.id,
+            Some(provider) => {
+                option.machine.accelerator.identity.sold_by.as_deref().is_none_or(|seller| seller == provider)
+            }
+        }
+    }
+
+    /// The index of the series of a place over a span, or `None` where its grid is not known.
+    fn series(&mut self, place: &Place, span: Window) -> Result<Option<usize>, Error> {
+        let key = (place.zone.clone(), place.location_given, span);
+        if let Some(index) = self.held.iter().position(|held| *held == key) {
+            return Ok(Some(index));
+        }
+        let Some(series) = self.grid.series(place, span)? else {
+            if let Some(zone) = &place.zone
+                && !self.dark.contains(zone)
+            {
+                self.dark.push(zone.clone());
+            }
+            return Ok(None);
+        };
+        self.held.push(key);
+        self.series.push(series);
+        Ok(Some(self.series.len() - 1))
+    }
+
+    fn candidate(&mut self, place: &Place, option: &Offer, span: Window) -> Result<Option<Candidate>, Error> {
+        let Some(series) = self.series(place, span)? else { return Ok(None) };
+        let count = option.spec.count;
+        let facility_power = option.mean_power * place.pue.median().ratio() * f64::from(count);
+        let usd_per_hour = match (place.rent, place.electricity_price) {
+            (Some(rent), _) => Some(Usd::from_usd(rent.usd_per_hour() * f64::from(count))),
+            (None, Some(price)) => Some(Usd::from_usd(price.usd_per_kwh() * facility_power.kw())),
+            (None, None) => option
+                .machine
+                .price(self.job.catalog, place.provider())
+                .map(|(price, _)| Usd::from_usd(price.median().usd_per_hour() * f64::from(count))),
+        };
+        let moves = region_of(place) != region_of(&self.job.home);
+        let transfer = if moves { transfer_energy(self.job, self.schedule) } else { FacilityEnergy::ZERO };
+        let transfer_g_per_kwh = if transfer == FacilityEnergy::ZERO { 0.0 } else { self.on_the_way(series)? };
+        Ok(Some(Candidate {
+            region: region_of(place),
+            zone: self.series[series].zone.clone(),
+            accelerator: option.machine.id.clone(),
+            count,
+            series,
+            work: option.work.median(),
+            facility_power,
+            usd_per_hour,
+            transfer,
+            transfer_g_per_kwh,
+        }))
+    }
+
+    /// Intensity that moving the data is charged with: the mean over the window of home and destination.
+    fn on_the_way(&mut self, destination: usize) -> Result<f64, Error> {
+        let window = self.schedule.window;
+        let home = self.job.home.clone();
+        let there = self.series[destination].mean_g_per_kwh(window);
+        let here = self.series(&home, window)?.and_then(|index| self.series[index].mean_g_per_kwh(window));
+        Ok(match (here, there) {
+            (Some(here), Some(there)) => f64::midpoint(here, there),
+            (one, other) => one.or(other).unwrap_or(0.0),
+        })
+    }
+}
+
+/// Energy to move the job's data to another region.
+fn transfer_energy(job: &Job<'_>, schedule: &ScheduleSpec) -> FacilityEnergy {
+    FacilityEnergy::from_kwh(schedule.data_gb * assumed(job.catalog, "data-transfer", "transfer_energy"))
+}
+
+/// What a candidate's place is called: its region, else its zone, else home.
+fn region_of(place: &Place) -> RegionId {
+    match (&place.region, &place.zone) {
+        (Some(region), _) => region.clone(),
+        (None, Some(zone)) => RegionId::new(format!("home ({zone})")),
+        (None, None) => RegionId::new("home"),
+    }
+}
+
+fn no_intensity(job: &Job<'_>, signal: Signal) -> Error {
+    let site = &job.spec.site;
+    let place = site.region.as_ref().or(site.zone.as_ref()).map(|(_, place)| place.clone());
+    Error::NoIntensity {
+        place: place.unwrap_or(crate::document::Place {
+            file: job.spec.file.clone(),
+            line: None,
+            key: "site".to_owned(),
+        }),
+        zone: job.home.zone.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        signal: signal.as_str(),
+        mend: match (signal, &job.home.zone) {
+            (Signal::Marginal, _) => {
+                "give traces with a column gco2e_marginal_per_kwh by --signals DIR, or plan by --signal lifecycle"
+                    .to_owned()
+            }
+            (_, None) => "write region = \"gcp/us-central1\" or zone = \"DE\" below [site]".to_owned(),
+            (_, Some(_)) => {
+                "write location_based_gco2e_per_kwh = … below [site], or give a trace by --signals DIR".to_owned()
+            }
+        },
+    }
+}
+
+/// The footprint of a placement: the estimate at its place, with the grid's mean over its very hours.
+fn footprint(
+    job: &Job<'_>,
+    grid: &Grid<'_>,
+    request: &Request,
+    placement: &Placement,
+    place: &Place,
+    option: &Offer,
+) -> Result<Footprint, Error> {
+    let candidate = &placement.candidate;
+    let mut inputs = job.inputs(&option.spec, &option.machine, place);
+    inputs.pause_overhead = Hours::from_seconds((placement.running().seconds() - candidate.work.seconds()).max(0.0));
+    if candidate.transfer != FacilityEnergy::ZERO {
+        inputs.transfer = Some(Transfer { energy: candidate.transfer, g_per_kwh: candidate.transfer_g_per_kwh });
+        let quantity = "data to move there".to_owned();
+        inputs.factors.push(Factor {
+            quantity,
+            value: candidate.transfer.kwh(),
+            unit: "kWh".to_owned(),
+            source: "assumptions.csv, data-transfer".to_owned(),
+            year: None,
+            fit: Fit::Assumed,
+            check: Check::Derived,
+        });
+    }
+    let planned_by = &request.series[candidate.series];
+    set_intensity(job, &mut inputs, planned_by, placement, place);
+    for signal in [Signal::Lifecycle, Signal::Direct] {
+        if signal != planned_by.signal {
+            let (from, to) = (placement.start(), placement.finish());
+            let span = Window::new(from, to).expect("a placement runs forwards");
+            let other = Grid { catalog: grid.catalog, replay: None, signal };
+            if let Some(series) = other.series(place, span)?.filter(|_| !place.location_given) {
+                set_intensity(job, &mut inputs, &series, placement, place);
+            }
+        }
+    }
+    greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))
+}
+
+/// Takes the mean of a series over the placement's hours for the intensity of its kind.
+fn set_intensity(job: &Job<'_>, inputs: &mut Inputs, series: &IntensitySeries, placement: &Placement, place: &Place) {
+    let hours: f64 = placement.segments.iter().map(|segment| segment.hours()).sum();
+    let weighted = |segment: &Window| Some(series.mean_g_per_kwh(*segment)? * segment.hours());
+    let Some(sum) = placement.segments.iter().map(weighted).sum::<Option<f64>>() else { return };
+    let g_per_kwh = sum / hours;
+    let log_sd = match &series.provenance {
+        Provenance::Given => 0.0,
+        Provenance::Replayed { .. } => assumed(job.catalog, "intensity-of-the-year", "log_sd"),
+        Provenance::Typical { to_year, .. } => {
+            let years = job.year.map_or(0, |year| i32::from(year - to_year).abs());
+            let per_year = assumed(job.catalog, "intensity-of-another-year", "log_sd_per_year");
+            assumed(job.catalog, "intensity-of-the-year", "log_sd").hypot(per_year * f64::from(years))
+        }
+        _ => {
+            let yearly = if series.signal == Signal::Direct { &place.yearly_direct } else { &place.yearly_lifecycle };
+            yearly.as_ref().map_or(0.0, |row| intensity_spread(job.catalog, row, job.year))
+        }
+    };
+    let average = LogNormal::new(AverageIntensity::from_g_per_kwh(g_per_kwh), log_sd);
+    let quantity = match series.signal {
+        Signal::Lifecycle => {
+            inputs.site.location_based = Some(average);
+            "location-based intensity (lifecycle)"
+        }
+        Signal::Direct => {
+            inputs.site.location_based_direct = Some(average);
+            "location-based intensity (direct)"
+        }
+        Signal::Marginal => {
+            inputs.site.marginal = Some(LogNormal::new(MarginalIntensity::from_g_per_kwh(g_per_kwh), log_sd));
+            "marginal intensity"
+        }
+    };
+    if matches!(series.provenance, Provenance::Given) {
+        return;
+    }
+    // The yearly mean stays in the list only where it is what was taken.
+    inputs.factors.retain(|factor| factor.quantity != quantity);
+    let (year, check) = match &series.provenance {
+        Provenance::Typical { to_year, .. } => (Some(*to_year), Check::Derived),
+        Provenance::Flat { year, .. } => (Some(*year), Check::Derived),
+        _ => (None, Check::Primary),
+    };
+    inputs.factors.push(Factor {
+        quantity: quantity.to_owned(),
+        value: g_per_kwh,
+        unit: "gCO2e/kWh".to_owned(),
+        source: format!("mean over the running hours, {}", series.provenance),
+        year,
+        fit: match (year, job.year) {
+            (Some(found), Some(asked)) if found != asked => Fit::OtherYear { asked, found },
+            _ => Fit::Exact,
+        },
+        check,
+    });
+}
+
+/// Warns of what the intensities are not.
+fn say_what_the_grid_is(request: &Request, warnings: &mut Vec<String>) {
+    let zones = |of: fn(&Provenance) -> bool| {
+        let mut zones: Vec<&ZoneId> =
+            request.series.iter().filter(|series| of(&series.provenance)).map(|series| &series.zone).collect();
+        zones.sort();
+        zones.dedup();
+        zones.len()
+    };
+    let typical = zones(|provenance| matches!(provenance, Provenance::Typical { .. }));
+    let flat = zones(|provenance| matches!(provenance, Provenance::Flat { .. }));
+    if typical > 0 {
+        warnings.push(
+            "intensities by month and hour are typical years, not forecasts: the weeks to come will differ".to_owned(),
+        );
+    }
+    if flat > 0 {
+        warnings.push(format!(
+            "of {flat} {} only a yearly mean is known, so that what waiting there saves cannot be seen",
+            if flat == 1 { "zone" } else { "zones" }
+        ));
+    }
+}
+
+/// Warns of what the plan takes for granted.
+fn say_what_is_not_checked(plan: &Plan, machines: &[Offer], schedule: &ScheduleSpec, warnings: &mut Vec<String>) {
+    let best = &plan.best;
+    if (&best.candidate.region, &best.candidate.accelerator)
+        != (&plan.baseline.candidate.region, &plan.baseline.candidate.accelerator)
+    {
+        warnings.push(format!(
+            "whether {} has {} {} free then is not checked",
+            best.candidate.region, best.candidate.count, best.candidate.accelerator
+        ));
+    }
+    let work = machines.iter().find(|option| option.machine.id == best.candidate.accelerator).map(|option| option.work);
+    if let Some(work) = work {
+        let longest =
+            best.finish() + SignedDuration::from_secs_f64(work.range().p95.seconds() - work.median().seconds());
+        if longest > schedule.window.end() {
+            let late = longest.duration_since(schedule.window.end()).as_secs_f64() / 3600.0;
+            warnings.push(format!(
+                "one run in twenty takes so long that this plan would finish {late:.0} h or more after the deadline: give `machine.mfu` or `tokens_per_s` of a pilot run, or an earlier deadline"
+            ));
+        }
+    }
+}

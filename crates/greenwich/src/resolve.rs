@@ -1,0 +1,206 @@
+//! From what the job file says to what the rooms are asked: names become facts.
+//!
+//! In: a [`JobSpec`] and the catalog. Out: [`Job`]: model, machine and home by value. A name that the
+//! catalog does not know is refused with the place where it stands and the nearest known ones.
+
+use crate::document::DocumentError;
+use crate::error::Error;
+use crate::job_file::{JobSpec, MachineSpec, SiteSpec};
+use crate::load;
+use crate::machine::Machine;
+use crate::site::Place;
+use greenwich_core::RegionId;
+use greenwich_core::footprint::Setting;
+use greenwich_core::quantity::{Flops, Fraction, Hours, Power};
+use greenwich_estimate::{EstimateError, Given, Inputs, Layout, LogNormal, Model, ModelCounts, PowerBasis, Site};
+use greenwich_facts::{Catalog, FactsError, Precision};
+use std::path::Path;
+
+/// A job whose names are resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct Job<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) spec: &'a JobSpec,
+    pub(crate) model: Model,
+    pub(crate) precision: Precision,
+    pub(crate) machine: Machine,
+    pub(crate) home: Place,
+    pub(crate) year: Option<i16>,
+}
+
+impl<'a> Job<'a> {
+    /// Resolves every name of the job file but those of its schedule.
+    pub(crate) fn resolve(catalog: &'a Catalog, spec: &'a JobSpec) -> Result<Self, Error> {
+        let year = spec.schedule.as_ref().map(|schedule| year_of(schedule.window.start()));
+        let precision = spec.model.precision.unwrap_or(Precision::Bf16);
+        Ok(Self {
+            catalog,
+            spec,
+            model: model(catalog, spec)?,
+            precision,
+            machine: machine(catalog, &spec.machine, precision)?,
+            home: home(catalog, &spec.site, year)?,
+            year,
+        })
+    }
+
+    /// What the estimator is asked for a machine at a place; `spec` is what is given of that machine.
+    pub(crate) fn inputs(&self, spec: &MachineSpec, machine: &Machine, place: &Place) -> Inputs {
+        let mut factors = machine.factors.clone();
+        let mut warnings = machine.warnings.clone();
+        let power = match spec.mean_power_w {
+            Some(watts) => {
+                factors
+                    .retain(|factor| !factor.quantity.starts_with("mean power") && !factor.quantity.starts_with("TDP"));
+                warnings.retain(|warning| !warning.starts_with("the power of"));
+                factors.push(crate::factor::given("mean power per accelerator, whole system", watts, "W"));
+                Some(PowerBasis::Given(Power::from_watts(watts)))
+            }
+            None => machine.power,
+        };
+        let mut price = None;
+        if let Some(usd) = place.rent {
+            price = Some(LogNormal::exact(usd));
+        } else if place.electricity_price.is_none()
+            && let Some((quote, factor)) = machine.price(self.catalog, place.provider())
+        {
+            price = Some(quote);
+            factors.push(factor);
+        }
+        factors.extend(place.factors.iter().cloned());
+        warnings.extend(place.warnings.iter().cloned());
+        let given = Given {
+            mfu: spec.mfu.map(|share| Fraction::new(share).expect("the reader held the range")),
+            tokens_per_s: spec.tokens_per_s,
+            hours: spec.hours.map(Hours::from_hours),
+            total_flops: spec.total_flops.map(Flops::from_flops),
+            mean_power_given: spec.mean_power_w.is_some(),
+            layout: spec.layout.map(|[tensor, pipeline, data]| Layout { tensor, pipeline, data }),
+        };
+        let by_peak = given.hours.is_none() && given.mfu.is_none() && given.tokens_per_s.is_none();
+        if by_peak {
+            factors.push(machine.utilisation_factor(self.catalog));
+        }
+        Inputs {
+            job: self.spec.name.clone(),
+            model: self.model.clone(),
+            tokens: self.spec.model.tokens,
+            seq_len: self.spec.model.seq_len,
+            precision: self.precision.as_str().to_owned(),
+            setting: Setting {
+                accelerator: Some(machine.id.clone()),
+                count: spec.count,
+                region: place.region.clone(),
+                zone: place.zone.clone(),
+            },
+            peak: machine.peak,
+            memory: machine.memory,
+            utilisation: machine.utilisation,
+            goodput: goodput(self.catalog),
+            power,
+            given,
+            site: Site {
+                pue: place.pue,
+                location_based: place.lifecycle,
+                location_based_direct: place.direct,
+                market_based: place.market_based,
+                marginal: None,
+                wue: place.wue,
+                source_water: place.source_water,
+                embodied: machine.embodied,
+                price,
+                electricity_price: place.electricity_price.map(LogNormal::exact),
+            },
+            pause_overhead: Hours::ZERO,
+            transfer: None,
+            factors,
+            warnings,
+        }
+    }
+
+    /// An error of the estimator, with the file that its mend would change.
+    pub(crate) fn refuse(&self, source: EstimateError) -> Error {
+        Error::Estimate { file: self.spec.file.clone(), source }
+    }
+}
+
+/// The share of billed time in which a run steps, where MFU or tokens/s of the steps are given.
+fn goodput(catalog: &Catalog) -> LogNormal<f64> {
+    use crate::factor::assumed;
+    LogNormal::new(assumed(catalog, "goodput", "share"), assumed(catalog, "goodput", "log_sd"))
+}
+
+/// The year of an instant, in UTC.
+pub(crate) fn year_of(instant: jiff::Timestamp) -> i16 {
+    instant.to_zoned(jiff::tz::TimeZone::UTC).year()
+}
+
+/// Looks the machine of a job or phase up.
+pub(crate) fn machine(catalog: &Catalog, spec: &MachineSpec, precision: Precision) -> Result<Machine, Error> {
+    Machine::find(catalog, &spec.accelerator, precision)
+        .map_err(|source| Error::Named { place: spec.place.clone(), source })
+}
+
+/// Looks the home up, and refuses a zone that is not the region's.
+fn home(catalog: &Catalog, spec: &SiteSpec, year: Option<i16>) -> Result<Place, Error> {
+    let named = |place: &crate::document::Place| {
+        let place = place.clone();
+        move |source: FactsError| Error::Named { place, source }
+    };
+    let zone = spec.zone.as_ref().map(|(name, place)| catalog.zone_id(name).map_err(named(place))).transpose()?;
+    let published = match (&spec.region, &zone) {
+        (Some((name, place)), zone) => {
+            let site = catalog.region(name, year).map_err(named(place))?;
+            if let (Some(zone), Some((_, zone_place))) = (zone, &spec.zone)
+                && *zone != site.zone
+            {
+                return Err(zone_place
+                    .refuse(
+                        format!("`{zone}`, but `{name}` lies in `{}`", site.zone),
+                        "the region's own zone",
+                        "delete `zone`: the region says it",
+                    )
+                    .into());
+            }
+            Some(site)
+        }
+        (None, Some(zone)) => Some(catalog.zone(zone.as_str(), year)?),
+        (None, None) => None,
+    };
+    Ok(Place::new(catalog, published, spec, year))
+}
+
+/// A cloud region of the schedule, as the catalog has it.
+pub(crate) fn away(catalog: &Catalog, region: &RegionId, year: Option<i16>) -> Result<Place, Error> {
+    Ok(Place::new(catalog, Some(catalog.region(region.as_str(), year)?), &SiteSpec::default(), year))
+}
+
+/// The model: a config beside the job file, a name of the catalog, or bare counts.
+fn model(catalog: &Catalog, spec: &JobSpec) -> Result<Model, Error> {
+    let model = &spec.model;
+    if let Some(config) = &model.config {
+        let folder = Path::new(&spec.file).parent().unwrap_or(Path::new(""));
+        let path = folder.join(config);
+        let file = path.display().to_string();
+        let mend = format!("`model.config` of {} is relative to that file", spec.file);
+        let bytes = load::bytes(&path, &mend)?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| DocumentError::NotUtf8 {
+            file: file.clone(),
+            at: error.valid_up_to(),
+            byte: bytes[error.valid_up_to()],
+        })?;
+        return ModelCounts::from_config(text).map(Model::Shape).map_err(|source| Error::Estimate { file, source });
+    }
+    if let (Some(name), Some(place)) = (&model.name, &model.name_place) {
+        let config = catalog.model_config(name).map_err(|source| Error::Named { place: place.clone(), source })?;
+        let counts = ModelCounts::from_config(config);
+        return counts.map(Model::Shape).map_err(|source| Error::Estimate { file: "models.csv".to_owned(), source });
+    }
+    Ok(match model.params {
+        Some(params) => Model::Bare {
+            params_total: params.round() as u64,
+            params_active: model.active_params.unwrap_or(params).round() as u64,
+        },
+        None => Model::Unknown,
+    })
+}
