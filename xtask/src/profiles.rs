@@ -4,11 +4,14 @@
 //! and scope, with the years averaged and the source, and never an hourly value. The same traces give
 //! the same bytes.
 //!
-//! Lifecycle is from EIA-930 where we hold it, else from the zone's own trace; direct from the traces
-//! that have it. An hour without a value is left out of its mean. A zone whose every hour is one value
-//! has no shape to show and is left out.
+//! Both scopes are from EIA-930 where we hold it ([`eia_930`]), else from the zone's own trace where it has
+//! them: lifecycle and direct of one zone are of one basis. An hour without a value is left out of its
+//! mean. A zone whose every hour is one value has no shape to show and is left out.
 
-use anyhow::{Context, Result, bail, ensure};
+mod eia_930;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use eia_930::{Factors, Mix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -17,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 const OUT: &str = "crates/greenwich-facts/data/typical_profiles.csv";
 const ZONE_NAMES: &str = "crates/greenwich-facts/data/zone_names.csv";
+const FUELS: &str = "crates/greenwich-facts/data/fuels.csv";
 const DEFAULT_DATA: &str = "../shared/data";
 
 /// Balancing areas of EIA-930 and the zones that they are.
@@ -36,6 +40,10 @@ const RENAMED: [(&str, &str); 2] = [("BR-SP", "BR-CS"), ("CL-SIC", "CL-SEN")];
 /// The source of a grid trace, told by the years that it holds.
 const SOURCES_BY_YEARS: [((i16, i16), &str); 2] = [((2021, 2023), "em-2021-2023"), ((2022, 2022), "em-2022")];
 const EIA_SOURCE: &str = "eia-930-2022";
+
+/// Picks one of lifecycle and direct.
+type Pick = fn((f64, f64)) -> f64;
+const EIA_SCOPES: [(&str, Pick); 2] = [("lifecycle", |both| both.0), ("direct", |both| both.1)];
 
 /// One zone's means under one scope.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,14 +137,19 @@ fn from_folder(data: &Path) -> Result<(Profiles, Vec<String>)> {
             profiles.insert((zone.to_owned(), scope), Profile { from_year, to_year, source, g_per_kwh: *g_per_kwh });
         }
     }
+    let fuels = fs::read_to_string(root().join(FUELS)).with_context(|| format!("cannot read {FUELS}"))?;
+    let factors = Factors::read(&fuels).with_context(|| format!("in {FUELS}"))?;
     for (area, zone) in EIA_AREAS {
         let path = data.join("other").join(format!("eia2022-{area}.csv.gz"));
-        let shape = shape(&gunzip(&path)?, "gco2_per_kwh").with_context(|| format!("in {}", path.display()))?;
-        let Shape::Means { from_year, to_year, g_per_kwh } = shape else {
-            bail!("{} is constant, which a mix of fuels is not", path.display());
-        };
-        let profile = Profile { from_year, to_year, source: EIA_SOURCE, g_per_kwh: *g_per_kwh };
-        profiles.insert((zone.to_owned(), "lifecycle"), profile);
+        let text = gunzip(&path)?;
+        for (scope, pick) in EIA_SCOPES {
+            let shape = mix_shape(&text, &factors, pick).with_context(|| format!("in {}", path.display()))?;
+            let Shape::Means { from_year, to_year, g_per_kwh } = shape else {
+                bail!("{} is constant, which a mix of fuels is not", path.display());
+            };
+            let profile = Profile { from_year, to_year, source: EIA_SOURCE, g_per_kwh: *g_per_kwh };
+            profiles.insert((zone.to_owned(), scope), profile);
+        }
     }
     Ok((profiles, constant))
 }
@@ -173,11 +186,32 @@ fn gunzip(path: &Path) -> Result<String> {
 
 /// The month × hour means of a column; empty and NaN cells are left out.
 fn shape(text: &str, column: &str) -> Result<Shape> {
+    let header = csv::Reader::from_reader(text.as_bytes()).headers()?.clone();
+    let value_at = find(&header, column)?;
+    means(text, |record| {
+        let text = &record[value_at];
+        if text.is_empty() || text.eq_ignore_ascii_case("nan") {
+            return Ok(None);
+        }
+        text.parse().map(Some).with_context(|| format!("`{text}` is not a number"))
+    })
+}
+
+/// The month × hour means of a mix of fuels under one scope.
+fn mix_shape(text: &str, factors: &Factors, pick: Pick) -> Result<Shape> {
+    let header = csv::Reader::from_reader(text.as_bytes()).headers()?.clone();
+    let mix = Mix::new(&header, factors)?;
+    means(text, |record| Ok(mix.intensities(record)?.map(pick)))
+}
+
+fn find(header: &csv::StringRecord, column: &str) -> Result<usize> {
+    header.iter().position(|field| field == column).with_context(|| format!("line 1: no column `{column}`"))
+}
+
+/// The month × hour means of what each row gives; a row that gives nothing is left out.
+fn means(text: &str, value: impl Fn(&csv::StringRecord) -> Result<Option<f64>>) -> Result<Shape> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let header = reader.byte_headers()?.clone();
-    let find = |name: &str| header.iter().position(|field| field == name.as_bytes());
-    let utc = find("utc").context("line 1: no column `utc`")?;
-    let value_at = find(column).with_context(|| format!("line 1: no column `{column}`"))?;
+    let utc = find(reader.headers()?, "utc")?;
     let mut sums = [[(0.0_f64, 0_u32); 24]; 12];
     let (mut from_year, mut to_year) = (i16::MAX, i16::MIN);
     let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -188,12 +222,8 @@ fn shape(text: &str, column: &str) -> Result<Shape> {
             .with_context(|| format!("line {line}: `{}` is not an hour like 2022-01-31T23:00:00Z", &record[utc]))?;
         from_year = from_year.min(year);
         to_year = to_year.max(year);
-        let text = &record[value_at];
-        if text.is_empty() || text.eq_ignore_ascii_case("nan") {
-            continue;
-        }
-        let value: f64 = text.parse().with_context(|| format!("line {line}: `{text}` is not a number"))?;
-        ensure!(value.is_finite() && value >= 0.0, "line {line}: `{text}` is not an average intensity");
+        let Some(value) = value(&record).map_err(|error| anyhow!("line {line}: {error}"))? else { continue };
+        ensure!(value.is_finite() && value >= 0.0, "line {line}: `{value}` is not an average intensity");
         let (sum, count) = &mut sums[month][hour];
         *sum += value;
         *count += 1;
@@ -255,7 +285,7 @@ mod tests {
         text
     }
 
-    fn means(text: &str) -> [[f64; 24]; 12] {
+    fn table(text: &str) -> [[f64; 24]; 12] {
         match shape(text, "gco2e_per_kwh").expect("a good trace") {
             Shape::Means { g_per_kwh, from_year: 2022, to_year: 2022 } => *g_per_kwh,
             other => panic!("unexpected {other:?}"),
@@ -264,13 +294,13 @@ mod tests {
 
     #[test]
     fn each_month_and_hour_has_its_own_cell() {
-        let table = means(&year(|month, _, hour| format!("{}", u16::from(month) * 100 + u16::from(hour))));
+        let table = table(&year(|month, _, hour| format!("{}", u16::from(month) * 100 + u16::from(hour))));
         assert_eq!((table[0][0], table[0][23], table[11][5]), (100.0, 123.0, 1205.0));
     }
 
     #[test]
     fn a_mean_is_over_the_hours_that_have_a_value_and_is_rounded() {
-        let table = means(&year(|month, day, hour| match (month, day, hour) {
+        let table = table(&year(|month, day, hour| match (month, day, hour) {
             (1, 1, 0) => "NaN".into(),
             (1, 1, 1) => String::new(),
             (1, 2, 0..=1) => "300.4".into(),

@@ -2,7 +2,7 @@
 //!
 //! The totals, active parameters and forward FLOPs of the first eight are facts counted with transformers 5.23.0 and
 //! torch 2.15.0 on the meta device (batch 1, eager attention, a multiply-add counting two); the totals of the others
-//! are those of their cards.
+//! are those of the published weights, as others quote them.
 
 use greenwich_estimate::ModelCounts;
 

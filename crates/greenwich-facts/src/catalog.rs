@@ -70,20 +70,21 @@ impl Catalog {
 
     /// Rules that need more than one file.
     fn check(&self) -> Result<(), FactsError> {
+        let (accelerators, regions, zones) = (keys(&self.accelerators), keys(&self.regions), keys(&self.zones));
         for row in &self.rows {
             let file = format!("{}.csv", row.table);
             let place = Place { file: &file, line: row.line };
             self.check_source(place, &row.source)?;
-            let (names_file, known): (_, BTreeSet<&str>) = match row.table {
-                "accelerators" | "prices" => ("accelerator_names.csv", keys(&self.accelerators)),
-                "regions" => ("region_names.csv", keys(&self.regions)),
-                "zones" => ("zone_names.csv", keys(&self.zones)),
+            let (kind, known) = match row.table {
+                "accelerators" | "prices" => ("accelerator", &accelerators),
+                "regions" => ("region", &regions),
+                "zones" => ("zone", &zones),
                 _ => continue,
             };
             if !known.contains(row.subject.as_str()) {
                 return Err(place.refuse(
-                    format!("no {} is called `{}`", row.table.trim_end_matches('s'), row.subject),
-                    or_nearest(&format!("add it to {names_file}"), &row.subject, &known),
+                    format!("no {kind} is called `{}`", row.subject),
+                    or_nearest(&format!("add it to {kind}_names.csv"), &row.subject, known),
                 ));
             }
         }
@@ -93,7 +94,6 @@ impl Catalog {
         for model in self.models.values() {
             self.check_source(Place { file: "models.csv", line: model.line }, model.source.as_str())?;
         }
-        let zones = keys(&self.zones);
         for region in self.regions.values() {
             let place = Place { file: "region_names.csv", line: region.line };
             self.check_source(place, region.source.as_str())?;

@@ -284,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn water_on_site_is_the_regions_own_else_the_fleets_else_unknown() {
+        assert_snapshot!(text(region("aws/us-east-1", Some(2024)).wue.as_ref()), @"0.120 L/kWh site (exact)");
+        assert_snapshot!(text(region("gcp/us-central1", Some(2024)).wue.as_ref()), @"1.00 L/kWh fleet (fleet average of gcp)");
+        assert_snapshot!(text(region("oci/us-ashburn-1", Some(2024)).wue.as_ref()), @"none");
+    }
+
+    #[test]
     fn patterns_name_many_regions_and_refuse_what_matches_none() {
         let catalog = Catalog::load().expect("loads");
         let matching = |patterns: &[&str]| {

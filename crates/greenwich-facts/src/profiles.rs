@@ -10,6 +10,8 @@ use greenwich_core::{Signal, SourceId, TypicalProfile, ZoneId};
 use std::collections::BTreeMap;
 
 const FILE: &str = "typical_profiles.csv";
+/// Both scopes are rounded to whole grams, so that equal means may come out one apart.
+const ROUNDING_G_PER_KWH: f64 = 1.0;
 
 pub(crate) fn read(
     text: &str,
@@ -19,6 +21,7 @@ pub(crate) fn read(
     let mut columns = vec!["zone", "scope", "from_year", "to_year", "source", "month"];
     columns.extend(hours.iter().map(String::as_str));
     let mut profiles: BTreeMap<(ZoneId, Signal), TypicalProfile> = BTreeMap::new();
+    let mut direct = Vec::new();
     for (line, record) in records(FILE, text, &columns)? {
         let place = Place { file: FILE, line };
         let signal = match &record[1] {
@@ -56,6 +59,9 @@ pub(crate) fn read(
         for hour in 0..24 {
             profile.g_per_kwh[month - 1][hour] = number(6 + hour)?;
         }
+        if signal == Signal::Direct {
+            direct.push((place, month, profile.zone.clone()));
+        }
     }
     for profile in profiles.values() {
         if profile.g_per_kwh.iter().flatten().any(|value| value.is_nan()) {
@@ -63,7 +69,27 @@ pub(crate) fn read(
                 .refuse(format!("zone `{}` lacks a month", profile.zone), "give all twelve"));
         }
     }
+    for (place, month, zone) in direct {
+        refuse_direct_above_lifecycle(place, month, &zone, &profiles)?;
+    }
     Ok(profiles)
+}
+
+fn refuse_direct_above_lifecycle(
+    place: Place<'_>,
+    month: usize,
+    zone: &ZoneId,
+    profiles: &BTreeMap<(ZoneId, Signal), TypicalProfile>,
+) -> Result<(), FactsError> {
+    let of = |signal| Some(&profiles.get(&(zone.clone(), signal))?.g_per_kwh[month - 1]);
+    let (Some(direct), Some(lifecycle)) = (of(Signal::Direct), of(Signal::Lifecycle)) else { return Ok(()) };
+    match (0..24).find(|&hour| direct[hour] > lifecycle[hour] + ROUNDING_G_PER_KWH) {
+        None => Ok(()),
+        Some(hour) => Err(place.refuse(
+            format!("direct of `{zone}` at {hour:02}:00 is {}, above its lifecycle {}", direct[hour], lifecycle[hour]),
+            "the lifecycle figure holds the direct one: make both from one trace",
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +106,8 @@ mod tests {
         let values = hours(&|_| "100".to_owned());
         let mut text = format!("zone,scope,from_year,to_year,source,month,{header}\n");
         for month in months {
-            text.push_str(&format!("FR,lifecycle,2022,2022,em-2022,{month},{values}\n"));
+            text += &["FR,lifecycle,2022,2022,em-2022", &month.to_string(), &values].join(",");
+            text.push('\n');
         }
         read(&text.replace(from, to), &sources)
             .map_or_else(|error| told(&error), |profiles| format!("{} profiles", profiles.len()))
@@ -116,6 +143,32 @@ mod tests {
         assert_snapshot!(read_months(1..=12, "100,", "-1,"), @"
         typical_profiles.csv:2: `-1` in column 6
         help: write a number from 0 to 3000
+        ");
+    }
+
+    #[test]
+    fn a_direct_hour_above_its_lifecycle_one_is_refused() {
+        let sources = crate::sources::read(include_str!("../data/sources.csv")).expect("the shipped sources");
+        let hours = |write: &dyn Fn(u8) -> String| (0..24).map(write).collect::<Vec<_>>().join(",");
+        let with_direct = |at_noon: u8| {
+            let mut text =
+                format!("zone,scope,from_year,to_year,source,month,{}\n", hours(&|hour| format!("h{hour:02}")));
+            for month in 1..=12 {
+                let direct = hours(&|hour| if hour == 12 && month == 3 { at_noon } else { 90 }.to_string());
+                text += &["FR,direct,2022,2022,em-2022", &month.to_string(), &direct].join(",");
+                text.push('\n');
+            }
+            for month in 1..=12 {
+                let lifecycle = hours(&|_| "100".to_owned());
+                text += &["FR,lifecycle,2022,2022,em-2022", &month.to_string(), &lifecycle].join(",");
+                text.push('\n');
+            }
+            read(&text, &sources).map_or_else(|error| told(&error), |profiles| format!("{} profiles", profiles.len()))
+        };
+        assert_eq!(with_direct(101), "2 profiles", "one apart may be rounding");
+        assert_snapshot!(with_direct(102), @"
+        typical_profiles.csv:4: direct of `FR` at 12:00 is 102, above its lifecycle 100
+        help: the lifecycle figure holds the direct one: make both from one trace
         ");
     }
 }

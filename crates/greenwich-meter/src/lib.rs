@@ -1,1 +1,21 @@
 //! What a run drew: hardware counters, the sampler, the node lease.
+//!
+//! In: counters of this host, a clock, a sink. Out: ticks whose spans say for every joule how it is known, and their
+//! sums. The crate knows joules only: no intensity, no CO2e, no network. Whatever fails here never stops, slows or
+//! fails the run that is watched.
+
+pub mod clock;
+pub mod counter;
+pub mod integrate;
+mod number_file;
+pub mod powercap;
+pub mod sampler;
+pub mod summary;
+
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
+
+pub use clock::{Clock, KernelClock};
+pub use counter::{Ceilings, CounterError, Domain, EnergyCounter};
+pub use sampler::{Running, Sampler, Setup};
+pub use summary::{DeviceSum, Notice, Summary};

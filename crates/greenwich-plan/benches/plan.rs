@@ -37,19 +37,36 @@ fn intensity(region: usize, hours: usize) -> Vec<f64> {
         .collect()
 }
 
-/// `regions` × 5 accelerators whose work takes `least_h` to six times that.
-fn request(hours: usize, regions: usize, least_h: f64, pauses: Option<PauseCost>) -> Request {
+/// A typical profile: the same day again and again, rounded, and so full of ties.
+fn typical(region: usize, hours: usize) -> Vec<f64> {
+    let of = |hour: usize| (100.0 + 300.0 * hash(region, hour / 730 * 24 + hour % 24)).round();
+    (0..hours).map(of).collect()
+}
+
+/// The first `machines` of 5 accelerators in each of `regions`, whose work takes `least_h` to six times that.
+fn request(
+    (hours, regions, machines): (usize, usize, usize),
+    shape: fn(usize, usize) -> Vec<f64>,
+    least_h: f64,
+    pauses: Option<PauseCost>,
+) -> Request {
     let start: Timestamp = "2026-01-05T00:00:00Z".parse().expect("a stamp");
     let series: Vec<IntensitySeries> = (0..regions)
         .map(|region| {
             let provenance = Provenance::Replayed { file: "by formula".into() };
             let zone = format!("zone {region:03}").as_str().into();
-            IntensitySeries::new(zone, Signal::Lifecycle, provenance, start, HOUR, intensity(region, hours))
+            IntensitySeries::new(zone, Signal::Lifecycle, provenance, start, HOUR, shape(region, hours))
         })
         .collect();
-    let machines = [("v100", 6.0, 1.9, 0.9), ("a100", 2.7, 2.4, 1.6), ("h100", 1.3, 3.7, 3.1), ("tpu", 2.1, 1.5, 1.3), ("b200", 1.0, 4.9, 5.2)];
+    let known = [
+        ("v100", 6.0, 1.9, 0.9),
+        ("a100", 2.7, 2.4, 1.6),
+        ("h100", 1.3, 3.7, 3.1),
+        ("tpu", 2.1, 1.5, 1.3),
+        ("b200", 1.0, 4.9, 5.2),
+    ];
     let candidates: Vec<Candidate> = (0..regions)
-        .flat_map(|region| machines.map(|machine| (region, machine)))
+        .flat_map(|region| known[..machines].iter().map(move |machine| (region, *machine)))
         .map(|(region, (name, slowness, kw, usd))| Candidate {
             region: format!("region {region:03}").as_str().into(),
             zone: series[region].zone.clone(),
@@ -59,12 +76,12 @@ fn request(hours: usize, regions: usize, least_h: f64, pauses: Option<PauseCost>
             work: Hours::from_hours(least_h * slowness),
             facility_power: Power::from_kw(64.0 * kw * (1.1 + 0.4 * hash(region, 5))),
             usd_per_hour: (region % 7 != 0).then(|| Usd::from_usd(64.0 * usd * (0.8 + 0.4 * hash(region, 6)))),
-            transfer: FacilityEnergy::from_kwh(if region == 60 { 0.0 } else { 720.0 }),
+            transfer: FacilityEnergy::from_kwh(if region == regions / 3 { 0.0 } else { 720.0 }),
             transfer_g_per_kwh: 350.0,
         })
         .collect();
     let window = Window::new(start, start + HOUR * i32::try_from(hours).expect("a year at most")).expect("forwards");
-    Request { window, pauses, baseline: candidates[60 * 5 + 1].clone(), candidates, series }
+    Request { window, pauses, baseline: candidates[regions / 3 * machines + 1].clone(), candidates, series }
 }
 
 /// Five minutes to write the checkpoint, ten to come back.
@@ -73,11 +90,23 @@ fn a_quarter_hour() -> PauseCost {
 }
 
 fn plan(c: &mut Criterion) {
+    let (month, year, six_weeks) = ((720, 150, 5), (8760, 150, 5), (1104, 60, 2));
+    let pauses = Some(a_quarter_hour());
     let cases = [
-        ("plan/month-hourly-x-150-regions-x-5-accelerators/whole", request(720, 150, 61.7, None)),
-        ("plan/month-hourly-x-150-regions-x-5-accelerators/interruptible", request(720, 150, 61.7, Some(a_quarter_hour()))),
-        ("plan/year-hourly-x-150-regions-x-5-accelerators/whole", request(8760, 150, 400.3, None)),
-        ("plan/year-hourly-x-150-regions-x-5-accelerators/interruptible", request(8760, 150, 400.3, Some(a_quarter_hour()))),
+        ("plan/month-hourly-x-150-regions-x-5-accelerators/whole", request(month, intensity, 61.7, None)),
+        ("plan/month-hourly-x-150-regions-x-5-accelerators/interruptible", request(month, intensity, 61.7, pauses)),
+        ("plan/month-typical-x-150-regions-x-5-accelerators/interruptible", request(month, typical, 61.7, pauses)),
+        (
+            "plan/six-weeks-hourly-x-60-regions-x-2-accelerators/interruptible",
+            request(six_weeks, intensity, 120.4, pauses),
+        ),
+        (
+            "plan/six-weeks-typical-x-60-regions-x-2-accelerators/interruptible",
+            request(six_weeks, typical, 120.4, pauses),
+        ),
+        ("plan/year-hourly-x-150-regions-x-5-accelerators/whole", request(year, intensity, 400.3, None)),
+        ("plan/year-hourly-x-150-regions-x-5-accelerators/interruptible", request(year, intensity, 400.3, pauses)),
+        ("plan/year-typical-x-150-regions-x-5-accelerators/interruptible", request(year, typical, 400.3, pauses)),
     ];
     for (promise, request) in cases {
         c.bench_function(promise, |b| b.iter(|| greenwich_plan::plan(black_box(&request)).expect("feasible")));

@@ -130,17 +130,11 @@ impl Cells {
     pub(crate) fn total(&self) -> f64 {
         self.before[self.count()].total()
     }
-    /// A run over these segments, its exposure summed anew cell by cell.
+    /// A run over these segments, with its exposure.
     pub(crate) fn timing(&self, segments: Vec<(i64, i64)>) -> Timing {
         let mut sum = Sum::default();
-        for &(from, to) in &segments {
-            let mut at = from;
-            while at < to {
-                let cell = ((at + self.lead_s) / CELL_S) as usize;
-                let next = self.begin_s(cell + 1).min(to);
-                sum.add(self.g_per_kwh[cell] * (next - at) as f64);
-                at = next;
-            }
+        for &(from_s, to_s) in &segments {
+            sum.add(self.between(from_s, to_s));
         }
         Timing { exposure: sum.total(), segments }
     }

@@ -21,7 +21,7 @@ pub(crate) fn numbers(request: &Request) -> Result<(), PlanError> {
     if let Some(PauseCost { checkpoint, restart }) = request.pauses {
         for (quantity, found) in [("checkpoint (h)", checkpoint.hours()), ("restart (h)", restart.hours())] {
             if !(0.0..=MOST_HOURS).contains(&found) {
-                return Err(PlanError::BadPause { quantity, found, allowed: "0 to 1000000" });
+                return Err(PlanError::BadPause { quantity, found, allowed: "from 0 to 1000000" });
             }
         }
     }
@@ -35,11 +35,11 @@ fn candidate(candidate: &Candidate, series: &[IntensitySeries]) -> Result<(), Pl
     let positive = f64::MIN_POSITIVE;
     let price = candidate.usd_per_hour.map_or(0.0, greenwich_core::quantity::Usd::usd);
     let limits = [
-        ("work (h)", candidate.work.hours(), positive, MOST_HOURS, "above 0, to 1000000"),
-        ("facility power (W)", candidate.facility_power.watts(), positive, 1e12, "above 0, to 1e12"),
-        ("price (USD/h)", price, 0.0, 1e12, "0 to 1e12"),
-        ("transfer energy (kWh)", candidate.transfer.kwh(), 0.0, 1e12, "0 to 1e12"),
-        ("transfer intensity (gCO2e/kWh)", candidate.transfer_g_per_kwh, 0.0, MOST_G_PER_KWH, "0 to 1000000"),
+        ("work (h)", candidate.work.hours(), positive, MOST_HOURS, "above 0 and up to 1000000"),
+        ("facility power (W)", candidate.facility_power.watts(), positive, 1e12, "above 0 and up to 1e12"),
+        ("price (USD/h)", price, 0.0, 1e12, "from 0 to 1e12"),
+        ("transfer energy (kWh)", candidate.transfer.kwh(), 0.0, 1e12, "from 0 to 1e12"),
+        ("transfer intensity (gCO2e/kWh)", candidate.transfer_g_per_kwh, 0.0, MOST_G_PER_KWH, "from 0 to 1000000"),
     ];
     for (quantity, found, least, most, allowed) in limits {
         if !(least..=most).contains(&found) {

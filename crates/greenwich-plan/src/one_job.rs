@@ -26,8 +26,9 @@ const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
 
 /// Returns the placement of least emissions among all candidates and times, with a proven bound.
 ///
-/// Time is cut into cells of an hour from the window's start, the last one cut at its end; a cell has
-/// one intensity, its time-weighted mean. Running, checkpoint and restart times are rounded up to
+/// Time is cut into cells of an hour that change where the series does: at its stamps where its step is
+/// an hour or more, at the clock's full hours where it is finer. The first cell is cut at the window's
+/// start and the last at its end; a cell has one intensity, its time-weighted mean. Running, checkpoint and restart times are rounded up to
 /// whole seconds. A run starts at a cell boundary and is done by the window's end. Where the request
 /// allows pauses, each cell is on or off, only the last on-cell may be left early, and each pause adds
 /// `checkpoint + restart` of running at full power that does no work: the first ends the segment
@@ -36,16 +37,23 @@ const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
 /// co2e = `facility_power` × Σ intensity × time + `transfer` × `transfer_g_per_kwh`. The `energy` of a
 /// placement leaves the transfer out. Cost is price × running time, checkpoints and restarts included.
 ///
-/// `best` has the least co2e; within a relative 1e-12 the one with fewer pauses, then the earlier
-/// finish, then the region's and accelerator's name decide. `lower_bound` is proven, about 1e-11
-/// below the optimum for rounding; it lies farther below `best` only where memory (256 MiB) ran out.
+/// `best` has the least co2e; of the runs found within a relative 1e-12 the one with fewer pauses, then
+/// the earlier finish, the lower cost, the region's and accelerator's name and the count decide.
+/// `lower_bound` is proven, less than 1e-10 below the optimum for rounding where the dearest hour needed
+/// is within some hundred times the mean of those used; it lies farther below `best` only where memory
+/// (256 MiB) ran out.
+///
+/// In a request so large that 32 Mi labels do not suffice for every interruptible pair of zone and running
+/// time, the pairs that are proven unable to win get the run that the bound's price gives. So `best` and
+/// `lower_bound` never suffer; `by_region` and `alternatives` may then hold a run a little above its optimum.
 ///
 /// The baseline runs from the window's start in one piece, past the deadline if it must, provided its
 /// series reaches that far. `time_only` is the best among candidates of the baseline's region,
 /// accelerator and count. `alternatives` is the frontier over co2e, cost and finish of all whole runs,
 /// the best interruptible run of each candidate, and, of the eight best pairs of zone and running
 /// time, the best interruptible runs done in 25, 50 and 75 % of the window; an unknown cost counts as
-/// higher than any known. It is thinned to 64, best first; the least co2e, cost and finish stay.
+/// higher than any known. It is thinned to 64, best first; the least co2e, cost and finish stay. `best`
+/// is held even where a run with more pauses and the same co2e finishes earlier.
 ///
 /// # Errors
 /// - [`PlanError::NoCandidates`] when there is nowhere to run.
@@ -110,21 +118,21 @@ pub fn plan(request: &Request) -> Result<Plan, PlanError> {
 
     let mut fleet = Fleet { request, horizon, rank: ranks(&request.candidates), work, fitting, pairs: BTreeMap::new() };
     fleet.solve(&cells);
-    let choices: Vec<Point> = fleet.fitting.iter().map(|&index| fleet.best_of(index)).collect();
-    let best = best_of(&choices).expect("a candidate fits");
+    let points = fleet.points();
+    let best = best_of(&points).expect("a candidate fits");
     let home = &request.baseline;
     let at_home = |point: &&Point| {
         let candidate = &request.candidates[point.candidate];
         (&candidate.region, &candidate.accelerator, candidate.count) == (&home.region, &home.accelerator, home.count)
     };
-    let time_only: Vec<Point> = choices.iter().filter(at_home).copied().collect();
+    let time_only: Vec<Point> = points.iter().filter(at_home).copied().collect();
     let best_placement = fleet.placement(&best);
     Ok(Plan {
         lower_bound: Co2e::from_g(fleet.lower_bound().g().min(best_placement.co2e.g())),
         baseline,
         time_only: best_of(&time_only).map(|point| fleet.placement(&point)),
-        by_region: fleet.by_region(&choices).iter().map(|point| fleet.placement(point)).collect(),
-        alternatives: fleet.alternatives(best).iter().map(|point| fleet.placement(point)).collect(),
+        by_region: fleet.by_region(&points).iter().map(|point| fleet.placement(point)).collect(),
+        alternatives: Fleet::alternatives(points, best).iter().map(|point| fleet.placement(point)).collect(),
         too_slow: slow
             .into_iter()
             .map(|index| (request.candidates[index].clone(), request.candidates[index].work))
@@ -162,7 +170,11 @@ impl Horizon {
 fn infeasible(request: &Request, horizon: Horizon, work: &[i64]) -> PlanError {
     let quickest = (0..work.len()).min_by_key(|&index| work[index]).expect("there are candidates");
     let candidate = &request.candidates[quickest];
+    // Work shared evenly: the least count whose work fits, named up to 16 times the count given.
+    let times = work[quickest] as f64 / horizon.seconds.max(1) as f64;
+    let least_count = (times <= 16.0).then(|| (f64::from(candidate.count) * times).ceil() as u32);
     PlanError::Infeasible {
+        least_count,
         region: candidate.region.clone(),
         accelerator: candidate.accelerator.clone(),
         count: candidate.count,
@@ -306,7 +318,8 @@ impl Fleet<'_> {
         let mut least_g = f64::INFINITY;
         for key @ (series, work_s) in self.leading_pairs(usize::MAX) {
             let users: Vec<usize> = self.fitting.iter().copied().filter(|&index| self.key(index) == key).collect();
-            let wanted = users.iter().map(|&index| exposure(&self.request.candidates[index], least_g * (1.0 + 2.0 * TIE)));
+            let wanted =
+                users.iter().map(|&index| exposure(&self.request.candidates[index], least_g * (1.0 + 2.0 * TIE)));
             let wanted = wanted.fold(0.0, f64::max);
             let solved = self.pairs.get_mut(&key).expect("solved above");
             let known = &solved.timings[solved.best];
@@ -347,6 +360,11 @@ impl Fleet<'_> {
             timing,
         }
     }
+    /// Every run of every candidate.
+    fn points(&self) -> Vec<Point> {
+        let of = |&index: &usize| (0..self.solved(index).timings.len()).map(move |timing| self.point(index, timing));
+        self.fitting.iter().flat_map(of).collect()
+    }
     fn best_of(&self, index: usize) -> Point {
         self.point(index, self.solved(index).best)
     }
@@ -362,9 +380,9 @@ impl Fleet<'_> {
         Co2e::from_g(bounds.fold(f64::INFINITY, f64::min))
     }
     /// The best of each region, ascending in emissions.
-    fn by_region(&self, choices: &[Point]) -> Vec<Point> {
+    fn by_region(&self, points: &[Point]) -> Vec<Point> {
         let mut regions: BTreeMap<&str, Vec<Point>> = BTreeMap::new();
-        for point in choices {
+        for point in points {
             regions.entry(self.request.candidates[point.candidate].region.as_str()).or_default().push(*point);
         }
         let mut best: Vec<Point> = regions.values().filter_map(|points| best_of(points)).collect();
@@ -372,15 +390,13 @@ impl Fleet<'_> {
         best
     }
     /// The thinned frontier, `best` first.
-    fn alternatives(&self, best: Point) -> Vec<Point> {
-        let mut points: Vec<Point> = Vec::new();
-        for &index in &self.fitting {
-            points.extend((0..self.solved(index).timings.len()).map(|timing| self.point(index, timing)));
-        }
+    fn alternatives(points: Vec<Point>, best: Point) -> Vec<Point> {
         let mut frontier = undominated(points);
         let same = |a: &Point, b: &Point| (a.candidate, a.timing) == (b.candidate, b.timing);
         let no_better = |point: &Point| {
-            best.co2e_g <= point.co2e_g * (1.0 + TIE) && best.cost_usd <= point.cost_usd && best.finish_s <= point.finish_s
+            best.co2e_g <= point.co2e_g * (1.0 + TIE)
+                && best.cost_usd <= point.cost_usd
+                && best.finish_s <= point.finish_s
         };
         frontier.retain(|point| !same(point, &best) && !no_better(point));
         frontier.insert(0, best);

@@ -91,7 +91,7 @@ pub(crate) struct Solver {
 const ROOM: usize = 32 << 20;
 
 /// Labels moved before jobs that cannot win are no longer solved to the end.
-const MOVES: u64 = 1 << 60;
+const MOVES: u64 = 32 << 20;
 
 impl Solver {
     pub(crate) fn new() -> Self {
@@ -106,7 +106,14 @@ impl Solver {
     /// The run of least exposure. `known` is the best run without a pause; it is kept where pausing
     /// gains no more than a 1e-12th. When much was spent already, a job whose every run has an
     /// exposure of `wanted` or more is only solved as well as its price does it.
-    pub(crate) fn solve(&mut self, cells: &Cells, work_s: i64, overhead: Overhead, known: &Timing, wanted: f64) -> Paused {
+    pub(crate) fn solve(
+        &mut self,
+        cells: &Cells,
+        work_s: i64,
+        overhead: Overhead,
+        known: &Timing,
+        wanted: f64,
+    ) -> Paused {
         let mut scale = known.exposure;
         let mut paused = self.solve_from(cells, work_s, overhead, known, wanted);
         // Fees and margins are shares of the run known at the outset; they must stay small beside the answer.
@@ -381,6 +388,24 @@ mod tests {
         let overhead = Overhead { checkpoint_s: 1800, restart_s: 1800 };
         let run = tidy(&cells, 4 * CELL_S, overhead, vec![0, 1, 3, 5, 6, 7]).expect("suffices");
         assert_eq!(run.segments, [(0, 2 * CELL_S), (5 * CELL_S, 8 * CELL_S)]);
+    }
+
+    #[test]
+    fn when_much_was_spent_only_a_job_that_could_win_is_solved_to_the_end() {
+        let g: Vec<f64> = (0..300).map(|i: i32| 100.0 + f64::from((i * 7919) % 101)).collect();
+        let cells = Cells::from_means(g, 1200, 300 * CELL_S - 1200);
+        let overhead = Overhead { checkpoint_s: 400, restart_s: 37 };
+        let whole = record_lows(&cells, 77 * CELL_S).pop().expect("fits");
+        let exact = Solver::new().solve(&cells, 77 * CELL_S, overhead, &whole, 0.0);
+        let spent = |wanted: f64| {
+            let mut solver = Solver::new();
+            solver.moves = u64::MAX / 2;
+            solver.solve(&cells, 77 * CELL_S, overhead, &whole, wanted)
+        };
+        assert_eq!(spent(f64::INFINITY).timing, exact.timing);
+        let rough = spent(whole.exposure / 2.0);
+        assert!(rough.bound < exact.bound && exact.timing.exposure < rough.timing.exposure);
+        assert!(rough.timing.exposure < exact.timing.exposure * 1.01);
     }
 
     #[test]

@@ -77,7 +77,8 @@ fn request(seed: u64) -> Request {
         .collect();
 
     let pauses = (dice.below(3) > 0).then(|| {
-        let (checkpoint_s, restart_s) = dice.of(&[(0, 0), (0, 0), (300, 600), (0, 433), (1, 0), (900, 2400), (4000, 100)]);
+        let (checkpoint_s, restart_s) =
+            dice.of(&[(0, 0), (0, 0), (300, 600), (0, 433), (1, 0), (900, 2400), (4000, 100)]);
         PauseCost {
             checkpoint: Hours::from_seconds(f64::from(checkpoint_s)),
             restart: Hours::from_seconds(f64::from(restart_s)),
@@ -335,14 +336,20 @@ fn assert_frontier(plan: &Plan, tried: &[Tried<'_>], seed: u64) {
     for (index, point) in points.iter().enumerate() {
         for (other_index, other) in points.iter().enumerate() {
             // Of equal emissions, `best` is the one with fewer pauses, which may finish later.
-            let excused = index == 0 && close(point.0, other.0) && plan.alternatives[other_index].segments.len() > plan.best.segments.len();
-            assert!(index == other_index || excused || !no_worse(*other, *point), "seed {seed}: {point:?} is dominated");
+            let excused = index == 0
+                && close(point.0, other.0)
+                && plan.alternatives[other_index].segments.len() > plan.best.segments.len();
+            assert!(
+                index == other_index || excused || !no_worse(*other, *point),
+                "seed {seed}: {point:?} is dominated"
+            );
         }
     }
     for tried in tried {
         for run in &tried.whole {
             let (from, to) = run.segments[0];
-            let cost = tried.candidate.usd_per_hour.map_or(f64::INFINITY, |usd| usd.usd() * (to - from) as f64 / 3600.0);
+            let cost =
+                tried.candidate.usd_per_hour.map_or(f64::INFINITY, |usd| usd.usd() * (to - from) as f64 / 3600.0);
             let known = points.iter().any(|(co2e, usd, finish)| {
                 at_most(*co2e, co2e_g(tried.candidate, run.exposure)) && at_most(*usd, cost) && *finish <= to
             });

@@ -6,7 +6,7 @@
 
 use crate::when::{buckets, covered};
 use greenwich_core::plan::{Placement, Plan, Request};
-use greenwich_core::{IntensitySeries, Window};
+use greenwich_core::{IntensitySeries, Provenance, Window};
 
 /// Why a row is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,28 +110,62 @@ fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// Zones of the request by what their series is, in the request's order: `("typical 2022, not a forecast", ["DE", …])`.
-pub(crate) fn provenances<'a>(request: &'a Request, rows: &[Row<'a>]) -> Vec<(String, Vec<&'a str>)> {
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    let shown = |zone: &str| rows.iter().any(|row| row.zone == zone);
-    let (first, rest): (Vec<_>, Vec<_>) = request.series.iter().partition(|series| shown(series.zone.as_str()));
-    for series in first.into_iter().chain(rest) {
-        let text = series.provenance.to_string();
-        let zone = series.zone.as_str();
-        match groups.iter_mut().find(|(held, _)| *held == text) {
-            Some((_, zones)) if zones.contains(&zone) => {}
-            Some((_, zones)) => zones.push(zone),
-            None => groups.push((text, vec![zone])),
+/// Zones whose series came about in one way.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// How, in words: `typical 2022, not a forecast`.
+    pub(crate) text: String,
+    /// The zones drawn first; a flat one with its figure's year.
+    pub(crate) zones: Vec<String>,
+    /// How many of them are drawn.
+    pub(crate) drawn: usize,
+}
+
+impl Source {
+    /// At most `most` zones by name, then how many more there are.
+    pub(crate) fn listed(&self, most: usize) -> String {
+        let named = self.zones[..self.zones.len().min(most)].join(", ");
+        match self.zones.len() - self.zones.len().min(most) {
+            0 => named,
+            more => format!("{named} and {more} more"),
         }
     }
-    groups
+}
+
+/// What the request's series are, those of the drawn rows first. Yearly means are one source, however
+/// many years and zones: what they have in common, that waiting cannot be judged, is what matters.
+pub(crate) fn sources(request: &Request, rows: &[Row<'_>]) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    let drawn = |series: &&IntensitySeries| rows.iter().any(|row| row.zone == series.zone.as_str());
+    let (first, rest): (Vec<_>, Vec<_>) = request.series.iter().partition(drawn);
+    let first = first.into_iter().map(|series| (series, 1)).chain(rest.into_iter().map(|series| (series, 0)));
+    for (series, is_drawn) in first {
+        let (text, zone) = match &series.provenance {
+            Provenance::Flat { year, zone } if *zone == series.zone => {
+                ("yearly mean, flat".to_owned(), format!("{zone} {year}"))
+            }
+            Provenance::Flat { year, zone } => {
+                ("yearly mean, flat".to_owned(), format!("{} as {zone} {year}", series.zone))
+            }
+            other => (other.to_string(), series.zone.to_string()),
+        };
+        match sources.iter_mut().find(|held| held.text == text) {
+            Some(held) if held.zones.contains(&zone) => {}
+            Some(held) => {
+                held.zones.push(zone);
+                held.drawn += is_drawn;
+            }
+            None => sources.push(Source { text, zones: vec![zone], drawn: is_drawn }),
+        }
+    }
+    sources
 }
 
 /// Who must be named for the series, each once.
 pub(crate) fn attributions(request: &Request) -> Vec<&str> {
     let mut out: Vec<&str> = Vec::new();
     for series in &request.series {
-        if let greenwich_core::Provenance::Typical { attribution, .. } = &series.provenance
+        if let Provenance::Typical { attribution, .. } = &series.provenance
             && !attribution.is_empty()
             && !out.contains(&attribution.as_str())
         {
@@ -165,5 +199,21 @@ mod tests {
         assert_eq!(strip.rows[0].role, Role::ChosenHome);
         let marked = strip.marks(&fixture.plan.best.segments);
         assert!((marked.iter().sum::<f64>() - 6.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn yearly_means_are_one_source_and_the_drawn_zones_come_first() {
+        let mut fixture = fixture::moved();
+        for (index, year) in [(0, 2024), (2, 2025), (7, 2023)] {
+            let zone = fixture.request.series[index].zone.clone();
+            fixture.request.series[index].provenance = Provenance::Flat { year, zone };
+        }
+        let strip = Strip::of(&fixture.request, &fixture.plan, 2, 1);
+        let sources = sources(&fixture.request, &strip.rows);
+        let said: Vec<_> = sources.iter().map(|source| (source.listed(2), source.drawn)).collect();
+        assert_eq!(
+            said,
+            [("US-MIDW-MISO 2024, FR 2025 and 1 more".to_owned(), 1), ("SE-SE3, CA-QC and 3 more".to_owned(), 1)]
+        );
     }
 }

@@ -1,1 +1,25 @@
 //! The ledger's store: journals that survive a power cut, closed into Parquet.
+//!
+//! In: ticks from the meter, accounts by value, files of other meters. Out: journals, archives of samples and
+//! minutes, entries (`greenwich.run/1`), and what is asked of them: lists, sums by any label, hours, exports.
+//!
+//! **Invariant:** an entry is never edited; a correction is a new entry that names the old one. Nothing
+//! half-written is ever read as data.
+
+mod error;
+mod header;
+mod id;
+pub mod journal;
+mod private;
+mod stamp;
+mod tally;
+mod words;
+
+#[cfg(test)]
+mod fixture;
+
+pub use error::{Result, StoreError};
+pub use header::{End, RunContext};
+pub use id::Id;
+pub use journal::{Damage, Journal, JournalFile, JournalState};
+pub use tally::{Sum, Tally};

@@ -56,7 +56,7 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
     let home = &job.home;
     let forward = job.model.shape().map(|shape| {
         let seq_len = u64::from(job.spec.model.seq_len.unwrap_or(0)).max(1);
-        Flops::from_flops(shape.forward_flops(seq_len).flops() / seq_len as f64)
+        Flops::from_flops(shape.forward_flops(seq_len).flops() / shape.tokens_per_pass(seq_len))
     });
     // A phase's own FLOPs are known only where it states them; a run's also from its model and tokens.
     let training_flops = spec.total_flops.map(Flops::from_flops).or_else(|| {

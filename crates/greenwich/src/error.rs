@@ -107,6 +107,13 @@ impl Error {
                 PlanError::SignalGap { .. } | PlanError::BadIntensity { .. } => Exit::SignalUnavailable,
                 _ => Exit::Usage,
             },
+            Self::Signal(
+                SignalError::Read { .. }
+                | SignalError::NoTraces { .. }
+                | SignalError::Twice { .. }
+                | SignalError::NotGzip { .. }
+                | SignalError::Row { .. },
+            ) => Exit::Usage,
             Self::Signal(_) => Exit::SignalUnavailable,
             Self::NoIntensity { signal: "marginal", .. } => Exit::SignalUnavailable,
             Self::NoIntensity { .. } => Exit::FactsMissing,

@@ -3,8 +3,11 @@
 //! In: the catalog and a name. Out: text or JSON. Nothing is computed here; each row is shown with its unit,
 //! date, source and mark.
 
-use greenwich_core::Check;
-use greenwich_facts::{Catalog, FactsError, Row, SCHEMA, TableSpec, nearest};
+use crate::job_file::SiteSpec;
+use crate::machine::Machine;
+use crate::site::Place;
+use greenwich_core::{Check, Factor};
+use greenwich_facts::{Catalog, FactsError, Precision, Row, SCHEMA, TableSpec, nearest};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -33,8 +36,14 @@ pub fn text(catalog: &Catalog, look: &Look, width: usize) -> Result<String, Fact
     Ok(match look {
         Look::List(None) => tables_text(catalog),
         Look::List(Some(name)) => subjects_text(catalog, name)?,
-        Look::Show(name) => show_text(catalog, &find(catalog, name)?, width),
-        Look::Explain(name) => explain_text(catalog, &find(catalog, name)?, width),
+        Look::Show(name) => {
+            let (subject, rows) = find(catalog, name)?;
+            show_text(catalog, &subject, &rows, width)
+        }
+        Look::Explain(name) => {
+            let (subject, rows) = find(catalog, name)?;
+            explain_text(catalog, &subject, &rows, width)
+        }
         Look::Check => check_text(catalog),
     })
 }
@@ -57,8 +66,9 @@ pub fn json(catalog: &Catalog, look: &Look) -> Result<Value, FactsError> {
             json!({"schema": JSON_SCHEMA, "table": name, "subjects": subjects})
         }
         Look::Show(name) | Look::Explain(name) => {
-            let rows: Vec<Value> = find(catalog, name)?.into_iter().map(|row| row_json(catalog, row)).collect();
-            json!({"schema": JSON_SCHEMA, "rows": rows})
+            let (subject, rows) = find(catalog, name)?;
+            let rows: Vec<Value> = rows.into_iter().map(|row| row_json(catalog, row)).collect();
+            json!({"schema": JSON_SCHEMA, "subject": subject, "about": identity(catalog, &subject), "rows": rows})
         }
         Look::Check => {
             let marks: BTreeMap<&str, usize> = marks(catalog).into_iter().map(|(mark, n)| (mark.as_str(), n)).collect();
@@ -153,30 +163,44 @@ fn subjects_text(catalog: &Catalog, name: &str) -> Result<String, FactsError> {
     Ok(out)
 }
 
-/// Rows about a name: exactly, else about the one name that it begins.
-fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Row>, FactsError> {
-    let exact: Vec<&Row> = catalog.rows().iter().filter(|row| row.subject == name).collect();
-    if !exact.is_empty() {
-        return Ok(exact);
+/// The key of a name in whatever table knows it, and every row about it.
+fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<(String, Vec<&'a Row>), FactsError> {
+    let found = catalog.find_subject(name)?;
+    let subject = found.first().map_or_else(|| name.to_owned(), |(_, subject)| subject.clone());
+    Ok((subject.clone(), catalog.rows().iter().filter(|row| row.subject == subject).collect()))
+}
+
+/// What a name is, in words: its place, its maker, its hyper-parameters.
+fn identity(catalog: &Catalog, subject: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for one in catalog.accelerator_names().filter(|one| one.id == subject) {
+        let seller = one.sold_by.as_ref().map_or_else(String::new, |provider| format!(", rented by {provider} alone"));
+        lines.push(format!("{}, {} {}, one is a {}{seller}", one.name, one.maker, one.year, one.one_is));
     }
-    let mut begun: Vec<&str> =
-        catalog.rows().iter().map(|row| row.subject.as_str()).filter(|subject| subject.starts_with(name)).collect();
-    begun.sort_unstable();
-    begun.dedup();
-    match begun[..] {
-        [one] => Ok(catalog.rows().iter().filter(|row| row.subject == one).collect()),
-        [] => {
-            let mut known: Vec<&str> = catalog.rows().iter().map(|row| row.subject.as_str()).collect();
-            known.sort_unstable();
-            known.dedup();
-            Err(FactsError::Unknown { kind: "subject", name: name.to_owned(), nearest: nearest(name, known) })
-        }
-        _ => Err(FactsError::Ambiguous {
-            kind: "subject",
-            name: name.to_owned(),
-            candidates: begun.iter().take(8).map(|subject| (*subject).to_owned()).collect(),
-        }),
+    for one in catalog.region_names().filter(|one| one.id == subject) {
+        let (north, east) = (one.latitude, one.longitude);
+        lines.push(format!("{}, grid zone {}, at {north}° N {east}° E, {}", one.name, one.zone, one.status));
     }
+    for one in catalog.zone_names().filter(|one| one.id == subject) {
+        let parent = one.parent.as_ref().map_or_else(String::new, |parent| format!(", part of {parent}"));
+        lines.push(format!("{}{parent}", one.name));
+    }
+    if let Some(config) =
+        catalog.model_names().find(|name| *name == subject).and_then(|name| catalog.model_config(name).ok())
+    {
+        lines.push(config.to_owned());
+    }
+    lines
+}
+
+/// What a run would take of a region, a zone or an accelerator, and how each figure answers.
+fn taken(catalog: &Catalog, subject: &str) -> Vec<Factor> {
+    if catalog.accelerator_names().any(|one| one.id == subject) {
+        return Machine::find(catalog, subject, Precision::Bf16).map(|machine| machine.factors).unwrap_or_default();
+    }
+    let is_region = catalog.region_names().any(|one| one.id == subject);
+    let site = if is_region { catalog.region(subject, None) } else { catalog.zone(subject, None) };
+    site.map(|site| Place::new(catalog, Some(site), &SiteSpec::default(), None).factors).unwrap_or_default()
 }
 
 fn figure(row: &Row) -> String {
@@ -191,34 +215,50 @@ fn mark(check: Check) -> &'static str {
     if check == Check::Unverified { "UNVERIFIED" } else { check.as_str() }
 }
 
-fn show_text(catalog: &Catalog, rows: &[&Row], width: usize) -> String {
-    let mut out = String::new();
+fn show_text(catalog: &Catalog, subject: &str, rows: &[&Row], width: usize) -> String {
+    let mut out = format!("{subject}\n");
+    for line in identity(catalog, subject) {
+        wrapped(&mut out, "  ", &line, width);
+    }
     let widest = |of: fn(&Row) -> String| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
     let (quantity, value) = (widest(|row| row.quantity.to_owned()), widest(figure));
-    let mut shown = "";
     for row in rows {
-        if row.subject != shown {
-            shown = &row.subject;
-            _ = writeln!(out, "{shown}");
-        }
-        let source = catalog.source(&row.source).map_or_else(|| row.source.clone(), |source| source.publisher.clone());
         let line = format!(
-            "  {:<quantity$}  {:<value$}  {}  {:<10}  {source}",
+            "  {:<quantity$}  {:<value$}  {}  {:<10}  {}",
             row.quantity,
             figure(row),
             row.valid_from.year(),
             mark(row.check),
+            row.source,
         );
         let cut: String = line.chars().take(width).collect();
         _ = writeln!(out, "{}", cut.trim_end());
     }
+    if rows.is_empty() {
+        _ = writeln!(out, "  no figures of its own");
+    }
     out
 }
 
-fn explain_text(catalog: &Catalog, rows: &[&Row], width: usize) -> String {
-    let mut out = String::new();
+fn explain_text(catalog: &Catalog, subject: &str, rows: &[&Row], width: usize) -> String {
+    let mut out = format!("{subject}\n");
+    for line in identity(catalog, subject) {
+        wrapped(&mut out, "  ", &line, width);
+    }
+    let taken = taken(catalog, subject);
+    if !taken.is_empty() {
+        _ = writeln!(out, "\nWhat a run takes of it, the newest figure of each kind:");
+        for factor in taken {
+            let year = factor.year.map_or_else(String::new, |year| format!("; figure of {year}"));
+            let value = greenwich_core::quantity::significant(factor.value, 4);
+            let line =
+                format!("{} {value} {}: {}; from {}{year}", factor.quantity, factor.unit, factor.fit, factor.source);
+            wrapped(&mut out, "  ", &line, width);
+        }
+    }
+    _ = writeln!(out, "\nRows about it:");
     for row in rows {
-        _ = writeln!(out, "{} {} = {}", row.subject, row.quantity, figure(row));
+        _ = writeln!(out, "{} = {}", row.quantity, figure(row));
         _ = writeln!(out, "  holds from  {}", row.valid_from);
         if let Some(source) = catalog.source(&row.source) {
             wrapped(

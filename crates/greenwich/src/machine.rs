@@ -5,7 +5,7 @@
 //! [`PowerBasis`] and the factor's fit.
 
 use crate::factor::{assumed, cited};
-use greenwich_core::quantity::{Bytes, FlopRate, UsdPerAcceleratorHour};
+use greenwich_core::quantity::{Bytes, FlopRate, Power, UsdPerAcceleratorHour};
 use greenwich_core::{AcceleratorId, Factor, Fit};
 use greenwich_estimate::{Embodied, LogNormal, PowerBasis};
 use greenwich_facts::{Accelerator, Catalog, FactsError, Precision};
@@ -92,7 +92,19 @@ fn power(
         factors.push(cited(catalog, &quantity, measured.mean.value.watts(), "W", &measured.mean));
         return Some(PowerBasis::Measured { mean: measured.mean.value, low: measured.low, high: measured.high });
     }
-    let tdp = accelerator.tdp.as_ref()?;
+    if let Some(chip) = &accelerator.chip_power
+        && let Some((other, system, alone)) = measured_whole_and_alone(catalog, accelerator)
+    {
+        let quantity = format!("mean power of {} in training, chip alone", accelerator.id);
+        factors.push(cited(catalog, &quantity, chip.mean.value.watts(), "W", &chip.mean));
+        warnings.push(format!(
+            "the power of {} in training is published for the chip alone: host, network and fans are added as {} has them; give `machine.mean_power_w` where you know it",
+            accelerator.id, other.id
+        ));
+        return Some(PowerBasis::Sibling { mean: system, sibling_tdp: alone, tdp: chip.mean.value });
+    }
+    // A TPU's design power differs twofold by source and models nothing.
+    let tdp = accelerator.tdp.as_ref().filter(|_| accelerator.tdp_models_power)?;
     if let Some(sibling) = catalog.measured_sibling(accelerator)
         && let (Some(measured), Some(sibling_tdp)) = (&sibling.system_power, &sibling.tdp)
     {
@@ -108,6 +120,15 @@ fn power(
     }
     factors.push(cited(catalog, &format!("TDP of {}", accelerator.id), tdp.value.watts(), "W", tdp));
     Some(PowerBasis::Tdp { tdp: tdp.value })
+}
+
+/// An accelerator by the same maker of which both the whole system's share and the chip alone were measured.
+fn measured_whole_and_alone(catalog: &Catalog, accelerator: &Accelerator) -> Option<(Accelerator, Power, Power)> {
+    let same_maker = catalog.accelerator_names().filter(|name| name.maker == accelerator.identity.maker);
+    same_maker.filter_map(|name| catalog.accelerator(&name.id).ok()).find_map(|other| {
+        let (system, alone) = (other.system_power.as_ref()?.mean.value, other.chip_power.as_ref()?.mean.value);
+        Some((other, system, alone))
+    })
 }
 
 /// What the making of one and of its share of the host emitted, over how long and how busy a life.

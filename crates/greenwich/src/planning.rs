@@ -456,6 +456,13 @@ fn say_what_the_grid_is(request: &Request, warnings: &mut Vec<String>) {
             "intensities by month and hour are typical years, not forecasts: the weeks to come will differ".to_owned(),
         );
     }
+    for series in &request.series {
+        if let Provenance::Replayed { file } = &series.provenance
+            && file.contains("filled by")
+        {
+            warnings.push(format!("the trace of {} has gaps: {file}", series.zone));
+        }
+    }
     if flat > 0 {
         warnings.push(format!(
             "of {flat} {} only a yearly mean is known, so that what waiting there saves cannot be seen",

@@ -6,7 +6,7 @@
 use crate::amount::{amount, unit};
 use crate::number::{change, percent, three};
 use crate::sentence::sentence;
-use crate::strip::{Row, Strip, attributions, provenances};
+use crate::strip::{Row, Strip, attributions, sources};
 use crate::svg::canvas::{Anchor, CLEAN, Canvas, Font, GREY, HATCH, HEIGHT, INK, MARGIN, RULE, WIDTH, shade};
 use crate::view::PlanView;
 use crate::when::{span, ticks};
@@ -23,8 +23,6 @@ const MARK: f64 = 20.0;
 const GAP: f64 = 8.0;
 /// More pieces than this are not framed one by one.
 const FRAMES: usize = 60;
-/// Zones that the footer names.
-const ZONES: usize = 6;
 
 /// The plan as a picture.
 pub fn plan(view: &PlanView<'_>) -> String {
@@ -72,15 +70,15 @@ fn chart(canvas: &mut Canvas, view: &PlanView<'_>, top: f64) {
 fn legend(canvas: &mut Canvas, view: &PlanView<'_>, strip: &Strip<'_>, top: f64) -> f64 {
     let font = Font::grey(13.0);
     let says = format!("Intensity ({}). Height: share of the region's peak.", view.measure());
-    canvas.label((CHART.0, top), 560.0, Anchor::Start, font, &says);
+    canvas.text((CHART.0, top), Anchor::Start, font, &says);
     let high = format!("{} gCO2e/kWh", three(strip.top));
-    let (width, from) = (100.0, CHART.1 - font.pixels(&high) - 106.0);
+    let (width, from) = (100.0, CHART.1 - font.pixels(&high) * 1.1 - 106.0);
     canvas.text((from - 6.0, top), Anchor::End, font, "0");
     for step in 0..20 {
         let x = from + width * f64::from(step) / 20.0;
         canvas.rect((x, top - 11.0), (width / 20.0 + 0.3, 12.0), &shade((f64::from(step) + 0.5) / 20.0), "");
     }
-    canvas.text((from + width + 6.0, top), Anchor::Start, font, &high);
+    canvas.text((CHART.1, top), Anchor::End, font, &high);
     top + 14.0
 }
 
@@ -224,21 +222,21 @@ fn parts(canvas: &mut Canvas, view: &PlanView<'_>, top: f64) -> f64 {
 
 fn footer(canvas: &mut Canvas, view: &PlanView<'_>) {
     let shown = Strip::of(view.request, view.plan, ROWS, 1);
-    let signals = provenances(view.request, &shown.rows).into_iter().map(|(text, zones)| {
-        let more = if zones.len() > ZONES { format!(" and {} more", zones.len() - ZONES) } else { String::new() };
-        format!("{text} ({}{more})", zones[..zones.len().min(ZONES)].join(", "))
-    });
-    let mut says = format!("Signal: {}.", signals.collect::<Vec<_>>().join("; "));
+    // Who must be named comes first: it is the one thing that may not be cut.
+    let mut says = String::new();
     let data = attributions(view.request);
     if !data.is_empty() {
-        let _ = write!(says, " Data: {}.", data.join("; "));
+        let _ = write!(says, "Data: {}. ", data.join("; "));
     }
+    let signals = sources(view.request, &shown.rows).into_iter().filter(|source| source.drawn > 0);
+    let signals = signals.map(|source| format!("{} ({})", source.text, source.zones[..source.drawn].join(", ")));
+    let _ = write!(says, "Signal: {}.", signals.collect::<Vec<_>>().join("; "));
     let window = view.request.window;
     let _ = write!(says, " Window {}.", span(window.start(), window.end()));
     let font = Font { size: 12.0, bold: false, fill: GREY };
     canvas.line((MARGIN, HEIGHT - 72.0), (WIDTH - MARGIN, HEIGHT - 72.0), RULE, 1.0);
     let width = WIDTH - 2.0 * MARGIN - 160.0;
-    canvas.paragraph((MARGIN, HEIGHT - 54.0), width, Anchor::Start, font, 3, &says);
+    canvas.paragraph((MARGIN, HEIGHT - 54.0), width, Anchor::Start, font, 4, &says);
     let job = Font { size: 12.0, bold: true, fill: GREY };
     canvas.text((WIDTH - MARGIN, HEIGHT - 54.0), Anchor::End, job, "Greenwich");
     canvas.label((WIDTH - MARGIN, HEIGHT - 38.0), 150.0, Anchor::End, font, view.job);

@@ -98,7 +98,46 @@ mod tests {
 
     #[test]
     fn an_account_reads_from_the_sum_to_the_phases() {
-        assert_snapshot!(account(&fixture::account(), Style::default()), @"");
+        assert_snapshot!(account(&fixture::account(), Style::default()), @"
+        llm-7b emitted 42.0 tCO2e, location-based: 88.0 MWh on 1,024 a100-sxm4-80g in gcp/us-central1 (grid
+        US-MIDW-MISO).
+
+        Model      6.74 billion parameters, 93.0 ZFLOP to train, 15.5 GFLOP forward a token.
+        Basis      measured or given power and hours (T3). In brackets: the range that holds nine in ten.
+        Compares   to 35.0 passenger round trips San Francisco – New York, or 0.230 of a whole plane
+                   (location-based CO2e).
+        Fleet      0.007 % of the yearly fleet energy that the job file gives.
+
+                                            median (90 % range)  boundary
+        Hours                                             175 h  wall clock, running
+        Accelerator-hours                             179,000 h  hours × accelerators
+        Mean power                              444 W (377–533)  per accelerator, whole system, before PUE
+        IT energy                                      80.0 MWh  before PUE
+        Facility energy                                88.0 MWh  after PUE, at the building's meter
+        CO2e, location-based, lifecycle              42.0 tCO2e  Scope 2, grid average
+        CO2e, location-based, direct     28.8 tCO2e (24.5–34.6)  Scope 2, grid average, at the stack
+        CO2e, market-based                            not known  Scope 2, by contracts
+        CO2e, consequential                           not known  at the margin; never part of an account
+        Embodied CO2e                    3.10 tCO2e (2.64–3.72)  share of the hardware's manufacture
+        Water                                  159 m³ (135–191)  on site and at the power plants
+        Cost                                323 k USD (274–387)  at dated list prices
+
+        Phases
+                              hours  facility energy  share             CO2e, location-based  share
+        architecture search  43.8 h         22.0 MWh   25 %  ███                  10.5 tCO2e   25 %
+        final                 131 h         66.0 MWh   75 %  █████████            31.5 tCO2e   75 %
+
+        Fallbacks  PUE: fleet average of gcp; location-based intensity (lifecycle): 2022 figure for 2026;
+                   embodied CO2e per accelerator: figure of a100-pcie-40g, UNVERIFIED.
+        Sources    4 factors entered; --explain lists each with source and year.
+
+        Warnings
+        ! market-based CO2e is not known: no contract is given
+        ! market-based CO2e is not known: the catalog has no contract of this region; set
+          `market_based_gco2e_per_kwh`
+        ! MFU is predicted from the typical run of this accelerator: give `mfu` or `tokens_per_s` for a
+          narrower range
+        ");
     }
 
     #[test]

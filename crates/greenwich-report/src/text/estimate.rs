@@ -74,13 +74,101 @@ mod tests {
 
     #[test]
     fn an_estimate_reads_from_the_sentence_to_the_warnings() {
-        assert_snapshot!(estimate(&fixture::estimate(), Style::default()), @"");
+        assert_snapshot!(estimate(&fixture::estimate(), Style::default()), @"
+        llm-7b will emit 41.2 tCO2e (35.0–49.4), location-based: 87.5 MWh (74.4–105) on 1,024 a100-sxm4-80g
+        in gcp/us-central1 (grid US-MIDW-MISO).
+
+        Model      6.74 billion parameters, 93.0 ZFLOP to train, 15.5 GFLOP forward a token.
+        Basis      model, tokens, accelerator and count; speed and power are predicted (T0). In brackets:
+                   the range that holds nine in ten.
+
+                                                 median (90 % range)  boundary
+        Hours                                        175 h (149–210)  wall clock, running
+        Accelerator-hours                179,000 h (152,000–215,000)  hours × accelerators
+        Mean power                                   444 W (377–533)  per accelerator, whole system, before
+                                                                      PUE
+        IT energy                               79.5 MWh (67.6–95.5)  before PUE
+        Facility energy                          87.5 MWh (74.4–105)  after PUE, at the building's meter
+        CO2e, location-based, lifecycle       41.2 tCO2e (35.0–49.4)  Scope 2, grid average
+        CO2e, location-based, direct          28.8 tCO2e (24.5–34.6)  Scope 2, grid average, at the stack
+        CO2e, market-based                                 not known  Scope 2, by contracts
+        CO2e, consequential                                not known  at the margin; never part of an
+                                                                      account
+        Embodied CO2e                         3.10 tCO2e (2.64–3.72)  share of the hardware's manufacture
+        Water                                       159 m³ (135–191)  on site and at the power plants
+        Cost                                     323 k USD (274–387)  at dated list prices
+
+        Fallbacks  PUE: fleet average of gcp; location-based intensity (lifecycle): 2022 figure for 2026;
+                   embodied CO2e per accelerator: figure of a100-pcie-40g, UNVERIFIED.
+        Sources    4 factors entered; --explain lists each with source and year.
+
+        Warnings
+        ! market-based CO2e is not known: the catalog has no contract of this region; set
+          `market_based_gco2e_per_kwh`
+        ! MFU is predicted from the typical run of this accelerator: give `mfu` or `tokens_per_s` for a
+          narrower range
+        ");
     }
 
     #[test]
     fn a_narrow_terminal_loses_nothing() {
         let narrow = estimate(&fixture::estimate(), Style { width: 60, ..Style::default() });
-        assert_snapshot!(narrow, @"");
+        assert_snapshot!(narrow, @"
+        llm-7b will emit 41.2 tCO2e (35.0–49.4), location-based:
+        87.5 MWh (74.4–105) on 1,024 a100-sxm4-80g in
+        gcp/us-central1 (grid US-MIDW-MISO).
+
+        Model      6.74 billion parameters, 93.0 ZFLOP to train,
+                   15.5 GFLOP forward a token.
+        Basis      model, tokens, accelerator and count; speed and
+                   power are predicted (T0). In brackets: the range
+                   that holds nine in ten.
+
+                                median (90 % range)  boundary
+        Hours                       175 h (149–210)  wall clock,
+                                                     running
+        Accelerator-hours                 179,000 h  hours ×
+                                  (152,000–215,000)  accelerators
+        Mean power                  444 W (377–533)  per
+                                                     accelerator,
+                                                     whole system,
+                                                     before PUE
+        IT energy              79.5 MWh (67.6–95.5)  before PUE
+        Facility energy         87.5 MWh (74.4–105)  after PUE, at
+                                                     the building's
+                                                     meter
+        CO2e, location-based,            41.2 tCO2e  Scope 2, grid
+        lifecycle                       (35.0–49.4)  average
+        CO2e, location-based,            28.8 tCO2e  Scope 2, grid
+        direct                          (24.5–34.6)  average, at the
+                                                     stack
+        CO2e, market-based                not known  Scope 2, by
+                                                     contracts
+        CO2e, consequential               not known  at the margin;
+                                                     never part of
+                                                     an account
+        Embodied CO2e                    3.10 tCO2e  share of the
+                                        (2.64–3.72)  hardware's
+                                                     manufacture
+        Water                      159 m³ (135–191)  on site and at
+                                                     the power
+                                                     plants
+        Cost                    323 k USD (274–387)  at dated list
+                                                     prices
+
+        Fallbacks  PUE: fleet average of gcp; location-based
+                   intensity (lifecycle): 2022 figure for 2026;
+                   embodied CO2e per accelerator: figure of
+                   a100-pcie-40g, UNVERIFIED.
+        Sources    4 factors entered; --explain lists each with
+                   source and year.
+
+        Warnings
+        ! market-based CO2e is not known: the catalog has no
+          contract of this region; set `market_based_gco2e_per_kwh`
+        ! MFU is predicted from the typical run of this accelerator:
+          give `mfu` or `tokens_per_s` for a narrower range
+        ");
     }
 
     #[test]

@@ -59,11 +59,62 @@ mod tests {
 
     #[test]
     fn levers_read_from_the_whole_to_the_rule() {
-        assert_snapshot!(levers(&fixture::levers(), Style::default()), @"");
+        assert_snapshot!(levers(&fixture::levers(), Style::default()), @"
+        From dense-on-premises to moe-in-the-cloud: CO2e ÷30.2 (location-based), energy ÷3.73.
+
+        lever          base ÷ alternative of         factor  share of the log
+        Model          training FLOPs                 0.800            −6.5 %
+        Machine        IT energy per training FLOP     4.20              42 %
+        Mechanization  PUE                             1.11             3.1 %
+        Map            intensity of the electricity    8.10              61 %
+        Product        CO2e, location-based            30.2
+        Without Map    facility energy                 3.73
+
+        CO2e against dense-on-premises, location-based, log axis
+        dense-on-premises                                                                ◆       100 %
+        Model                                                                            ┣━━▶    ×1.25
+        Machine                                                    ◀━━━━━━━━━━━━━━━━━━━━━━━━┫    ÷4.20
+        Mechanization                                            ◀━┫                             ÷1.11
+        Map                  ◀━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┫                               ÷8.10
+        moe-in-the-cloud     ◆                                                                   3.31 %
+                          ──────────┴───────────┴───────────┴───────────────┴────────────┴──────
+                                   5 %        10 %        20 %            50 %         100 %
+
+        Rule       CO2e = training FLOPs × (IT energy ÷ training FLOP) × PUE × intensity: each lever is the
+                   ratio of one factor, so the four multiply to the whole and no order of taking them
+                   changes any.
+        ");
     }
 
     #[test]
     fn an_unknown_model_is_said_and_held_by_machine() {
-        assert_snapshot!(levers(&fixture::levers_without_model(), Style::default()), @"");
+        assert_snapshot!(levers(&fixture::levers_without_model(), Style::default()), @"
+        From dense-on-premises to moe-in-the-cloud: CO2e ÷30.2 (location-based), energy ÷3.73.
+
+        lever            base ÷ alternative of            factor  share of the log
+        Model            training FLOPs                not known
+        Model × Machine  IT energy                          3.36              36 %
+        Mechanization    PUE                                1.11             3.1 %
+        Map              intensity of the electricity       8.10              61 %
+        Product          CO2e, location-based               30.2
+        Without Map      facility energy                    3.73
+
+        CO2e against dense-on-premises, location-based, log axis
+        dense-on-premises                                                                   ◆    100 %
+        Model × Machine                                               ◀━━━━━━━━━━━━━━━━━━━━━┫    ÷3.36
+        Mechanization                                               ◀━┫                          ÷1.11
+        Map                  ◀━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┫                            ÷8.10
+        moe-in-the-cloud     ◆                                                                   3.31 %
+                          ──────────┴────────────┴────────────┴────────────────┴────────────┴───
+                                   5 %         10 %         20 %             50 %         100 %
+
+        Rule       CO2e = training FLOPs × (IT energy ÷ training FLOP) × PUE × intensity: each lever is the
+                   ratio of one factor, so the four multiply to the whole and no order of taking them
+                   changes any.
+
+        Warning
+        ! the training FLOPs of `moe-in-the-cloud` are not known, so Machine holds Model as well: give
+          `machine.total_flops`
+        ");
     }
 }

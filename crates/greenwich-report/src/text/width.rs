@@ -62,11 +62,3 @@ fn colour_only_adds() {
         assert_eq!(trimmed(&uncoloured(&coloured)), trimmed(&plain), "{name}");
     }
 }
-
-#[test]
-fn tmp_show() {
-    let fixture = fixture::moved();
-    println!("{}", plan(&fixture.view(), Style { width: 60, colour: false, explain: true }));
-    let fixture = fixture::odd_names();
-    println!("{}", plan(&fixture.view(), Style { width: 100, colour: false, explain: false }));
-}

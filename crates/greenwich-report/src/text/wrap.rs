@@ -80,7 +80,8 @@ fn words(text: &str) -> Vec<String> {
             }
             _ => words.push(word.to_owned()),
         }
-        after_number = is_number(word);
+        // `323 k USD` and `179 M h` are one.
+        after_number = is_number(word) || (after_number && matches!(word, "k" | "M"));
     }
     words
 }
