@@ -275,7 +275,7 @@ mod tests {
                     co2,gwp_100,1,kgCO2e/kg,ar5,2013-01-01,ipcc-ar5-wg7,quoted,\n";
         assert_snapshot!(with_file("gwp.csv", text), @"
         gwp.csv:2: unknown source `ipcc-ar5-wg7`
-        help: add it to sources.csv, or write ipcc-ar5-wg1 or ipcc-ar4-wg1 or ipcc-ar6-wg1
+        help: add it to sources.csv, or write ipcc-ar5-wg1 or ipcc-ar4-wg1 or ipcc-ar5-wg3-annex3
         ");
     }
 

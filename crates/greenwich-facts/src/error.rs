@@ -54,8 +54,11 @@ fn quoted(names: &[String]) -> String {
 }
 
 fn unknown_help(kind: &str, nearest: &[String]) -> String {
-    let list =
-        if kind == ANY_KIND { "greenwich facts list".to_owned() } else { format!("greenwich facts list {kind}s") };
+    let list = if [ANY_KIND, "table"].contains(&kind) {
+        "greenwich facts list".to_owned()
+    } else {
+        format!("greenwich facts list {kind}s")
+    };
     if nearest.is_empty() {
         format!("`{list}` shows those known")
     } else {

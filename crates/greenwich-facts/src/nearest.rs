@@ -13,10 +13,12 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
             let lower = candidate.to_lowercase();
             let contained =
                 (wanted.len() >= 2 && lower.contains(&wanted)) || (lower.len() >= 3 && wanted.contains(lower.as_str()));
-            let edits = distance(&wanted, &lower);
+            // A short form with a slip in it (`h100-xsm`) is near the name that it almost begins.
+            let begun: String = lower.chars().take(wanted.chars().count()).collect();
+            let edits = distance(&wanted, &lower).min(distance(&wanted, &begun) + 1);
             if contained {
                 Some((lower.len().abs_diff(wanted.len()).min(edits), candidate))
-            } else if edits * 5 <= wanted.chars().count().max(lower.chars().count()) * 2 {
+            } else if edits * 5 <= wanted.chars().count() * 2 {
                 Some((edits + 2, candidate))
             } else {
                 None

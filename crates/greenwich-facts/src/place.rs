@@ -7,8 +7,10 @@ use crate::catalog::Catalog;
 use crate::error::FactsError;
 use crate::market::distance;
 use crate::names::find;
+use crate::nearest::nearest;
 use greenwich_core::quantity::{AverageIntensity, Fraction, Pue, SiteWaterIntensity, SourceWaterIntensity};
 use greenwich_core::{Fit, RegionId, Sourced, ZoneId};
+use std::collections::BTreeSet;
 
 /// A place with what is published about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,21 +54,26 @@ impl Catalog {
         find("zone", &self.zones, name).map(|(id, _)| ZoneId::new(id))
     }
 
-    /// Every region whose key matches one of the patterns (`gcp/*`, `aws/eu-north-1`, `*`), in the catalog's order.
+    /// Every region whose key matches one of the patterns (`gcp/*`, `*/eu-*`, `aws/eu-north-1`), in the catalog's
+    /// order. A `*` stands for any text, an empty one included.
     ///
     /// # Errors
     /// [`FactsError::Unknown`] for a pattern that matches none.
     pub fn regions_matching(&self, patterns: &[String]) -> Result<Vec<RegionId>, FactsError> {
         let mut matched: Vec<RegionId> = Vec::new();
         for pattern in patterns {
-            let before = matched.len();
-            if let Some(stem) = pattern.strip_suffix('*') {
-                matched.extend(self.regions.keys().filter(|id| id.starts_with(stem)).map(RegionId::new));
-                if matched.len() == before {
-                    find("region", &self.regions, pattern)?;
-                }
-            } else {
+            if !pattern.contains('*') {
                 matched.push(RegionId::new(find("region", &self.regions, pattern)?.0));
+                continue;
+            }
+            let before = matched.len();
+            matched.extend(self.regions.keys().filter(|id| fits(pattern, id)).map(RegionId::new));
+            if matched.len() == before {
+                let providers: BTreeSet<&str> =
+                    self.regions.keys().filter_map(|id| Some(id.split_once('/')?.0)).collect();
+                let provider = pattern.split('/').next().unwrap_or_default();
+                let near = nearest(provider, providers).into_iter().map(|provider| format!("{provider}/*"));
+                return Err(FactsError::Unknown { kind: "region", name: pattern.clone(), nearest: near.collect() });
             }
         }
         matched.sort();
@@ -189,6 +196,20 @@ fn nearest_in_time<T>(own: Option<Sourced<T>>, zone: Option<Sourced<T>>, year: O
     }
 }
 
+/// Whether a key fits a pattern in which `*` stands for any text.
+fn fits(pattern: &str, key: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = key.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
 fn fraction(row: Sourced<f64>) -> Sourced<Fraction> {
     row.map(|share| Fraction::new(share).expect("the loader held the range"))
 }
@@ -304,8 +325,24 @@ mod tests {
         ");
         assert_snapshot!(told(&matching(&["gcp/mars*"]).expect_err("no such region")), @"
         no region is called `gcp/mars*`
-        help: `greenwich facts list regions` shows those known
+        help: did you mean `gcp/*`? `greenwich facts list regions` shows all
         ");
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, key, expected) in [
+            ("gcp/*", "gcp/us-central1", true),
+            ("*/eu-*", "aws/eu-north-1", true),
+            ("*north*", "gcp/europe-north1", true),
+            ("*-north1", "gcp/europe-north1", true),
+            ("gcp/*-north1", "gcp/europe-north2", false),
+            ("*", "gcp/us-central1", true),
+            ("aws/*", "gcp/us-central1", false),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(fits(pattern, key), expected, "{pattern} {key}");
+        }
     }
 
     #[test]
