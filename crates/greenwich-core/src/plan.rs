@@ -130,8 +130,8 @@ impl Plan {
     pub fn saving_fraction(&self) -> f64 {
         1.0 - self.best.co2e / self.baseline.co2e
     }
-    /// (planned − bound) ÷ bound.
+    /// (planned − bound) ÷ bound; infinite where only the bound is zero.
     pub fn gap(&self) -> f64 {
-        if self.lower_bound == Co2e::ZERO { 0.0 } else { (self.best.co2e - self.lower_bound) / self.lower_bound }
+        if self.best.co2e == self.lower_bound { 0.0 } else { (self.best.co2e - self.lower_bound) / self.lower_bound }
     }
 }

@@ -133,7 +133,17 @@ fn waiting(request: &Request, plan: &Plan, breakdown: Option<Breakdown>) -> Opti
             zone.zone
         ));
     }
-    let there = 1.0 - breakdown?.time;
+    let breakdown = breakdown?;
+    let there = 1.0 - breakdown.time;
+    let [.., time] = breakdown.shares();
+    if there >= WORTH_WAITING && time < WORTH_NAMING {
+        let at_once = Co2e::from_g(plan.best.co2e.g() / breakdown.time);
+        return Some(format!(
+            "Waiting there saves {} of the baseline: begun there at once, in one piece, it emits {}.",
+            percent(time.max(0.0)),
+            amount(at_once)
+        ));
+    }
     if there >= WORTH_WAITING {
         return None;
     }

@@ -108,9 +108,13 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         }
     }
     let until = schedule.window.start() + SignedDuration::from_secs_f64(own.work.median().seconds().ceil() + 1.0);
-    let span =
-        Window::new(schedule.window.start(), until.max(schedule.window.end())).expect("the release is before both");
-    let baseline = asked.candidate(&job.home, &own, span)?.ok_or_else(|| no_intensity(job, options.signal))?;
+    let overrun = until.max(schedule.window.end());
+    let span = Window::new(schedule.window.start(), overrun).expect("the release is before both");
+    let baseline = match asked.candidate(&job.home, &own, span) {
+        Err(Error::Signal(_)) if span != schedule.window => asked.past_the_trace(&own, span, &mut warnings)?,
+        other => other?,
+    };
+    let baseline = baseline.ok_or_else(|| no_intensity(job, options.signal))?;
     let (series, dark) = (asked.series, asked.dark);
     if !dark.is_empty() {
         warnings.push(format!(
@@ -260,6 +264,34 @@ impl Asked<'_> {
         self.held.push(key);
         self.series.push(series);
         Ok(Some(self.series.len() - 1))
+    }
+
+    /// The baseline of a run that is longer than the window and the trace: beyond the deadline, the trace's mean
+    /// over the window stands in, and is warned of.
+    fn past_the_trace(
+        &mut self,
+        own: &Offer,
+        span: Window,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Candidate>, Error> {
+        let window = self.schedule.window;
+        let home = self.job.home.clone();
+        let Some(known) = self.series(&home, window)? else { return Ok(None) };
+        let known = &self.series[known];
+        let mean = known.mean_g_per_kwh(window).unwrap_or_default();
+        let mut values = known.values_g_per_kwh().to_vec();
+        let step_s = known.step().as_secs();
+        let steps = span.end().duration_since(known.start()).as_secs().div_euclid(step_s) + 1;
+        values.resize(values.len().max(steps as usize), mean);
+        let (zone, provenance) = (known.zone.clone(), known.provenance.clone());
+        let longer = IntensitySeries::new(zone, known.signal, provenance, known.start(), known.step(), values);
+        warnings.push(format!(
+            "the baseline runs past the deadline and beyond what is known of {}: the window's mean stands in there",
+            longer.zone
+        ));
+        self.held.push((home.zone.clone(), home.location_given, span));
+        self.series.push(longer);
+        self.candidate(&home, own, span)
     }
 
     fn candidate(&mut self, place: &Place, option: &Offer, span: Window) -> Result<Option<Candidate>, Error> {
