@@ -1,17 +1,19 @@
-//! Chores of the repository: `cargo xtask tidy | profiles | calibrate | eval`.
+//! Chores of the repository: `cargo xtask tidy | profiles | calibrate | spreads | eval`.
 //!
 //! In: the repository and, for data made from traces, a folder of traces given by flag. Out: generated
 //! data files, findings, and the tables of `docs/accuracy.md`. Nothing here ships in the product.
 
 mod calibrate;
 mod profiles;
+mod spreads;
 mod tidy;
 
 use anyhow::{Result, bail};
 
 const USAGE: &str = "cargo xtask tidy                     holds the house rules of ARCHITECTURE.md
 cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly traces
-cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv";
+cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv
+cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,6 +21,7 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["tidy", ..] => tidy::run(),
         ["profiles", rest @ ..] => profiles::run(rest),
+        ["spreads", rest @ ..] => spreads::run(rest),
         ["calibrate", rest @ ..] => calibrate::run(rest),
         _ => bail!("usage:\n{USAGE}"),
     }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const OUT: &str = "crates/greenwich-facts/data/typical_profiles.csv";
 const ZONE_NAMES: &str = "crates/greenwich-facts/data/zone_names.csv";
 const FUELS: &str = "crates/greenwich-facts/data/fuels.csv";
-const DEFAULT_DATA: &str = "../shared/data";
+pub(crate) const DEFAULT_DATA: &str = "../shared/data";
 
 /// Balancing areas of EIA-930 and the zones that they are.
 const EIA_AREAS: [(&str, &str); 7] = [
@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").to_owned()
 }
 
@@ -155,7 +155,7 @@ fn from_folder(data: &Path) -> Result<(Profiles, Vec<String>)> {
 }
 
 /// The folder's traces, by name, so that the order of the file system does not matter.
-fn traces(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn traces(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| {
         format!("cannot read {}: give the folder with grid/ and other/ as --data", folder.display())
     })?;
@@ -175,7 +175,7 @@ fn stem(path: &Path) -> Result<&str> {
     Ok(name.strip_suffix(".csv.gz").unwrap_or(name))
 }
 
-fn gunzip(path: &Path) -> Result<String> {
+pub(crate) fn gunzip(path: &Path) -> Result<String> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut text = String::new();
     flate2::read::MultiGzDecoder::new(file)
@@ -241,7 +241,7 @@ fn means(text: &str, value: impl Fn(&csv::StringRecord) -> Result<Option<f64>>) 
 }
 
 /// Year, month (0 is January) and hour of a UTC stamp on the hour.
-fn when(stamp: &str) -> Option<(i16, usize, usize)> {
+pub(crate) fn when(stamp: &str) -> Option<(i16, usize, usize)> {
     let number = |range: std::ops::Range<usize>| stamp.get(range)?.parse::<u16>().ok();
     let (year, month, hour) = (number(0..4)?, number(5..7)?, number(11..13)?);
     let fits = stamp.len() == 20 && stamp.ends_with(":00:00Z") && (1..=12).contains(&month) && hour < 24;

@@ -65,7 +65,8 @@ fn own_part(text: &str, common: &BTreeSet<String>) -> String {
     for (index, line) in kept.iter().enumerate() {
         let below = kept[index + 1..].iter().find(|line| !line.is_empty());
         let has_nothing_below = line.ends_with(':') && below.is_none_or(|line| !line.starts_with(' '));
-        if !has_nothing_below && !(line.is_empty() && own.ends_with("\n\n")) {
+        let is_empty_again = line.is_empty() && own.ends_with("\n\n");
+        if !has_nothing_below && !is_empty_again {
             own.push_str(line);
             own.push('\n');
         }

@@ -6,6 +6,7 @@
 //! **Invariant:** no clock, no file, no network, no environment, no vendor's name and no
 //! factor that someone could dispute: those are rows of `greenwich-facts`.
 
+pub mod entry;
 pub mod footprint;
 pub mod levers;
 pub mod name;

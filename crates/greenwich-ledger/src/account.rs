@@ -185,9 +185,19 @@ fn total(job: &str, phases: &[Footprint]) -> Footprint {
     }
     let hours: AcceleratorHours = sum.accelerator_hours.p50;
     sum.mean_power = sum.it_energy.map(|energy| Power::from_watts(energy.joules() / hours.accelerator_seconds()));
-    if phases.iter().any(|phase| phase.setting != sum.setting) {
-        sum.setting.count = phases.iter().map(|phase| phase.setting.count).max().unwrap_or(0);
+    let first = &phases[0].setting;
+    let differ = |of: fn(&Setting, &Setting) -> bool| phases.iter().any(|phase| !of(&phase.setting, first));
+    // What the phases do not share is not said of the whole.
+    if differ(|a, b| a.accelerator == b.accelerator) {
+        sum.setting.accelerator = None;
     }
+    if differ(|a, b| a.region == b.region) {
+        sum.setting.region = None;
+    }
+    if differ(|a, b| a.zone == b.zone) {
+        sum.setting.zone = None;
+    }
+    sum.setting.count = phases.iter().map(|phase| phase.setting.count).max().unwrap_or(0);
     sum
 }
 

@@ -27,9 +27,6 @@ pub struct Tree {
     at_ns: u64,
 }
 
-/// What a counter's device draws over time, in milliwatts.
-pub type Watts = fn(u64) -> u64;
-
 #[derive(Debug)]
 struct Counter {
     file: File,
@@ -250,7 +247,7 @@ impl SteppedClock {
             late_ns: Arc::default(),
             wall_offset_s: Arc::default(),
         };
-        let since_start: World = Box::new(move |now_ns| world(now_ns - zero));
+        let since_start: World = Box::new(move |now_ns| world(now_ns.saturating_sub(zero)));
         (Self { hands: hands.clone(), world: since_start }, hands)
     }
 }

@@ -172,7 +172,7 @@ impl Integrator {
                 if u128::from(step) > u128::from(ceiling) * grace {
                     return None;
                 }
-                let further = ceiling.saturating_sub(step) / range.max(1);
+                let further = self.ceiling_uj(ns).saturating_sub(step) / range.max(1);
                 Some(match further {
                     0 => Energy::exact(step, Method::Counted),
                     wraps => Energy::unknown(step, step + wraps * range),
@@ -180,7 +180,7 @@ impl Integrator {
             }
             (Wrap::Unreadable, Some(step)) => {
                 (u128::from(step) <= u128::from(ceiling) * FORWARD_GRACE).then(|| {
-                    if ceiling < SMALLEST_RANGE_UJ {
+                    if self.ceiling_uj(ns) < SMALLEST_RANGE_UJ {
                         Energy::exact(step, Method::Counted)
                     } else {
                         Energy::unknown(step, ceiling)

@@ -52,6 +52,13 @@ struct Zone {
     is_copy: bool,
 }
 
+impl Zone {
+    /// `0` of `package-0-die-1`.
+    fn socket(&self) -> &str {
+        self.package.split('-').next().unwrap_or_default()
+    }
+}
+
 impl Powercap {
     /// Finds the zones under `sysfs_root` (`/sys` on a real machine) and opens those that count.
     ///
@@ -69,7 +76,7 @@ impl Powercap {
         }
         zones.retain(|zone| zone.role != Role::Inner);
         let has_original = |copy: &Zone, all: &[Zone]| {
-            all.iter().any(|z| !z.is_copy && z.role == copy.role && z.package == copy.package)
+            all.iter().any(|z| !z.is_copy && z.role == copy.role && z.socket() == copy.socket())
         };
         let keep: Vec<bool> = zones.iter().map(|zone| !(zone.is_copy && has_original(zone, &zones))).collect();
         let mut keep = keep.into_iter();
@@ -223,14 +230,13 @@ fn domain(zone: &Zone, has_platform: bool, ceilings: Ceilings) -> Domain {
 
 /// Leaves out each counter that shows the same energy as one before it of the same package and kind.
 fn drop_mirrors(open: &mut Vec<(Zone, NumberFile)>, notes: &mut Vec<String>) {
-    let socket = |zone: &Zone| zone.package.split('-').next().unwrap_or_default().to_owned();
     let mut at = 1;
     while at < open.len() {
         let (before, rest) = open.split_at_mut(at);
         let (zone, file) = &mut rest[0];
         let original = before
             .iter_mut()
-            .find(|(other, held)| other.role == zone.role && socket(other) == socket(zone) && is_mirror(held, file));
+            .find(|(other, held)| other.role == zone.role && other.socket() == zone.socket() && is_mirror(held, file));
         match original {
             Some((other, _)) => {
                 notes.push(format!("`{}` of {} mirrors {} and is left out", zone.name, zone.id, other.id));

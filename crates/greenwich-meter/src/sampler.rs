@@ -125,11 +125,10 @@ impl Sampler {
             next_tick_ns: period_ns,
             sink_failed: false,
         };
+        // First the reading, then the sink, which may take its time.
+        sampler.read(0, Purpose::Start);
         let begun = sampler.sink.begin(&sampler.header);
         sampler.hear_sink(begun);
-        // The sink may have taken its time: the run starts at the first reading.
-        sampler.header.started_boot_ns = sampler.header.started_boot_ns.max(sampler.clock.boot_ns().min(sampler.header.started_boot_ns));
-        sampler.read(0, Purpose::Start);
         sampler
     }
 

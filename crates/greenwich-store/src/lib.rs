@@ -6,20 +6,30 @@
 //! **Invariant:** an entry is never edited; a correction is a new entry that names the old one. Nothing
 //! half-written is ever read as data.
 
+pub mod archive;
+pub mod entry;
 mod error;
 mod header;
 mod id;
 pub mod journal;
+mod ledger;
 mod private;
+mod recover;
 mod stamp;
+pub mod store;
 mod tally;
 mod words;
 
 #[cfg(test)]
 mod fixture;
 
+pub use archive::{About, Closed, Sample, close};
+pub use entry::{DeviceEnergy, Entry, PartOf};
 pub use error::{Result, StoreError};
 pub use header::{End, RunContext};
 pub use id::Id;
 pub use journal::{Damage, Journal, JournalFile, JournalState};
+pub use ledger::{Entries, Ledger};
+pub use recover::{Recovered, SILENT};
+pub use store::{Content, FolderStore, LedgerStore, MemoryStore, Stored};
 pub use tally::{Sum, Tally};

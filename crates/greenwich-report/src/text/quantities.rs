@@ -106,8 +106,10 @@ fn parameters(number: u64) -> String {
 /// `1,024 a100-sxm4-80g in gcp/us-central1 (grid US-MIDW-MISO)`, as much of it as is known.
 pub(crate) fn setting(run: &Footprint) -> String {
     let setting = &run.setting;
-    let machine = setting.accelerator.as_ref().map_or("accelerators", |accelerator| accelerator.as_str());
-    let machines = format!("{} {machine}", count(setting.count));
+    let machines = match &setting.accelerator {
+        Some(accelerator) => format!("{} {accelerator}", count(setting.count)),
+        None => format!("up to {} accelerators of several kinds", count(setting.count)),
+    };
     match (&setting.region, &setting.zone) {
         (Some(region), Some(zone)) => format!("{machines} in {region} (grid {zone})"),
         (Some(region), None) => format!("{machines} in {region}"),

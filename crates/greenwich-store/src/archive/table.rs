@@ -62,7 +62,7 @@ impl<W: Write + Send> TableWriter<W> {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
             .set_created_by(format!("greenwich {}", env!("CARGO_PKG_VERSION")))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true)
             // One page a column and group: zstd then sees that devices repeat one another's times.
             .set_data_page_row_count_limit(1 << 20)
@@ -74,6 +74,10 @@ impl<W: Write + Send> TableWriter<W> {
             .set_key_value_metadata(Some(
                 metadata.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect(),
             ));
+        // Bounds by which readers pass over groups; on the other columns they would be bytes for nothing.
+        for column in ["device", "start", "run", "project"] {
+            properties = properties.set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Chunk);
+        }
         for (column, layout) in layouts {
             let column = ColumnPath::from(*column);
             let encoding = match layout {
@@ -134,8 +138,9 @@ impl<W: Write + Send> TableWriter<W> {
         for (key, value) in metadata {
             self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
-        self.writer.finish()?;
-        self.writer.into_inner()
+        let mut sink = self.writer.into_inner()?;
+        sink.flush()?;
+        Ok(sink)
     }
 }
 
