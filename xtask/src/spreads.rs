@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let per_year = assumed("intensity-of-another-year", "log_sd_per_year");
     for lag in [1, 2] {
         let what = format!("yearly intensity, {lag} year(s) on");
-        line(&what, per_year * f64::from(lag), &years_apart(&catalog, lag), "pairs of one zone and source");
+        line(&what, per_year * f64::from(lag).sqrt(), &years_apart(&catalog, lag), "pairs of one zone and source");
     }
     let parent = assumed("intensity-of-parent-zone", "log_sd");
     line("a zone by the zone around", parent, &against_parent(&catalog), "zones with both");
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             line(&what, assumed(assumption, "log_sd"), &logs, "regional figures above zero");
         }
     }
-    let a_year_on = assumed("intensity-of-the-year", "log_sd").hypot(per_year);
+    let a_year_on = assumed("typical-year", "log_sd").hypot(per_year);
     let grid = data.join("grid");
     if !grid.is_dir() {
         eprintln!("no traces at {}: give the folder with grid/ as --data for the typical years", data.display());

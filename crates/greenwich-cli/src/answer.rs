@@ -53,6 +53,9 @@ pub(crate) fn answer(arguments: &Arguments) -> Result<String, Failure> {
                 FactsCommand::Check => Look::Check,
             };
             let catalog = greenwich.catalog();
+            if common.verbose > 0 && !common.quiet {
+                terminal::say(&format!("{} rows of {} sources", catalog.rows().len(), catalog.sources().count()));
+            }
             let refused = greenwich::Error::from;
             if is_json {
                 terminal::pretty(&facts::json(catalog, &look).map_err(refused)?)

@@ -35,10 +35,10 @@ pub(crate) struct Common {
     /// Use no network. Nothing uses one yet: facts and typical years are compiled in.
     #[arg(long, global = true)]
     pub(crate) offline: bool,
-    /// Say more on stderr.
+    /// Say on stderr how long the answer took; of `facts`, how many rows there are.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing on stderr but errors.
+    /// Say nothing on stderr but errors, whatever else is asked for.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// When to colour; colour never carries meaning alone.
@@ -205,22 +205,22 @@ pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) job: JobArguments,
     /// Not before this instant (schedule.release).
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, help_heading = "Planning", value_name = "INSTANT")]
     pub(crate) release: Option<String>,
     /// Done by this instant (schedule.deadline).
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, help_heading = "Planning", value_name = "INSTANT")]
     pub(crate) deadline: Option<String>,
     /// A folder of <zone>.csv[.gz] with utc,gco2e_per_kwh to plan by.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Planning", value_name = "DIR")]
     pub(crate) signals: Option<PathBuf>,
     /// The intensity to plan by.
-    #[arg(long, value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
+    #[arg(long, help_heading = "Planning", value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,
     /// What to do about a gap in a trace.
-    #[arg(long, value_enum, default_value_t = FillName::Refuse, value_name = "HOW")]
+    #[arg(long, help_heading = "Planning", value_enum, default_value_t = FillName::Refuse, value_name = "HOW")]
     pub(crate) fill: FillName,
     /// Also write the plan as a picture.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Planning", value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 }
 

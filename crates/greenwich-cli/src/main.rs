@@ -9,10 +9,18 @@ mod terminal;
 
 use clap::Parser;
 use std::process::ExitCode;
+use std::time::Instant;
 
 fn main() -> ExitCode {
     match arguments::Arguments::try_parse() {
-        Ok(arguments) => terminal::finish(answer::answer(&arguments), arguments.common.quiet),
+        Ok(arguments) => {
+            let begun = Instant::now();
+            let answer = answer::answer(&arguments);
+            if arguments.common.verbose > 0 && !arguments.common.quiet && answer.is_ok() {
+                terminal::say(&format!("answered in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3));
+            }
+            terminal::finish(answer)
+        }
         Err(error) => {
             // `--help` and `--version` come here as well; clap knows which stream and status each has.
             _ = error.print();

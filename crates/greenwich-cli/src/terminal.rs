@@ -32,7 +32,7 @@ impl From<greenwich::Error> for Failure {
 
 /// Prints the answer or the failure and returns the exit status.
 #[expect(clippy::print_stderr, reason = "errors are for stderr, and this is the one place that prints them")]
-pub(crate) fn finish(answer: Result<String, Failure>, _quiet: bool) -> ExitCode {
+pub(crate) fn finish(answer: Result<String, Failure>) -> ExitCode {
     match answer {
         Ok(text) => {
             let mut stdout = std::io::stdout().lock();
@@ -57,6 +57,12 @@ pub(crate) fn finish(answer: Result<String, Failure>, _quiet: bool) -> ExitCode 
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// Says something beside the answer, on stderr.
+#[expect(clippy::print_stderr, reason = "this is the one place that says what is not the answer")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Columns of the terminal, from `COLUMNS`, else 100.

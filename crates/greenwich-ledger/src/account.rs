@@ -124,7 +124,8 @@ fn footprint(job: &str, phase: &Measured) -> Footprint {
     Footprint {
         stage: Stage::Account,
         job: job.to_owned(),
-        tier: Tier::T3,
+        // Power that stands in from the catalog was not measured.
+        tier: if phase.mean_power.is_exact() { Tier::T3 } else { Tier::T2 },
         setting: phase.setting.clone(),
         params_total: phase.params_total,
         params_active: phase.params_active,
@@ -161,6 +162,7 @@ fn total(job: &str, phases: &[Footprint]) -> Footprint {
     job.clone_into(&mut sum.job);
     for phase in rest {
         let both = |a: Option<Range<Co2e>>, b| a.zip(b).map(|(a, b)| add(a, b));
+        sum.tier = sum.tier.min(phase.tier);
         sum.training_flops = sum.training_flops.zip(phase.training_flops).map(|(a, b)| add(a, b));
         sum.accelerator_hours = add(sum.accelerator_hours, phase.accelerator_hours);
         sum.hours = add(sum.hours, phase.hours);

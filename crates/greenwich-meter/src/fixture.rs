@@ -61,7 +61,11 @@ impl Power {
         match self {
             Self::Constant(watts) => watts,
             Self::Square { high_w, low_w, period } => {
-                if (at_ns as u128 % period.as_nanos()) * 2 < period.as_nanos() { high_w } else { low_w }
+                if (at_ns as u128 % period.as_nanos()) * 2 < period.as_nanos() {
+                    high_w
+                } else {
+                    low_w
+                }
             }
         }
     }
@@ -128,7 +132,15 @@ impl Tree {
         self.counter(&format!("{hwmon}/{file}"), &dir.join(file), power, 0, u64::MAX - 1, file.starts_with("power"))
     }
 
-    fn counter(&mut self, key: &str, path: &Path, power: Power, start_uj: u64, max_uj: u64, is_power: bool) -> &mut Self {
+    fn counter(
+        &mut self,
+        key: &str,
+        path: &Path,
+        power: Power,
+        start_uj: u64,
+        max_uj: u64,
+        is_power: bool,
+    ) -> &mut Self {
         fs::write(path, "").expect("writable");
         let file = File::options().write(true).open(path).expect("just written");
         let counter = Counter { file, max_uj, drawn_pj: 0, start_uj, power, broken: None, is_power };
@@ -242,11 +254,8 @@ impl SteppedClock {
     /// Begins at `boot_ns` since boot; `world` is told each new instant, counted from there.
     pub fn new(boot_ns: u64, mut world: World) -> (Self, Hands) {
         let zero = boot_ns;
-        let hands = Hands {
-            now_ns: Arc::new(AtomicU64::new(boot_ns)),
-            late_ns: Arc::default(),
-            wall_offset_s: Arc::default(),
-        };
+        let hands =
+            Hands { now_ns: Arc::new(AtomicU64::new(boot_ns)), late_ns: Arc::default(), wall_offset_s: Arc::default() };
         let since_start: World = Box::new(move |now_ns| world(now_ns.saturating_sub(zero)));
         (Self { hands: hands.clone(), world: since_start }, hands)
     }

@@ -178,15 +178,13 @@ impl Integrator {
                     wraps => Energy::unknown(step, step + wraps * range),
                 })
             }
-            (Wrap::Unreadable, Some(step)) => {
-                (u128::from(step) <= u128::from(ceiling) * FORWARD_GRACE).then(|| {
-                    if self.ceiling_uj(ns) < SMALLEST_RANGE_UJ {
-                        Energy::exact(step, Method::Counted)
-                    } else {
-                        Energy::unknown(step, ceiling)
-                    }
-                })
-            }
+            (Wrap::Unreadable, Some(step)) => (u128::from(step) <= u128::from(ceiling) * FORWARD_GRACE).then(|| {
+                if self.ceiling_uj(ns) < SMALLEST_RANGE_UJ {
+                    Energy::exact(step, Method::Counted)
+                } else {
+                    Energy::unknown(step, ceiling)
+                }
+            }),
             // Wrapped at an unknown place: at least what it has counted since.
             (Wrap::Unreadable, None) => (now <= ceiling).then(|| Energy::unknown(now, ceiling)),
         }
@@ -274,7 +272,8 @@ mod tests {
 
     #[test]
     fn a_missed_read_loses_nothing() {
-        let readings = [(0, joules(10)), (1, joules(160)), (2, GARBAGE), (3, joules(460)), (4, GARBAGE), (5, joules(760))];
+        let readings =
+            [(0, joules(10)), (1, joules(160)), (2, GARBAGE), (3, joules(460)), (4, GARBAGE), (5, joules(760))];
         assert_eq!(total(Wrap::At(INTEL), 500.0, &readings), "counted 750 J");
     }
 
@@ -297,7 +296,10 @@ mod tests {
     fn a_stray_number_is_passed_over() {
         let readings = [(0, joules(1000)), (1, joules(1150)), (2, joules(7)), (3, joules(1450))];
         assert_eq!(total(Wrap::At(INTEL), 500.0, &readings), "counted 450 J");
-        assert_eq!(total(Wrap::Unreadable, 3.0, &[(0, joules(1000)), (1, joules(7)), (2, joules(1006))]), "counted 6 J");
+        assert_eq!(
+            total(Wrap::Unreadable, 3.0, &[(0, joules(1000)), (1, joules(7)), (2, joules(1006))]),
+            "counted 6 J"
+        );
     }
 
     #[test]
@@ -309,8 +311,14 @@ mod tests {
 
     #[test]
     fn the_start_and_the_end_unseen_are_unknown_up_to_the_ceiling() {
-        assert_eq!(total(Wrap::At(INTEL), 500.0, &[(0, GARBAGE), (1, joules(5)), (2, joules(155))]), "unknown 150 to 650 J");
-        assert_eq!(total(Wrap::At(INTEL), 500.0, &[(0, joules(5)), (1, joules(155)), (2, GARBAGE)]), "unknown 150 to 650 J");
+        assert_eq!(
+            total(Wrap::At(INTEL), 500.0, &[(0, GARBAGE), (1, joules(5)), (2, joules(155))]),
+            "unknown 150 to 650 J"
+        );
+        assert_eq!(
+            total(Wrap::At(INTEL), 500.0, &[(0, joules(5)), (1, joules(155)), (2, GARBAGE)]),
+            "unknown 150 to 650 J"
+        );
         assert_eq!(total(Wrap::At(INTEL), 500.0, &[(0, GARBAGE), (4, GARBAGE)]), "unknown 0 to 2000 J");
     }
 

@@ -8,9 +8,12 @@ pub mod clock;
 pub mod counter;
 pub mod integrate;
 mod number_file;
+#[cfg(feature = "nvml")]
+pub mod nvml;
 pub mod powercap;
 pub mod sampler;
 pub mod summary;
+pub mod visible;
 
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;

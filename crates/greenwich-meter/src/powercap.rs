@@ -120,7 +120,10 @@ impl Powercap {
             let twins = domains.iter().filter(|other| other.device.id == domain.device.id).count();
             domains.push(match twins {
                 0 => domain,
-                _ => Domain { device: Device { id: format!("{}@{}", domain.device.id, zone.id), ..domain.device }, ..domain },
+                _ => Domain {
+                    device: Device { id: format!("{}@{}", domain.device.id, zone.id), ..domain.device },
+                    ..domain
+                },
             });
         }
         Ok(Self { domains, files: open.into_iter().map(|(_, file)| file).collect(), notes })
@@ -253,7 +256,9 @@ fn drop_mirrors(open: &mut Vec<(Zone, NumberFile)>, notes: &mut Vec<String>) {
 fn is_mirror(one: &NumberFile, other: &NumberFile) -> bool {
     let mut previous = None;
     for step in 0..=WATCH_STEPS {
-        let read = |file: &NumberFile| NumberFile::open(file.path().to_owned()).and_then(|mut f| f.read().map_err(io::Error::other));
+        let read = |file: &NumberFile| {
+            NumberFile::open(file.path().to_owned()).and_then(|mut f| f.read().map_err(io::Error::other))
+        };
         let (Ok(before), Ok(between), Ok(after)) = (read(one), read(other), read(one)) else { return false };
         if !(before..=after).contains(&between) {
             return false;
@@ -273,7 +278,8 @@ fn is_mirror(one: &NumberFile, other: &NumberFile) -> bool {
 
 /// A platform zone that has never counted is not wired up on this board.
 fn drop_dead_platform(open: &mut Vec<(Zone, NumberFile)>, notes: &mut Vec<String>) {
-    let others_count = open.iter_mut().any(|(zone, file)| zone.role != Role::Platform && file.read().is_ok_and(|uj| uj > 0));
+    let others_count =
+        open.iter_mut().any(|(zone, file)| zone.role != Role::Platform && file.read().is_ok_and(|uj| uj > 0));
     open.retain_mut(|(zone, file)| {
         let dead = zone.role == Role::Platform && others_count && file.read() == Ok(0);
         if dead {

@@ -7,7 +7,7 @@
 //! Nothing here fails the run: a source or sink that does not work is told of once, and the rest goes on.
 
 use crate::clock::Clock;
-use crate::counter::{EnergyCounter, Moment, Purpose, Reading};
+use crate::counter::{EnergyCounter, Miss, Moment, Purpose, Reading};
 use crate::integrate::{Integrator, span};
 use crate::summary::{Notice, Summary, Totals};
 use greenwich_core::reading::{Device, MeterHeader, Span, Tick, TickSink};
@@ -183,8 +183,10 @@ impl Sampler {
                 self.integrators[device].observe(*reading, at_ns);
                 match reading {
                     Reading::Missed(miss) => {
-                        self.misses[device] = self.misses[device].saturating_add(1);
-                        if self.misses[device] == MISSES {
+                        let so_far = self.misses[device];
+                        self.misses[device] =
+                            if *miss == Miss::Lost { MISSES.max(so_far) } else { so_far.saturating_add(1) };
+                        if so_far < MISSES && self.misses[device] >= MISSES {
                             let id = self.header.devices[device].id.clone();
                             (self.notices)(Notice::Device { device: id, cause: *miss });
                         }

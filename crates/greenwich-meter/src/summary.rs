@@ -118,8 +118,11 @@ impl Total {
     fn into_sum(self, device: &Device, at_ns: u64) -> DeviceSum {
         let joules = |uj: u64| ItEnergy::from_joules(uj as f64 / 1e6);
         let known_ns: u64 = self.parts[..3].iter().map(|(_, ns)| ns).sum();
-        let (longest, _) =
-            METHODS.iter().zip(self.parts).max_by_key(|(method, (_, ns))| (*ns, **method)).expect("METHODS is not empty");
+        let (longest, _) = METHODS
+            .iter()
+            .zip(self.parts)
+            .max_by_key(|(method, (_, ns))| (*ns, **method))
+            .expect("METHODS is not empty");
         DeviceSum {
             device: device.clone(),
             least: joules(self.least_uj),

@@ -153,38 +153,50 @@ fn tree_of(zones: &[Zone]) -> (tempfile::TempDir, Tree) {
 fn twelve_trees_are_counted_once() {
     let trees: [(&str, &[Zone]); 12] = [
         ("one socket", &[("intel-rapl:0", "package-0", 150.0)]),
-        ("core and uncore", &[
-            ("intel-rapl:0", "package-0", 150.0),
-            ("intel-rapl:0:0", "core", 100.0),
-            ("intel-rapl:0:1", "uncore", 10.0),
-        ]),
+        (
+            "core and uncore",
+            &[
+                ("intel-rapl:0", "package-0", 150.0),
+                ("intel-rapl:0:0", "core", 100.0),
+                ("intel-rapl:0:1", "uncore", 10.0),
+            ],
+        ),
         ("dram", &[("intel-rapl:0", "package-0", 150.0), ("intel-rapl:0:0", "dram", 20.0)]),
-        ("two sockets", &[
-            ("intel-rapl:0", "package-0", 150.0),
-            ("intel-rapl:0:0", "dram", 20.0),
-            ("intel-rapl:1", "package-1", 130.0),
-            ("intel-rapl:1:0", "dram", 10.0),
-        ]),
+        (
+            "two sockets",
+            &[
+                ("intel-rapl:0", "package-0", 150.0),
+                ("intel-rapl:0:0", "dram", 20.0),
+                ("intel-rapl:1", "package-1", 130.0),
+                ("intel-rapl:1:0", "dram", 10.0),
+            ],
+        ),
         ("sockets in the other order", &[("intel-rapl:0", "package-1", 130.0), ("intel-rapl:1", "package-0", 150.0)]),
-        ("psys", &[
-            ("intel-rapl:0", "package-0", 15.0),
-            ("intel-rapl:0:0", "core", 9.0),
-            ("intel-rapl:0:1", "dram", 2.0),
-            ("intel-rapl:1", "psys", 30.0),
-        ]),
+        (
+            "psys",
+            &[
+                ("intel-rapl:0", "package-0", 15.0),
+                ("intel-rapl:0:0", "core", 9.0),
+                ("intel-rapl:0:1", "dram", 2.0),
+                ("intel-rapl:1", "psys", 30.0),
+            ],
+        ),
         ("psys first", &[("intel-rapl:0", "psys", 30.0), ("intel-rapl:1", "package-0", 15.0)]),
         ("mmio copy", &[("intel-rapl:0", "package-0", 15.0), ("intel-rapl-mmio:0", "package-0", 15.0)]),
         ("mmio alone", &[("intel-rapl-mmio:0", "package-0", 15.0)]),
         ("mirrored dies", &[("intel-rapl:0", "package-0-die-0", 68.0), ("intel-rapl:1", "package-0-die-1", 68.0)]),
         ("dies of their own", &[("intel-rapl:0", "package-0-die-0", 60.0), ("intel-rapl:1", "package-0-die-1", 70.0)]),
-        ("everything", &[
-            ("intel-rapl-mmio:0", "package-0", 68.0),
-            ("intel-rapl:0", "package-0-die-0", 68.0),
-            ("intel-rapl:0:0", "core", 50.0),
-            ("intel-rapl:0:1", "dram", 12.0),
-            ("intel-rapl:1", "package-0-die-1", 68.0),
-            ("intel-rapl:2", "psys", 140.0),
-        ]),
+        (
+            "everything",
+            &[
+                ("intel-rapl-mmio:0", "package-0", 68.0),
+                ("intel-rapl:0", "package-0-die-0", 68.0),
+                ("intel-rapl:0:0", "core", 50.0),
+                ("intel-rapl:0:1", "dram", 12.0),
+                ("intel-rapl:1", "package-0-die-1", 68.0),
+                ("intel-rapl:2", "psys", 140.0),
+            ],
+        ),
     ];
     let mut text = String::new();
     for (name, zones) in trees {
@@ -292,7 +304,8 @@ fn a_suspend_of_ten_seconds_is_one_longer_span() {
     let (_dir, mut tree) = socket(Power::Constant(150.0), 0, Some(INTEL_MAX_UJ));
     let powercap = Powercap::open(tree.root(), Ceilings::GENEROUS).expect("a zone");
     // Nothing is drawn from the third to the thirteenth second.
-    let world = move |at_ns: u64| tree.advance(if at_ns > 3 * S { at_ns.saturating_sub(10 * S).max(3 * S) } else { at_ns });
+    let world =
+        move |at_ns: u64| tree.advance(if at_ns > 3 * S { at_ns.saturating_sub(10 * S).max(3 * S) } else { at_ns });
     let mut rig = Rig::new(vec![Box::new(powercap)], SECOND, world);
     let stop = AtomicBool::new(false);
     for second in 0..9 {
@@ -303,7 +316,8 @@ fn a_suspend_of_ten_seconds_is_one_longer_span() {
     }
     let metered = rig.end();
     assert_eq!(metered.lines(), "cpu-0 counted 1350.00 J, 100 %");
-    let lengths: Vec<u64> = metered.kept.ticks.iter().flat_map(|(at, _, spans)| spans.iter().map(move |s| (at - s.since_ns) / S)).collect();
+    let lengths: Vec<u64> =
+        metered.kept.ticks.iter().flat_map(|(at, _, spans)| spans.iter().map(move |s| (at - s.since_ns) / S)).collect();
     assert_eq!(lengths, [1, 1, 1, 11, 1, 1, 1, 1, 1]);
 }
 

@@ -155,6 +155,14 @@ fn waiting(request: &Request, plan: &Plan, breakdown: Option<Breakdown>) -> Opti
             percent(at_home)
         ));
     }
+    if there >= 0.01 && (plan.best.segments.len() > 1 || plan.best.start() > request.window.start()) {
+        let at_once = Co2e::from_g(plan.best.co2e.g() / breakdown.time);
+        return Some(format!(
+            "Choosing the hours is hardly worth it: it saves {}; begun there at once, in one piece, the run emits {}.",
+            percent(there),
+            amount(at_once)
+        ));
+    }
     Some(format!("Waiting is not worth it: it saves {} at most.", percent(there.max(at_home).max(0.0))))
 }
 

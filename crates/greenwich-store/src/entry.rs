@@ -170,7 +170,13 @@ impl Entry {
                 entry.devices.push(DeviceEnergy::new(header, device, *method, *sum, duration_us));
             }
             if known.is_empty() {
-                entry.devices.push(DeviceEnergy::new(header, device, Method::Unknown, crate::Sum::default(), duration_us));
+                entry.devices.push(DeviceEnergy::new(
+                    header,
+                    device,
+                    Method::Unknown,
+                    crate::Sum::default(),
+                    duration_us,
+                ));
                 entry.warnings.push(format!("nothing is known of `{}`", device.id));
             }
         }
@@ -221,8 +227,10 @@ impl Entry {
         let own = serde_json::to_value(&*self).ok();
         for (key, value) in account {
             if key == "warnings" {
-                self.warnings.extend(value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-            } else if !OF_THE_ACCOUNT.contains(&key.as_str()) && own.as_ref().is_none_or(|own| own.get(&key).is_none()) {
+                self.warnings
+                    .extend(value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            } else if !OF_THE_ACCOUNT.contains(&key.as_str()) && own.as_ref().is_none_or(|own| own.get(&key).is_none())
+            {
                 self.quantities.insert(key, value);
             }
         }
@@ -272,7 +280,9 @@ impl Entry {
                 software: value
                     .get("software")
                     .and_then(Value::as_str)
-                    .map_or("of its writer".to_owned(), |software| software.trim_start_matches("greenwich ").to_owned()),
+                    .map_or("of its writer".to_owned(), |software| {
+                        software.trim_start_matches("greenwich ").to_owned()
+                    }),
             }),
             _ => Err(kind(format!("its schema is `{schema}`"))),
         }

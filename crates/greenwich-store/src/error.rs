@@ -145,7 +145,9 @@ fn io_help(cause: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "give another folder by --ledger DIR, one that you may write"
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, or give another folder by --ledger DIR",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or give another folder by --ledger DIR"
+        }
         _ => "check the disk below the ledger, or give another folder by --ledger DIR",
     }
 }

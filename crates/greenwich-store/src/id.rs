@@ -21,7 +21,8 @@ impl Id {
     pub fn now() -> Self {
         let now = Timestamp::now();
         let salt = (now.as_nanosecond(), std::process::id(), std::thread::current().id());
-        let random = (u128::from(RandomState::new().hash_one(salt)) << 64) | u128::from(RandomState::new().hash_one(salt));
+        let random =
+            (u128::from(RandomState::new().hash_one(salt)) << 64) | u128::from(RandomState::new().hash_one(salt));
         Self::at(now, random)
     }
 
@@ -41,10 +42,11 @@ impl Id {
 
     /// Reads the form that [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
-        let shape = text.len() == 36 && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        });
+        let shape = text.len() == 36
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+            });
         let id = shape.then(|| u128::from_str_radix(&text.replace('-', ""), 16).ok())?.map(Self)?;
         ((id.0 >> 76) & 0xf == 7 && (id.0 >> 80) < 253_402_300_799_000).then_some(id)
     }
@@ -73,7 +75,10 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     }
     let near: String = name.chars().map(|c| if lawful(c) { c } else { '-' }).take(128).collect();
     let near = near.trim_start_matches('.');
-    Err(StoreError::Name { name: name.to_owned(), near: if near.is_empty() { "run".to_owned() } else { near.to_owned() } })
+    Err(StoreError::Name {
+        name: name.to_owned(),
+        near: if near.is_empty() { "run".to_owned() } else { near.to_owned() },
+    })
 }
 
 #[cfg(test)]

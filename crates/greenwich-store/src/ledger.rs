@@ -89,9 +89,11 @@ impl Ledger {
         let bytes = entry.to_json();
         let key = entry.key(&bytes);
         let folder = key.rsplit_once('/').map_or("entries", |(folder, _)| folder);
-        let taken = self.store.list(folder)?.into_iter().find(|stored| {
-            stored.key != key && id_of(&stored.key).is_some_and(|id| id == entry.id)
-        });
+        let taken = self
+            .store
+            .list(folder)?
+            .into_iter()
+            .find(|stored| stored.key != key && id_of(&stored.key).is_some_and(|id| id == entry.id));
         match taken {
             Some(stored) => Err(StoreError::Taken { key: stored.key }),
             None => self.store.put(&key, Content::Bytes(&bytes)),
@@ -124,7 +126,8 @@ impl Ledger {
     pub fn find(&self, name: &str) -> Result<Entry> {
         let entries = self.entries()?;
         let current: Vec<&Entry> = entries.current().collect();
-        let newest = |entries: &[&Entry]| entries.iter().max_by_key(|entry| (entry.end, &entry.id)).map(|one| (*one).clone());
+        let newest =
+            |entries: &[&Entry]| entries.iter().max_by_key(|entry| (entry.end, &entry.id)).map(|one| (*one).clone());
         let exact: Vec<&Entry> = current.iter().copied().filter(|one| one.run == name || one.id == name).collect();
         // A run that was queued again has one name and several entries: the newest is meant.
         if let Some(entry) = newest(&exact).or_else(|| (name == "last").then(|| newest(&current)).flatten()) {
@@ -158,7 +161,12 @@ impl Ledger {
     /// The closed parts, of one run or of all.
     pub(crate) fn parts(&self, run: Option<&str>) -> Result<Vec<Part>> {
         let folder = run.map_or("minutes".to_owned(), |run| format!("minutes/{run}"));
-        self.store.list(&folder)?.into_iter().filter(|stored| stored.key.ends_with(".parquet")).map(|stored| self.part(stored)).collect()
+        self.store
+            .list(&folder)?
+            .into_iter()
+            .filter(|stored| stored.key.ends_with(".parquet"))
+            .map(|stored| self.part(stored))
+            .collect()
     }
 
     pub(crate) fn part(&self, stored: Stored) -> Result<Part> {

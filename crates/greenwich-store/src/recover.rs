@@ -132,8 +132,8 @@ fn silence(path: &Path) -> Option<Duration> {
 
 /// Removes a scratch file that nobody holds.
 fn sweep(path: &Path) {
-    let free = File::open(path)
-        .is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
+    let free =
+        File::open(path).is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
     // Between being made and being locked a scratch file is free for a moment: it is given a minute.
     if free && silence(path).is_some_and(|silence| silence > Duration::from_secs(60)) {
         let _ = fs::remove_file(path);

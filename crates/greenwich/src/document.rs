@@ -328,6 +328,9 @@ impl Table {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Text(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
+            Some(Node::Text(_)) => {
+                Err(self.place(key).refuse("nothing", "text", format!("write {key} = \"{example}\", or leave it out")))
+            }
             Some(other) => {
                 Err(self.place(key).refuse(other.describe(), "text", format!("write {key} = \"{example}\"")))
             }

@@ -47,7 +47,7 @@ pub(crate) fn intensity_spread<T>(catalog: &Catalog, row: &Sourced<T>, year: Opt
     let own = assumed(catalog, "intensity-of-the-year", "log_sd");
     let per_year = assumed(catalog, "intensity-of-another-year", "log_sd_per_year");
     let years = year.map_or(0, |year| i32::from(year - row.valid_from.year()).abs());
-    let vintage = per_year * f64::from(years);
+    let vintage = per_year * f64::from(years).sqrt();
     let place = match row.fit {
         Fit::ParentZone(_) | Fit::WorldDefault => assumed(catalog, "intensity-of-parent-zone", "log_sd"),
         _ => 0.0,

@@ -68,7 +68,10 @@ pub fn json(catalog: &Catalog, look: &Look) -> Result<Value, FactsError> {
         Look::Show(name) | Look::Explain(name) => {
             let (subject, rows) = find(catalog, name)?;
             let rows: Vec<Value> = rows.into_iter().map(|row| row_json(catalog, row)).collect();
-            json!({"schema": JSON_SCHEMA, "subject": subject, "about": identity(catalog, &subject), "rows": rows})
+            let taken: Vec<Value> = taken(catalog, &subject).iter().map(factor_json).collect();
+            json!({
+                "schema": JSON_SCHEMA, "subject": subject, "about": identity(catalog, &subject), "taken": taken, "rows": rows,
+            })
         }
         Look::Check => {
             let marks: BTreeMap<&str, usize> = marks(catalog).into_iter().map(|(mark, n)| (mark.as_str(), n)).collect();
@@ -85,6 +88,13 @@ fn row_json(catalog: &Catalog, row: &Row) -> Value {
         "scope": row.scope, "valid_from": row.valid_from.to_string(), "check": row.check.as_str(), "note": row.note,
         "source": row.source, "title": source.map(|s| s.title.clone()), "publisher": source.map(|s| s.publisher.clone()),
         "url": source.map(|s| s.url.clone()), "licence": source.map(|s| s.licence.clone()),
+    })
+}
+
+fn factor_json(factor: &Factor) -> Value {
+    json!({
+        "quantity": factor.quantity, "value": factor.value, "unit": factor.unit, "source": factor.source,
+        "year": factor.year, "fit": factor.fit.to_string(), "check": factor.check.as_str(),
     })
 }
 

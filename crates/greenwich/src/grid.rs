@@ -20,6 +20,18 @@ pub(crate) struct Grid<'a> {
 }
 
 impl Grid<'_> {
+    /// Intensity by another signal than the one planned by, for the figures beside: the user's trace where it has
+    /// such a column without gaps, else what the catalog knows.
+    pub(crate) fn beside(&self, place: &Place, signal: Signal, span: Window) -> Option<IntensitySeries> {
+        let traced = self
+            .replay
+            .as_ref()
+            .zip(place.zone.as_ref())
+            .and_then(|(replay, zone)| replay.series(zone, signal, span).ok());
+        let known = Grid { catalog: self.catalog, replay: None, signal };
+        traced.or_else(|| known.series(place, span).ok().flatten())
+    }
+
     /// Intensity at a place over a span.
     ///
     /// # Errors

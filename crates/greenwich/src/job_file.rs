@@ -249,6 +249,13 @@ fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
             "keep config, which knows the most, or the one you trust",
         ));
     }
+    if spec.active_params.is_some() && spec.params.is_none() {
+        return Err(table.place("active_params").refuse(
+            "a number beside a model whose shape is known",
+            "params and active_params together, or neither",
+            "delete active_params: the model's own shape tells it",
+        ));
+    }
     if let (Some(params), Some(active)) = (spec.params, spec.active_params)
         && active > params
     {
@@ -371,7 +378,7 @@ fn phase(table: &Table, job: &MachineSpec) -> Result<PhaseSpec, DocumentError> {
         .ok_or_else(|| table.missing("name", "write name = \"search\", \"preliminary\" or \"final\""))?;
     let mut spec = match table.table("machine")? {
         Some(own) => machine(&own, Some(job))?,
-        None => MachineSpec { hours: None, mean_power_w: job.mean_power_w, ..job.clone() },
+        None => MachineSpec { hours: None, total_flops: None, ..job.clone() },
     };
     spec.hours = table.number("hours", 1e-6..=1e6, "hours of wall clock")?.or(spec.hours);
     spec.mean_power_w = table.number("mean_power_w", 1.0..=10_000.0, "W per accelerator")?.or(spec.mean_power_w);

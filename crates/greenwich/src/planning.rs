@@ -389,14 +389,16 @@ fn footprint(
     if candidate.transfer != FacilityEnergy::ZERO {
         inputs.transfer = Some(Transfer { energy: candidate.transfer, g_per_kwh: candidate.transfer_g_per_kwh });
         let quantity = "data to move there".to_owned();
+        let transfer = job.catalog.lookup("assumptions", "data-transfer", "transfer_energy", &[], None);
+        let transfer = transfer.expect("assumptions.csv holds the energy of data transfer");
         inputs.factors.push(Factor {
             quantity,
             value: candidate.transfer.kwh(),
             unit: "kWh".to_owned(),
-            source: "assumptions.csv, data-transfer".to_owned(),
-            year: None,
-            fit: Fit::Assumed,
-            check: Check::Derived,
+            source: job.catalog.cite(&transfer.source),
+            year: Some(transfer.valid_from.year()),
+            fit: transfer.fit,
+            check: transfer.check,
         });
     }
     let planned_by = &request.series[candidate.series];
@@ -405,13 +407,21 @@ fn footprint(
         if signal != planned_by.signal {
             let (from, to) = (placement.start(), placement.finish());
             let span = Window::new(from, to).expect("a placement runs forwards");
-            let other = Grid { catalog: grid.catalog, replay: None, signal };
-            if let Some(series) = other.series(place, span)?.filter(|_| !place.location_given) {
+            if let Some(series) = grid.beside(place, signal, span).filter(|_| !place.location_given) {
                 set_intensity(job, &mut inputs, &series, placement, place);
             }
         }
     }
-    greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))
+    let mut footprint = greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))?;
+    if region_of(place) != region_of(&job.home) {
+        // The job file's `[site]` speaks of home alone, so its keys mend nothing here.
+        for warning in &mut footprint.warnings {
+            if let Some((what, _)) = warning.split_once(": give `site.") {
+                *warning = format!("{what} of {}", region_of(place));
+            }
+        }
+    }
+    Ok(footprint)
 }
 
 /// Takes the mean of a series over the placement's hours for the intensity of its kind.
@@ -426,7 +436,7 @@ fn set_intensity(job: &Job<'_>, inputs: &mut Inputs, series: &IntensitySeries, p
         Provenance::Typical { to_year, .. } => {
             let years = job.year.map_or(0, |year| i32::from(year - to_year).abs());
             let per_year = assumed(job.catalog, "intensity-of-another-year", "log_sd_per_year");
-            assumed(job.catalog, "intensity-of-the-year", "log_sd").hypot(per_year * f64::from(years))
+            assumed(job.catalog, "typical-year", "log_sd").hypot(per_year * f64::from(years).sqrt())
         }
         _ => {
             let yearly = if series.signal == Signal::Direct { &place.yearly_direct } else { &place.yearly_lifecycle };

@@ -139,8 +139,8 @@ fn comparison(page: &mut Page, view: &PlanView<'_>) {
     ];
     let mut table = Table::new(&header);
     for (new, old) in entries(view.planned).into_iter().zip(entries(view.baseline)) {
-        // A name tells the scope of the factor; where the two runs differ, the table must say so.
-        let name = if new.name == old.name { new.name.clone() } else { format!("{} | {}", new.name, old.name) };
+        // A name tells the scope of the factor; where the two runs differ, only what both are is said.
+        let name = if new.name.starts_with(old.name.as_str()) { old.name.clone() } else { new.name.clone() };
         if new.text.is_none() && old.text.is_none() {
             table.row(vec![name, NOT_KNOWN.into(), NOT_KNOWN.into(), String::new()]);
         } else {

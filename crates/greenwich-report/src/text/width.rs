@@ -1,4 +1,6 @@
 //! What holds for every text: it fits, and without colour it holds no escape.
+//!
+//! In: every fixture, width and style. Out: nothing but the tests' verdict.
 
 use crate::fixture;
 use crate::text::wrap::columns;

@@ -80,7 +80,13 @@ impl<W: Write + Send> MinutesWriter<W> {
             ("greenwich.boot_id", header.boot_id.clone()),
         ];
         Ok(Self {
-            table: TableWriter::new(sink, SCHEMA, &[("start", Layout::Delta), ("energy_uj", Layout::Bytes)], &[2, 6], metadata)?,
+            table: TableWriter::new(
+                sink,
+                SCHEMA,
+                &[("start", Layout::Delta), ("energy_uj", Layout::Bytes)],
+                &[2, 6],
+                metadata,
+            )?,
             header: header.clone(),
             words: Words::of(header),
             waiting: BTreeMap::new(),
@@ -175,11 +181,16 @@ impl MinutesReader {
             for row in 0..self.table.rows(group) {
                 let [start, covered_us, energy_uj, spread_uj] = columns.each_ref().map(|column| column[row]);
                 // Rows are sorted by device: the one before is the likely one.
-                if self.header.devices.get(usize::from(device)).is_none_or(|one| one.id.as_bytes() != devices[row].data()) {
+                if self
+                    .header
+                    .devices
+                    .get(usize::from(device))
+                    .is_none_or(|one| one.id.as_bytes() != devices[row].data())
+                {
                     let place = self.header.devices.iter().position(|one| one.id.as_bytes() == devices[row].data());
-                    device = place.ok_or_else(|| {
-                        ParquetError::General("a row names a device that the header lacks".to_owned())
-                    })? as u16;
+                    device = place
+                        .ok_or_else(|| ParquetError::General("a row names a device that the header lacks".to_owned()))?
+                        as u16;
                 }
                 let method = words::method(std::str::from_utf8(methods[row].data()).unwrap_or_default());
                 let energy_uj = energy_uj as u64;

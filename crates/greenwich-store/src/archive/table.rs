@@ -69,7 +69,10 @@ impl<W: Write + Send> TableWriter<W> {
             .set_data_page_size_limit(1 << 24)
             .set_write_batch_size(BATCH)
             .set_sorting_columns(Some(
-                sorted_by.iter().map(|at| SortingColumn { column_idx: *at, descending: false, nulls_first: false }).collect(),
+                sorted_by
+                    .iter()
+                    .map(|at| SortingColumn { column_idx: *at, descending: false, nulls_first: false })
+                    .collect(),
             ))
             .set_key_value_metadata(Some(
                 metadata.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect(),
@@ -84,9 +87,8 @@ impl<W: Write + Send> TableWriter<W> {
                 Layout::Delta => Encoding::DELTA_BINARY_PACKED,
                 Layout::Bytes => Encoding::BYTE_STREAM_SPLIT,
             };
-            properties = properties
-                .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_encoding(column, encoding);
+            properties =
+                properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding);
         }
         let schema = Arc::new(parse_message_type(schema)?);
         Ok(Self { writer: SerializedFileWriter::new(sink, schema, Arc::new(properties.build()))? })

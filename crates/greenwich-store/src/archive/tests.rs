@@ -141,7 +141,8 @@ fn closing_twice_ends_in_the_same_files() {
     let path = journal(&open, &header, ticks);
     let kept = fs::read(&path).expect("it is there");
     let first = close(&path, &store).expect("a whole journal");
-    let files = |store: &Arc<dyn LedgerStore>| ["samples", "minutes"].map(|folder| store.list(folder).expect("a folder"));
+    let files =
+        |store: &Arc<dyn LedgerStore>| ["samples", "minutes"].map(|folder| store.list(folder).expect("a folder"));
     let before = files(&store);
     // As if the machine had gone down before the journal was removed.
     fs::write(&path, kept).expect("a disk with space");

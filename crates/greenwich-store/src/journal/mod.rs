@@ -11,9 +11,9 @@
 mod frame;
 mod read;
 mod record;
-mod write;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use read::{Damage, JournalFile, JournalState};
 pub use record::Recorded;

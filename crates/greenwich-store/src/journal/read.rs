@@ -98,7 +98,11 @@ impl<R: Read> JournalFile<R> {
                     });
                 }
             }
-            return Err(kind(if magic.is_empty() { "it is empty" } else { "its first line is not `greenwich.journal/1`" }));
+            return Err(kind(if magic.is_empty() {
+                "it is empty"
+            } else {
+                "its first line is not `greenwich.journal/1`"
+            }));
         }
         input.advance(frame::MAGIC.len());
         let first = input.frame(0).map_err(StoreError::io("read", &path))?;

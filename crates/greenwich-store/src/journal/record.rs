@@ -81,9 +81,14 @@ pub(super) fn decode(mut bytes: &[u8], started_us: i64) -> Option<Recorded> {
         let device = if flags & NEXT_DEVICE == 0 { u16::try_from(take(bytes)?).ok()? } else { next_device };
         width = width.wrapping_add(take_signed(bytes)?);
         let energy_uj = take(bytes)?;
-        let most_uj =
-            if flags & EXACT == 0 { energy_uj.wrapping_add(take_signed(bytes)? as u64) } else { energy_uj };
-        spans.push(Span { device, since_ns: at_ns.wrapping_sub(width as u64), energy_uj, most_uj, method: method(flags) });
+        let most_uj = if flags & EXACT == 0 { energy_uj.wrapping_add(take_signed(bytes)? as u64) } else { energy_uj };
+        spans.push(Span {
+            device,
+            since_ns: at_ns.wrapping_sub(width as u64),
+            energy_uj,
+            most_uj,
+            method: method(flags),
+        });
         next_device = device.wrapping_add(1);
     }
     bytes.is_empty().then_some(Recorded { number, at_ns, wall, spans })

@@ -78,7 +78,8 @@ impl Journal {
     /// # Errors
     /// When it never began, was lost, or the disk refuses; what was written before can be recovered.
     pub fn finish(mut self, end: End) -> io::Result<PathBuf> {
-        let mut writer = self.writer.take().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no journal was begun"))?;
+        let mut writer =
+            self.writer.take().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no journal was begun"))?;
         writer.flush_held()?;
         let payload = serde_json::to_vec(&end).map_err(io::Error::other)?;
         writer.append(kind::END, |out| out.extend_from_slice(&payload))?;
