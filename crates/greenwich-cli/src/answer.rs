@@ -45,6 +45,7 @@ pub(crate) fn answer(arguments: &Arguments) -> Result<String, Failure> {
             }
             if is_json { terminal::pretty(&json::levers(&answer)) } else { text::levers(&answer, style) }
         }
+        Command::Run(_) => return Err(Failure::usage("`run` has no answer", "this is a bug: please report it")),
         Command::Facts { look } => {
             let look = match look {
                 FactsCommand::List { table } => Look::List(table.clone()),

@@ -88,6 +88,11 @@ pub(crate) enum Command {
         before_help = "Examples:\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml --scope2 market --svg levers.svg"
     )]
     Levers(LeversArguments),
+    /// Run a command, meter what it draws, and write the ledger; its streams and exit status are its own.
+    #[command(
+        before_help = "Examples:\n  greenwich run -- python train.py\n  greenwich run --zone DE --project llm-7b --phase search --summary out.json -- torchrun --nproc-per-node 8 train.py"
+    )]
+    Run(RunArguments),
     /// List, show, explain and check the facts.
     #[command(before_help = "Examples:\n  greenwich facts list accelerators\n  greenwich facts explain h100-sxm5-80g")]
     Facts {
@@ -222,6 +227,103 @@ pub(crate) struct PlanArguments {
     /// Also write the plan as a picture.
     #[arg(long, help_heading = "Planning", value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+}
+
+/// A command to be metered.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The command with its arguments, after `--`.
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+    /// Time between two readings: 100ms, 1s.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub(crate) period: std::time::Duration,
+    /// Also write the run's entry, greenwich.run/1, to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+    /// The project that the run belongs to.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// The model that it trains.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// search, preliminary, final, or another word.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) phase: Option<String>,
+    /// A free tag; may be given often.
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) tags: Vec<(String, String)>,
+    /// The accelerator by its catalog name, for embodied carbon and price.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accelerator: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+    #[command(flatten)]
+    pub(crate) sensors: SensorArguments,
+    /// A file that holds the watts of the whole node and is kept up to date.
+    #[arg(long, value_name = "FILE", help_heading = "Sensors")]
+    pub(crate) wall_file: Option<PathBuf>,
+    /// A command that prints the watts of the whole node, such as "ipmitool dcmi power reading".
+    #[arg(long, value_name = "COMMAND", help_heading = "Sensors", conflicts_with = "wall_file")]
+    pub(crate) wall_command: Option<String>,
+}
+
+/// Where a run runs, and where the ledger is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Place")]
+pub(crate) struct PlaceArguments {
+    /// The ledger's folder; else GREENWICH_HOME, else `ledger` of greenwich.toml, else a folder of the user's.
+    #[arg(long, value_name = "DIR", help_heading = "Place")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// Cloud region, provider/region.
+    #[arg(long, value_name = "REGION", help_heading = "Place")]
+    pub(crate) region: Option<String>,
+    /// Grid zone.
+    #[arg(long, value_name = "ZONE", help_heading = "Place")]
+    pub(crate) zone: Option<String>,
+    /// Facility over IT energy.
+    #[arg(long, value_name = "RATIO", help_heading = "Place")]
+    pub(crate) pue: Option<String>,
+    /// A folder of <zone>.csv[.gz] with utc,gco2e_per_kwh.
+    #[arg(long, value_name = "DIR", help_heading = "Place")]
+    pub(crate) signals: Option<PathBuf>,
+}
+
+impl PlaceArguments {
+    /// The keys that were given, dotted, with their values.
+    pub(crate) fn overrides(&self) -> Vec<(String, String)> {
+        let flags = [("site.region", &self.region), ("site.zone", &self.zone), ("site.pue", &self.pue)];
+        flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect()
+    }
+}
+
+/// Where sensors are looked for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sensors")]
+pub(crate) struct SensorArguments {
+    /// Another tree in place of /sys.
+    #[arg(long, value_name = "DIR", default_value = "/sys", help_heading = "Sensors")]
+    pub(crate) sysfs_root: PathBuf,
+    /// Another tree in place of /proc.
+    #[arg(long, value_name = "DIR", default_value = "/proc", help_heading = "Sensors")]
+    pub(crate) proc_root: PathBuf,
+    /// Another library in place of the system's libnvidia-ml.
+    #[arg(long, value_name = "PATH", help_heading = "Sensors")]
+    pub(crate) nvml_lib: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let mend = || "write it as 100ms or 1s, from 10ms to 1h".to_owned();
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let amount: f64 = text[..digits].parse().map_err(|_| mend())?;
+    let seconds = match &text[digits..] {
+        "ms" => amount / 1e3,
+        "s" | "" => amount,
+        "min" => amount * 60.0,
+        "h" => amount * 3600.0,
+        _ => return Err(mend()),
+    };
+    if (0.01..=3600.0).contains(&seconds) { Ok(std::time::Duration::from_secs_f64(seconds)) } else { Err(mend()) }
 }
 
 /// The intensity to plan by.

@@ -5,6 +5,8 @@
 
 mod answer;
 mod arguments;
+mod home;
+mod run;
 mod terminal;
 
 use clap::Parser;
@@ -14,6 +16,9 @@ use std::time::Instant;
 fn main() -> ExitCode {
     match arguments::Arguments::try_parse() {
         Ok(arguments) => {
+            if let arguments::Command::Run(run) = &arguments.command {
+                return run::run(run, &arguments.common);
+            }
             let begun = Instant::now();
             let answer = answer::answer(&arguments);
             if arguments.common.verbose > 0 && !arguments.common.quiet && answer.is_ok() {

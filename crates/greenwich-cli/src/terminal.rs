@@ -24,6 +24,12 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<greenwich::Error> for Failure {
     fn from(error: greenwich::Error) -> Self {
         Self { exit: error.exit(), message: error.to_string(), code: error.code_text(), help: error.help_text() }
@@ -57,6 +63,16 @@ pub(crate) fn finish(answer: Result<String, Failure>) -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// Says why a command could not be started; the status is the one that a shell would leave with.
+#[expect(clippy::print_stderr, reason = "errors are for stderr, and this is the one place that prints them")]
+pub(crate) fn not_launched(error: &greenwich::running::LaunchError) -> ExitCode {
+    eprintln!("error: {error}");
+    if let Some(help) = greenwich::running::help_of(error) {
+        eprintln!("  help: {help}");
+    }
+    ExitCode::from(error.exit_code())
 }
 
 /// Says something beside the answer, on stderr.

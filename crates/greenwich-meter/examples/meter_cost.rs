@@ -4,10 +4,12 @@
 //! cargo run --release -p greenwich-meter --example meter_cost -- write /dev/shm/tree 120 &   # keeps a tree up to date
 //! cargo run --release -p greenwich-meter --example meter_cost -- /dev/shm/tree 60 1          # 60 s at 1 Hz
 //! cargo run --release -p greenwich-meter --example meter_cost -- /dev/shm/tree 60 10 [LIBNVML]
+//! cargo run --release -p greenwich-meter --example meter_cost -- /dev/shm/tree 60 1 processes 128
 //! ```
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use greenwich_core::reading::{MeterHeader, Tick, TickSink};
+use greenwich_meter::attribution::CpuShare;
 use greenwich_meter::fixture::{INTEL_MAX_UJ, Live, Power, Tree};
 use greenwich_meter::powercap::Powercap;
 use greenwich_meter::{Ceilings, EnergyCounter, KernelClock, Sampler, Setup};
@@ -15,6 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// Appends some 40 bytes a device and tick, as a journal does; no sync.
@@ -54,9 +57,12 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["write", dir, seconds] => write(Path::new(dir), seconds.parse().expect("seconds")),
-        [dir, seconds, hertz] => meter(Path::new(dir), number(seconds), number(hertz), None),
-        [dir, seconds, hertz, lib] => meter(Path::new(dir), number(seconds), number(hertz), Some(Path::new(lib))),
-        _ => println!("meter_cost write DIR SECONDS | meter_cost DIR SECONDS HERTZ [LIBNVML]"),
+        [dir, seconds, hertz] => meter(Path::new(dir), number(seconds), number(hertz), None, 0),
+        [dir, seconds, hertz, lib] => meter(Path::new(dir), number(seconds), number(hertz), Some(Path::new(lib)), 0),
+        [dir, seconds, hertz, "processes", many] => {
+            meter(Path::new(dir), number(seconds), number(hertz), None, number(many) as u32);
+        }
+        _ => println!("meter_cost write DIR SECONDS | meter_cost DIR SECONDS HERTZ [LIBNVML | processes N]"),
     }
 }
 
@@ -77,7 +83,7 @@ fn write(dir: &Path, seconds: f64) {
 }
 
 #[cfg_attr(not(feature = "nvml"), expect(unused_mut, reason = "more sources follow with the feature"))]
-fn meter(dir: &Path, seconds: f64, hertz: f64, lib: Option<&Path>) {
+fn meter(dir: &Path, seconds: f64, hertz: f64, lib: Option<&Path>, processes: u32) {
     let powercap = Powercap::open(dir, Ceilings::GENEROUS).expect("a tree");
     let mut sources: Vec<Box<dyn EnergyCounter>> = vec![Box::new(powercap)];
     #[cfg(feature = "nvml")]
@@ -100,10 +106,29 @@ fn meter(dir: &Path, seconds: f64, hertz: f64, lib: Option<&Path>) {
         notices: Box::new(|notice| println!("{notice}")),
     });
     let running = sampler.spawn();
-    std::thread::sleep(Duration::from_secs_f64(seconds));
+    // A run of one shell and so many sleepers.
+    let script = format!("for i in $(seq {processes}); do sleep {} & done; wait", seconds + 2.0);
+    let mut run = (processes > 0).then(|| Command::new("sh").args(["-c", &script]).spawn().expect("sh starts"));
+    if let Some(run) = &run {
+        std::thread::sleep(Duration::from_secs(1));
+        running.watch(CpuShare::of_tree(run.id(), Path::new("/proc")));
+    }
+    std::thread::sleep(Duration::from_secs_f64(seconds.min(60.0)));
+    let early_kib = status_kib("VmRSS");
+    std::thread::sleep(Duration::from_secs_f64((seconds - 60.0).max(0.0)));
+    let late_kib = status_kib("VmRSS");
     let summary = running.stop();
     let used_s = cpu_s() - before_s;
+    if let Some(run) = &mut run {
+        run.wait().expect("it was started");
+    }
     println!("{} devices, {:.3} s, {}", summary.devices.len(), summary.lasted.as_secs_f64(), summary.energy());
     println!("own CPU {:.5} s per minute", used_s * 60.0 / seconds);
-    println!("peak RSS {:.2} MiB", status_kib("VmHWM") as f64 / 1024.0);
+    let mib = |kib: u64| kib as f64 / 1024.0;
+    println!(
+        "RSS {:.2} MiB in the first minute, {:.2} MiB in the last, {:.2} MiB at most",
+        mib(early_kib),
+        mib(late_kib),
+        mib(status_kib("VmHWM"))
+    );
 }

@@ -85,7 +85,7 @@ pub enum Reading {
     EnergyUj(u64),
     /// Power now, in milliwatts.
     PowerMw(u64),
-    /// Power by a model, in milliwatts.
+    /// Mean power since the last reading by a model, in milliwatts.
     ModelMw {
         /// It is hardly less.
         low: u64,

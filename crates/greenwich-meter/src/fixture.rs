@@ -61,11 +61,7 @@ impl Power {
         match self {
             Self::Constant(watts) => watts,
             Self::Square { high_w, low_w, period } => {
-                if (at_ns as u128 % period.as_nanos()) * 2 < period.as_nanos() {
-                    high_w
-                } else {
-                    low_w
-                }
+                if (u128::from(at_ns) % period.as_nanos()) * 2 < period.as_nanos() { high_w } else { low_w }
             }
         }
     }

@@ -199,9 +199,10 @@ impl Integrator {
         let (Some((before, _)), true) = (last, ns <= self.gap_ns) else {
             return self.sum.add(Energy::unknown(0, self.ceiling_uj(ns)));
         };
-        let ([low0, likely0, high0], method) = power(before);
-        let ([low1, likely1, high1], _) = power(reading);
-        // Trapezoid: a milliwatt for a nanosecond is a picojoule.
+        let ([low1, likely1, high1], method) = power(reading);
+        // A sensor shows an instant, so two of them make a trapezoid; a model gives the mean since the last time.
+        let ([low0, likely0, high0], _) = power(if method == Method::Estimated { reading } else { before });
+        // A milliwatt for a nanosecond is a picojoule.
         let part = |rest: &mut u64, from_mw: u64, to_mw: u64| {
             let pj = (u128::from(from_mw) + u128::from(to_mw)) * u128::from(ns) / 2 + u128::from(*rest);
             *rest = (pj % 1_000_000) as u64;

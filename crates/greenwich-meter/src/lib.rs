@@ -4,16 +4,31 @@
 //! sums. The crate knows joules only: no intensity, no CO2e, no network. Whatever fails here never stops, slows or
 //! fails the run that is watched.
 
-pub mod clock;
 pub mod counter;
-pub mod integrate;
-mod number_file;
+
+pub mod hwmon;
+pub mod model;
 #[cfg(feature = "nvml")]
 pub mod nvml;
+#[cfg(feature = "perf")]
+pub mod perf;
 pub mod powercap;
+pub mod visible;
+pub mod wall;
+
+pub mod host;
+pub mod probe;
+
+pub mod apart;
+pub mod clock;
+pub mod integrate;
+mod number_file;
 pub mod sampler;
 pub mod summary;
-pub mod visible;
+
+pub mod attribution;
+pub mod lease;
+pub mod scheduler;
 
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;

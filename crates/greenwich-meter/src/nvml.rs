@@ -122,6 +122,7 @@ impl NvmlGpus {
                 Err(e) => notes.push(format!("GPU {index} is left out: {e}")),
             }
         }
+        name_slices(nvml, wish.visible, &mut cards);
         let choices = choose(wish.visible, &cards)?;
         let (mut domains, mut gpus) = (Vec::new(), Vec::new());
         for choice in &choices {
@@ -261,10 +262,21 @@ fn refused(lib: Option<&Path>, error: &NvmlError) -> CounterError {
 }
 
 fn card(handle: &Handle<'_>) -> Result<Card, NvmlError> {
-    let slices = if is_cut(handle) { handle.mig_device_count().unwrap_or(0) } else { 0 };
-    let migs = (0..slices).filter_map(|slice| handle.mig_device_by_index(slice).and_then(|mig| mig.uuid()).ok());
+    let migs = (0..handle.mig_device_count().unwrap_or(0))
+        .filter_map(|slice| handle.mig_device_by_index(slice).and_then(|mig| mig.uuid()).ok());
     let pci = handle.pci_info().map(|info| info.bus_id).unwrap_or_default();
     Ok(Card { uuid: handle.uuid()?, pci, migs: migs.collect() })
+}
+
+/// Asks the driver for the card of each MIG device that is wished for and was not found among a card's own.
+fn name_slices(nvml: &'static Nvml, visible: Option<&str>, cards: &mut [Card]) {
+    for word in visible.unwrap_or_default().split(',').map(str::trim).filter(|word| word.starts_with("MIG-")) {
+        let owner = nvml.device_by_uuid(word).and_then(|mig| mig.mig_parent_device()).and_then(|gpu| gpu.uuid());
+        let card = owner.ok().and_then(|uuid| cards.iter_mut().find(|card| card.uuid == uuid));
+        if let Some(card) = card.filter(|card| !card.migs.iter().any(|mig| mig == word)) {
+            card.migs.push(word.to_owned());
+        }
+    }
 }
 
 fn is_cut(handle: &Handle<'_>) -> bool {

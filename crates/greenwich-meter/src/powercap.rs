@@ -68,6 +68,10 @@ impl Powercap {
     pub fn open(sysfs_root: &Path, ceilings: Ceilings) -> Result<Self, CounterError> {
         let mut zones = find_zones(sysfs_root);
         if zones.is_empty() {
+            if let Some(cause) = masked(sysfs_root) {
+                let mend = "start the container with: --security-opt systempaths=unconfined".into();
+                return Err(CounterError::Useless { source_name: NAME, cause, mend });
+            }
             return Err(CounterError::Absent {
                 source_name: NAME,
                 path: sysfs_root.join("class/powercap"),
@@ -184,6 +188,14 @@ fn find_zones(sysfs_root: &Path) -> Vec<Zone> {
             Some(Zone { id, name, dir, role, package, is_copy })
         })
         .collect()
+}
+
+/// Containers leave the links of `class/powercap` and hide what they lead to.
+fn masked(sysfs_root: &Path) -> Option<String> {
+    let entries = fs::read_dir(sysfs_root.join("class/powercap")).ok()?;
+    let mut links = entries.flatten().map(|entry| entry.path());
+    let dangling = links.find(|path| path.is_symlink() && !path.exists())?;
+    Some(format!("`{}` leads nowhere: this container hides the counters of its host", dangling.display()))
 }
 
 /// The number of the top zone, for want of one in its name: `1` of `intel-rapl:1:0`.

@@ -6,11 +6,12 @@
 //!
 //! Nothing here fails the run: a source or sink that does not work is told of once, and the rest goes on.
 
+use crate::attribution::CpuShare;
 use crate::clock::Clock;
 use crate::counter::{EnergyCounter, Miss, Moment, Purpose, Reading};
 use crate::integrate::{Integrator, span};
 use crate::summary::{Notice, Summary, Totals};
-use greenwich_core::reading::{Device, MeterHeader, Span, Tick, TickSink};
+use greenwich_core::reading::{Device, DeviceKind, MeterHeader, Span, Tick, TickSink};
 use jiff::SignedDuration;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +62,12 @@ struct Paced {
     due_ns: u64,
 }
 
+#[derive(Debug)]
+struct Watched {
+    share: CpuShare,
+    due_ns: u64,
+}
+
 /// A meter that has taken its first reading.
 pub struct Sampler {
     clock: Box<dyn Clock>,
@@ -76,7 +83,12 @@ pub struct Sampler {
     period_ns: u64,
     next_tick_ns: u64,
     sink_failed: bool,
+    share: Option<Watched>,
+    inbox: Inbox,
 }
+
+/// Where [`Running::watch`] leaves what it was given.
+type Inbox = Arc<Mutex<Option<CpuShare>>>;
 
 impl fmt::Debug for Sampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +112,7 @@ impl Sampler {
             let every_ns = every_ns.filter(|every_ns| *every_ns < period_ns);
             paced.push(Paced { source, first, count, every_ns, due_ns: every_ns.unwrap_or(u64::MAX) });
         }
+        nest(&mut devices);
         let header = MeterHeader {
             run,
             host,
@@ -124,6 +137,8 @@ impl Sampler {
             period_ns,
             next_tick_ns: period_ns,
             sink_failed: false,
+            share: None,
+            inbox: Inbox::default(),
         };
         // First the reading, then the sink, which may take its time.
         sampler.read(0, Purpose::Start);
@@ -149,6 +164,7 @@ impl Sampler {
         if at_ns >= self.next_tick_ns {
             self.read(at_ns, Purpose::Tick);
             self.hand_on(at_ns, false);
+            self.look(at_ns);
             self.next_tick_ns = (at_ns / self.period_ns + 1) * self.period_ns;
         } else {
             self.read(at_ns, Purpose::Between);
@@ -160,7 +176,25 @@ impl Sampler {
         let at_ns = self.now_ns();
         self.read(at_ns, Purpose::End);
         self.hand_on(at_ns, true);
-        self.totals.into_summary(&self.header, at_ns)
+        self.take_share();
+        let cpu = self.share.as_mut().map(|watched| watched.share.look());
+        Summary { cpu, ..self.totals.into_summary(&self.header, at_ns) }
+    }
+
+    /// Never waits: a share that is being handed over is taken at the next tick.
+    fn take_share(&mut self) {
+        if self.share.is_none() {
+            let handed = self.inbox.try_lock().ok().and_then(|mut inbox| inbox.take());
+            self.share = handed.map(|share| Watched { share, due_ns: 0 });
+        }
+    }
+
+    fn look(&mut self, at_ns: u64) {
+        self.take_share();
+        if let Some(watched) = self.share.as_mut().filter(|watched| at_ns >= watched.due_ns) {
+            watched.share.look();
+            watched.due_ns = at_ns.saturating_add(nanos(watched.share.pace()));
+        }
     }
 
     fn now_ns(&self) -> u64 {
@@ -212,6 +246,9 @@ impl Sampler {
                 self.spans.push(span(device as u16, since_ns, energy));
             }
         }
+        if self.spans.is_empty() && !is_last {
+            return;
+        }
         let told = self.sink.tick(Tick { at_ns, wall: self.clock.wall(), spans: &self.spans });
         self.hear_sink(told);
     }
@@ -226,27 +263,25 @@ impl Sampler {
     /// Goes on in a thread of its own until [`Running::stop`].
     ///
     /// Where no thread can be had the run is metered by its first and last reading alone, and a notice says so.
-    pub fn spawn(mut self) -> Running {
+    pub fn spawn(self) -> Running {
         let stop = Arc::new(AtomicBool::new(false));
-        let header = self.header.clone();
-        let failed = std::mem::replace(&mut self.notices, Box::new(|_| {}));
-        let slot = Arc::new(Mutex::new(Some((self, failed))));
-        let take = |slot: &Mutex<Option<_>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (header, inbox) = (self.header.clone(), Arc::clone(&self.inbox));
+        // The sampler waits in a slot, so that it is not lost with a thread that cannot be started.
+        let slot = Arc::new(Mutex::new(Some(self)));
+        let take = |slot: &Mutex<Option<Self>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (of_thread, halt) = (Arc::clone(&slot), Arc::clone(&stop));
         let thread = thread::Builder::new().name("greenwich-meter".into()).stack_size(STACK_BYTES).spawn(move || {
-            let (mut sampler, notices): (Self, _) = take(&of_thread)?;
-            sampler.notices = notices;
+            let mut sampler = take(&of_thread)?;
             while !halt.load(Ordering::Acquire) {
                 sampler.step(&halt);
             }
             Some(sampler.finish())
         });
-        let still = thread.is_err().then(|| take(&slot)).flatten().map(|(mut sampler, mut notices)| {
-            notices(Notice::NoThread);
-            sampler.notices = notices;
+        let still = thread.is_err().then(|| take(&slot)).flatten().map(|mut sampler| {
+            (sampler.notices)(Notice::NoThread);
             sampler
         });
-        Running { header, stop, thread: thread.ok(), still: still.map(Box::new) }
+        Running { header, inbox, stop, thread: thread.ok(), still: still.map(Box::new) }
     }
 }
 
@@ -254,6 +289,7 @@ impl Sampler {
 #[derive(Debug)]
 pub struct Running {
     header: MeterHeader,
+    inbox: Inbox,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Option<Summary>>>,
     still: Option<Box<Sampler>>,
@@ -263,6 +299,13 @@ impl Running {
     /// The devices metered.
     pub fn header(&self) -> &MeterHeader {
         &self.header
+    }
+
+    /// Looks at a run's CPU time as well, at the pace that its size allows; to be called once the run has a process.
+    ///
+    /// A look at a tree of processes allocates; one at a cgroup does not.
+    pub fn watch(&self, share: CpuShare) {
+        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
     }
 
     /// Takes the last reading, waits for the sink and gives the sums.
@@ -276,6 +319,20 @@ impl Running {
             thread.join().ok().flatten()
         });
         summary.unwrap_or_else(|| Totals::new(self.header.devices.len()).into_summary(&self.header, 0))
+    }
+}
+
+/// Marks what another device holds: a node's supply holds all, a platform its packages and DRAM, and of two sources
+/// that show one device the first one counts.
+fn nest(devices: &mut [Device]) {
+    let outermost = |kind| move |device: &Device| device.kind == kind && !device.inside_another;
+    let node = devices.iter().position(outermost(DeviceKind::Node));
+    let has_platform = devices.iter().any(outermost(DeviceKind::Platform));
+    for at in 0..devices.len() {
+        let is_twin = devices[..at].iter().any(|other| other.id == devices[at].id);
+        let in_platform = has_platform && matches!(devices[at].kind, DeviceKind::CpuPackage | DeviceKind::Dram);
+        let in_node = node.is_some_and(|node| node != at);
+        devices[at].inside_another |= is_twin || in_platform || in_node;
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: the spans of a run. Out: sums that say how much of each is counted, sampled, estimated or unknown, and which
 //! part of the run's time is covered. What is inside another device is told apart and not added.
 
+use crate::attribution::Usage;
 use crate::counter::Miss;
 use crate::integrate::Energy;
 use greenwich_core::quantity::{Fraction, ItEnergy};
@@ -46,6 +47,8 @@ pub struct Summary {
     pub lasted: Duration,
     /// Each device in the header's order.
     pub devices: Vec<DeviceSum>,
+    /// CPU time of the run and busy time of its host, if they were watched.
+    pub cpu: Option<Usage>,
 }
 
 /// What one device drew.
@@ -110,7 +113,7 @@ impl Totals {
 
     pub(crate) fn into_summary(self, header: &MeterHeader, at_ns: u64) -> Summary {
         let devices = header.devices.iter().zip(self.0).map(|(device, total)| total.into_sum(device, at_ns)).collect();
-        Summary { lasted: Duration::from_nanos(at_ns), devices }
+        Summary { lasted: Duration::from_nanos(at_ns), devices, cpu: None }
     }
 }
 

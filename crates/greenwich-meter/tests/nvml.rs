@@ -169,8 +169,13 @@ fn a_lost_card_is_a_gap_and_the_others_go_on() {
 fn a_counter_reset_splits_the_run() {
     let metered = Driver::new("reset=0@3.5").run(None, SECOND, 10.0);
     assert_snapshot!(metered.lines(), @"GPU-00000000-9c4e-4d1a-b7f3-000000000000 counted 2850.00 J (2850 to 4380 J), 90 %");
-    let unknown: Vec<_> =
-        metered.kept.ticks.iter().flat_map(|(_, _, spans)| spans).filter(|span| span.method == Method::Unknown).collect();
+    let unknown: Vec<_> = metered
+        .kept
+        .ticks
+        .iter()
+        .flat_map(|(_, _, spans)| spans)
+        .filter(|span| span.method == Method::Unknown)
+        .collect();
     assert_eq!(unknown.len(), 1, "one span holds the reset, the rest is counted");
     assert_eq!(unknown[0].since_ns, 3 * S);
 }
@@ -195,14 +200,14 @@ fn missing_library_missing_function_and_missing_driver_are_told_apart() {
     ");
     let dir = tempfile::tempdir().expect("a temporary folder");
     let libc = fs::read_to_string("/proc/self/maps").expect("Linux");
-    let libc = libc.lines().find_map(|line| line.find("/").map(|at| &line[at..]).filter(|path| path.contains("libc.so")));
+    let libc =
+        libc.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(|path| path.contains("libc.so")));
     let other = dir.path().join("other.so");
     match libc {
         Some(libc) => {
             fs::copy(libc, &other).expect("readable");
             let text = open_error(&other);
-            let cut = text.find("other.so: undefined").map_or("", |at| &text[..at]);
-            assert!(text.contains("gives nothing to count: `LIB` lacks a function"), "{text}{cut}");
+            assert!(text.contains("gives nothing to count: `LIB` lacks a function"), "{text}");
         }
         None => eprintln!("skipped: this test is not linked with a shared libc, so there is no library without NVML"),
     }

@@ -2,6 +2,7 @@
 
 mod rig;
 
+use greenwich_core::quantity::Fraction;
 use greenwich_core::reading::Method;
 use greenwich_meter::fixture::{AMD_MAX_UJ, INTEL_MAX_UJ, Power, Tree};
 use greenwich_meter::powercap::Powercap;
@@ -40,6 +41,16 @@ fn a_minute_is_the_truth_at_one_and_at_ten_hertz() {
 }
 
 #[test]
+fn a_wave_of_two_seconds_is_exact_however_seldom_it_is_read() {
+    let wave = Power::Square { high_w: 400.0, low_w: 60.0, period: Duration::from_secs(2) };
+    for hertz in [0.5, 1.0, 10.0, 100.0] {
+        let (_dir, tree) = socket(wave, 0, Some(INTEL_MAX_UJ));
+        let metered = Rig::over(tree, Duration::from_secs_f64(1.0 / hertz)).run(6.0);
+        assert_eq!(metered.summary.energy().joules(), 1380.0, "{hertz} Hz");
+    }
+}
+
+#[test]
 fn package_and_dram_are_summed_not_averaged() {
     let (_dir, mut tree) = socket(W150, 0, Some(INTEL_MAX_UJ));
     tree.zone("intel-rapl:0:0", "dram", Power::Constant(20.0), 0, Some(65_712_999_613));
@@ -68,7 +79,7 @@ fn wraps_are_exact_or_unknown_with_a_bound_and_never_negative() {
         let sum = &metered.summary.devices[0];
         assert_eq!(sum.energy.joules(), truth, "{case}");
         assert_eq!(sum.method, Method::Counted, "{case}");
-        assert_eq!(sum.coverage.map(|share| share.share()), Some(1.0), "{case}");
+        assert_eq!(sum.coverage.map(Fraction::share), Some(1.0), "{case}");
     }
 }
 
@@ -198,17 +209,17 @@ fn twelve_trees_are_counted_once() {
             ],
         ),
     ];
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (name, zones) in trees {
         let (_dir, tree) = tree_of(zones);
         let metered = Rig::over(tree, SECOND).run(10.0);
-        text += &format!("{name}: {} J\n", metered.summary.energy().joules());
+        lines.push(format!("{name}: {} J", metered.summary.energy().joules()));
         for sum in &metered.summary.devices {
             let inside = if sum.device.inside_another { ", inside another" } else { "" };
-            text += &format!("  {} ({}) {} J{inside}\n", sum.device.id, sum.device.domain, sum.energy.joules());
+            lines.push(format!("  {} ({}) {} J{inside}", sum.device.id, sum.device.domain, sum.energy.joules()));
         }
     }
-    assert_snapshot!(text, @r"
+    assert_snapshot!(lines.join("\n"), @r"
     one socket: 1500 J
       cpu-0 (intel-rapl:0 package-0) 1500 J
     core and uncore: 1500 J
@@ -265,6 +276,15 @@ fn a_tree_that_is_missing_or_empty_says_so() {
     tree.zone("intel-rapl:0", "core", W150, 0, None);
     let useless = Powercap::open(&root, Ceilings::GENEROUS).expect_err("cores alone");
     assert_snapshot!(useless.to_string(), @"RAPL powercap tree gives nothing to count: it has no package, dram or psys zone that can be read");
+}
+
+#[test]
+fn a_container_that_hides_the_counters_is_told_apart_from_a_host_without() {
+    let (_dir, mut tree) = socket(W150, 0, Some(INTEL_MAX_UJ));
+    tree.zone("intel-rapl:0:0", "dram", W150, 0, None);
+    fs::remove_dir_all(tree.root().join("devices/virtual/powercap/intel-rapl")).expect("it is there");
+    let error = Powercap::open(tree.root(), Ceilings::GENEROUS).expect_err("all is hidden");
+    assert!(error.to_string().ends_with("leads nowhere: this container hides the counters of its host"), "{error}");
 }
 
 #[test]

@@ -261,7 +261,7 @@ macro_rules! exported {
         // SAFETY: no other symbol of this name is linked in; a process that opens the stub opens it instead of NVML.
         #[unsafe(no_mangle)]
         #[allow(non_snake_case, reason = "NVML's own names")]
-        pub extern "C" fn $name($($arg: $kind),*) -> Code $body
+        pub unsafe extern "C" fn $name($($arg: $kind),*) -> Code $body
     )*};
 }
 
@@ -269,7 +269,7 @@ exported! {
     /// Starts the library.
     fn nvmlInit_v2() { if stage().script.no_driver { DRIVER_NOT_LOADED } else { SUCCESS } }
     /// Starts the library; flags are passed over.
-    fn nvmlInitWithFlags(_flags: c_uint) { nvmlInit_v2() }
+    fn nvmlInitWithFlags(_flags: c_uint) { if stage().script.no_driver { DRIVER_NOT_LOADED } else { SUCCESS } }
     /// Ends it.
     fn nvmlShutdown() { SUCCESS }
     /// A driver version of the 12th generation.

@@ -81,7 +81,7 @@ pub fn plan(view: &PlanView<'_>) -> Value {
     })
 }
 
-fn value(document: &impl Serialize) -> Value {
+pub(crate) fn value(document: &impl Serialize) -> Value {
     serde_json::to_value(document).expect("the wire structs have string keys only")
 }
 
@@ -156,24 +156,24 @@ impl<'a> WirePhase<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Percentiles {
+#[derive(Debug, Serialize)]
+pub(crate) struct Percentiles {
     p5: f64,
     p50: f64,
     p95: f64,
 }
 
 impl Percentiles {
-    fn of<Q: Quantity>(range: &Range<Q>, in_unit: impl Fn(Q) -> f64) -> Self {
+    pub(crate) fn of<Q: Quantity>(range: &Range<Q>, in_unit: impl Fn(Q) -> f64) -> Self {
         Self { p5: in_unit(range.p5), p50: in_unit(range.p50), p95: in_unit(range.p95) }
     }
-    fn maybe<Q: Quantity>(range: Option<&Range<Q>>, in_unit: impl Fn(Q) -> f64) -> Option<Self> {
+    pub(crate) fn maybe<Q: Quantity>(range: Option<&Range<Q>>, in_unit: impl Fn(Q) -> f64) -> Option<Self> {
         range.map(|range| Self::of(range, in_unit))
     }
 }
 
-#[derive(Serialize)]
-struct Quantities<'a> {
+#[derive(Debug, Serialize)]
+pub(crate) struct Quantities<'a> {
     params_total: Option<u64>,
     params_active: Option<u64>,
     forward_flops_per_token: Option<Percentiles>,
@@ -194,7 +194,7 @@ struct Quantities<'a> {
 }
 
 impl<'a> Quantities<'a> {
-    fn of(footprint: &'a Footprint) -> Self {
+    pub(crate) fn of(footprint: &'a Footprint) -> Self {
         let kg = |range: Option<&_>| Percentiles::maybe(range, Co2e::kg);
         let forward = footprint.forward_flops_per_token.map(Range::exact);
         Self {
@@ -219,7 +219,7 @@ impl<'a> Quantities<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct WireSetting<'a> {
     accelerator: Option<&'a str>,
     count: u32,
@@ -238,8 +238,8 @@ impl<'a> WireSetting<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct WireFactor<'a> {
+#[derive(Debug, Serialize)]
+pub(crate) struct WireFactor<'a> {
     quantity: &'a str,
     value: f64,
     unit: &'a str,
@@ -249,7 +249,7 @@ struct WireFactor<'a> {
     check: &'static str,
 }
 
-fn factors(footprint: &Footprint) -> Vec<WireFactor<'_>> {
+pub(crate) fn factors(footprint: &Footprint) -> Vec<WireFactor<'_>> {
     footprint.factors.iter().map(wire_factor).collect()
 }
 
@@ -341,7 +341,7 @@ fn segments<'a>(view: &PlanView<'a>) -> Vec<Segment<'a>> {
 }
 
 /// RFC 3339 in UTC, as `jiff` writes a timestamp.
-fn stamp(instant: Timestamp) -> String {
+pub(crate) fn stamp(instant: Timestamp) -> String {
     instant.to_string()
 }
 

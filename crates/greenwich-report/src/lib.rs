@@ -1,12 +1,14 @@
-//! What people and programs read: text, JSON and SVG.
+//! What people and programs read: text, JSON, SVG, and the forms that others ask for.
 //!
 //! In: the nouns of `greenwich-core` and how wide and how loud to be. Out: strings and JSON values.
 //! Nothing here reads a file, a clock, the environment or the terminal, and nothing is printed:
 //! that is for the command line.
 
+pub mod export;
 pub mod json;
 pub mod sentence;
 pub mod svg;
+pub mod telemetry;
 pub mod text;
 pub mod view;
 
@@ -14,6 +16,8 @@ mod amount;
 mod breakdown;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod fixture_run;
 mod number;
 mod strip;
 mod waterfall;

@@ -35,6 +35,20 @@ pub(crate) fn span(start: Timestamp, end: Timestamp) -> String {
     format!("from {} to {end} UTC", dated(start))
 }
 
+/// How long something lasted, in its two greatest units: `2 h 14 min`.
+pub(crate) fn lasted(seconds: f64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    if seconds < 59.5 {
+        return format!("{} s", crate::number::three(seconds.max(0.0)));
+    }
+    // Rounded in the lesser unit first, so that 59.9 min is an hour and not `60 min`.
+    let at = UNITS.iter().position(|(size, _)| seconds >= *size as f64 - 0.5).unwrap_or(UNITS.len() - 2);
+    let ((great, great_unit), (less, less_unit)) = (UNITS[at.min(2)], UNITS[at.min(2) + 1]);
+    let whole = (seconds / less as f64).round() as u64;
+    let (greater, rest) = (whole / (great / less), whole % (great / less));
+    if rest == 0 { format!("{greater} {great_unit}") } else { format!("{greater} {great_unit} {rest} {less_unit}") }
+}
+
 /// Ticks for an axis with room for `most` labels: round UTC hours or days inside the window.
 pub(crate) fn ticks(window: Window, most: usize) -> Vec<(Timestamp, String)> {
     const STEPS_H: [i64; 13] = [1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720, 1440, 2880];
@@ -109,6 +123,12 @@ mod tests {
             span("2026-12-31T00:00:00Z", "2027-01-05T06:00:00Z"),
             "from 31 Dec 2026 00:00 to 5 Jan 2027 06:00 UTC"
         );
+    }
+
+    #[test]
+    fn a_time_has_two_units_at_most() {
+        let said = [0.0, 0.25, 42.0, 59.7, 134.0 * 60.0, 3599.8, 7200.0, 86_399.9, 90_000.0].map(lasted);
+        assert_eq!(said, ["0 s", "0.250 s", "42.0 s", "1 min", "2 h 14 min", "1 h", "2 h", "1 d", "1 d 1 h"]);
     }
 
     #[test]

@@ -53,6 +53,12 @@ pub struct PartOf {
     pub host: String,
     /// The kernel's boot id.
     pub boot_id: String,
+    /// CRC-32C of its samples' file, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples_crc32c: Option<String>,
+    /// CRC-32C of its minutes' file, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes_crc32c: Option<String>,
 }
 
 /// One entry.
@@ -129,8 +135,13 @@ impl Entry {
     #[must_use]
     pub fn of(closed: &Closed) -> Self {
         let mut entry = Self::measured(&closed.header, &closed.about, &closed.tally);
-        let host = closed.header.host.clone();
-        entry.parts = vec![PartOf { part: closed.part.clone(), host, boot_id: closed.header.boot_id.clone() }];
+        entry.parts = vec![PartOf {
+            part: closed.part.clone(),
+            host: closed.header.host.clone(),
+            boot_id: closed.header.boot_id.clone(),
+            samples_crc32c: Some(format!("{:08x}", closed.samples_crc32c)),
+            minutes_crc32c: Some(format!("{:08x}", closed.minutes_crc32c)),
+        }];
         let damaged: u64 = closed.damage.iter().map(|damage| damage.bytes).sum();
         if damaged > 0 {
             entry.warnings.push(format!(

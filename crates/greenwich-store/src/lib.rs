@@ -9,9 +9,11 @@
 pub mod archive;
 pub mod entry;
 mod error;
+mod export;
 mod header;
 mod id;
 mod hours;
+pub mod import;
 pub mod journal;
 mod ledger;
 mod merge;
@@ -21,6 +23,7 @@ mod stamp;
 pub mod store;
 mod summary;
 mod tally;
+mod verify;
 mod words;
 
 #[cfg(test)]
@@ -29,6 +32,7 @@ mod fixture;
 pub use archive::{About, Closed, Sample, close};
 pub use entry::{DeviceEnergy, Entry, PartOf};
 pub use error::{Result, StoreError};
+pub use export::{Format, RUNS, export};
 pub use header::{End, RunContext};
 pub use hours::Hour;
 pub use id::Id;
@@ -39,3 +43,4 @@ pub use recover::{Recovered, SILENT};
 pub use store::{Content, FolderStore, LedgerStore, MemoryStore, Stored};
 pub use summary::{Amounts, Dimension, Row, Summary, summary};
 pub use tally::{Sum, Tally};
+pub use verify::{Finding, Verified};

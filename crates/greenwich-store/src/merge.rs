@@ -157,15 +157,9 @@ fn window(part: &Part) -> (u64, u64) {
 
 /// The intervals of one device of a part.
 pub(crate) fn intervals(part: &Part, device: u16, into: &mut Vec<Interval>) -> Result<()> {
-    let stored = part.store.list(&format!("samples/{}", part.header.run))?;
-    let stored = stored.into_iter().find(|stored| stored.key == part.samples_key).ok_or_else(|| StoreError::Disagree {
-        path: part.samples_key.clone(),
-        what: "the minutes are there and the samples are not".to_owned(),
-        mend: "bring the file back from a copy: overlapping meters can only be told apart by it".to_owned(),
-    })?;
     let bad = failed("archive", part.samples_key.clone());
     let boot_us = part.header.started_boot_ns / 1000;
-    let reader = SamplesReader::new(StoredFile::new(&part.store, stored)).map_err(&bad)?;
+    let reader = part.samples()?;
     reader
         .for_each(|sample| {
             if sample.device == device {
@@ -179,7 +173,7 @@ pub(crate) fn intervals(part: &Part, device: u16, into: &mut Vec<Interval>) -> R
                 });
             }
         })
-        .map_err(&bad)
+        .map_err(bad)
 }
 
 /// What one device of one boot drew, each moment once, by method; and what was counted twice.
@@ -273,6 +267,17 @@ impl Ledger {
 }
 
 impl Part {
+    /// The samples beside the minutes.
+    pub(crate) fn samples(&self) -> Result<SamplesReader> {
+        let stored = self.store.list(&format!("samples/{}", self.header.run))?;
+        let stored = stored.into_iter().find(|stored| stored.key == self.samples_key).ok_or_else(|| StoreError::Disagree {
+            path: self.samples_key.clone(),
+            what: "the minutes are there and the samples are not".to_owned(),
+            mend: "bring the file back from a copy".to_owned(),
+        })?;
+        SamplesReader::new(StoredFile::new(&self.store, stored)).map_err(failed("archive", self.samples_key.clone()))
+    }
+
     pub(crate) fn minutes_end(&self) -> jiff::Timestamp {
         let last = jiff::SignedDuration::from_micros(i64::try_from(self.tally.last_us()).unwrap_or(i64::MAX));
         let heard = self.header.started.checked_add(last).unwrap_or(jiff::Timestamp::MAX);
@@ -304,6 +309,8 @@ impl Entry {
                 part: part.part.clone(),
                 host: part.header.host.clone(),
                 boot_id: part.header.boot_id.clone(),
+                samples_crc32c: None,
+                minutes_crc32c: None,
             })
             .collect();
         let names: BTreeSet<&String> =

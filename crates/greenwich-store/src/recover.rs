@@ -2,7 +2,7 @@
 //!
 //! In: the ledger. Out: the entries that were made good, each with its sums; earlier runs are not touched.
 
-use crate::archive::Closed;
+use crate::archive::{Closed, checksum};
 use crate::entry::Entry;
 use crate::error::{Result, StoreError};
 use crate::journal::{EXTENSION, JournalFile, JournalState};
@@ -67,6 +67,8 @@ impl Ledger {
             let key = PathBuf::from(&stored.key);
             match self.part(stored) {
                 Ok(part) => found.entries.push(Entry::of(&Closed {
+                    samples_crc32c: checksum(self.store.as_ref(), &part.samples_key)?,
+                    minutes_crc32c: checksum(self.store.as_ref(), &part.minutes_key)?,
                     part: part.part,
                     header: part.header,
                     about: part.about,
@@ -139,3 +141,6 @@ fn sweep(path: &Path) {
         let _ = fs::remove_file(path);
     }
 }
+
+#[cfg(test)]
+mod tests;

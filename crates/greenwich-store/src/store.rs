@@ -73,6 +73,14 @@ impl FolderStore {
         key.split('/').fold(self.root.clone(), |path, part| path.join(part))
     }
 
+    /// Forces names to the disk: each folder on the way may be new.
+    fn sync(&self, folder: &Path) -> Result<()> {
+        for above in folder.ancestors().take_while(|above| above.starts_with(&self.root)) {
+            private::sync_folder(above).map_err(StoreError::io("write", above))?;
+        }
+        Ok(())
+    }
+
     fn walk(&self, folder: &Path, key: &str, found: &mut Vec<Stored>) -> Result<()> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -110,6 +118,14 @@ impl LedgerStore for FolderStore {
         }
         let folder = path.parent().expect("a key lies below the root");
         private::create_folder(folder).map_err(StoreError::io("create", folder))?;
+        // A file of the same file system needs no copy: it is forced to the disk and gets a second name, which
+        // refuses to replace what another writer put here meanwhile.
+        if let Content::File(source) = content
+            && File::open(source).and_then(|file| file.sync_all()).is_ok()
+            && fs::hard_link(source, &path).is_ok()
+        {
+            return self.sync(folder);
+        }
         let unborn = folder.join(format!(".{}.tmp", crate::id::Id::now()));
         let written = fill(&unborn, content).and_then(|()| {
             // A link refuses to replace what another writer put here meanwhile; a rename would not.
@@ -129,11 +145,7 @@ impl LedgerStore for FolderStore {
             }
             return Err(StoreError::io("write", &path)(cause));
         }
-        // Each folder on the way may be new.
-        for above in folder.ancestors().take_while(|above| above.starts_with(&self.root)) {
-            private::sync_folder(above).map_err(StoreError::io("write", above))?;
-        }
-        Ok(())
+        self.sync(folder)
     }
 
     fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Vec<u8>> {

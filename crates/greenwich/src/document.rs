@@ -276,6 +276,21 @@ impl Table {
         set(&mut self.entries, dotted, text);
     }
 
+    /// Takes a dotted key away, as if it had never been written.
+    pub fn unset(&mut self, dotted: &str) {
+        let (key, rest) = dotted.split_once('.').map_or((dotted, None), |(key, rest)| (key, Some(rest)));
+        match rest {
+            None => self.entries.retain(|entry| entry.key != key),
+            Some(rest) => {
+                for entry in self.entries.iter_mut().filter(|entry| entry.key == key) {
+                    if let Node::Table(inner) = &mut entry.node {
+                        inner.retain(|entry| entry.key != rest);
+                    }
+                }
+            }
+        }
+    }
+
     /// The place of a key in this table, whether or not it is there.
     pub fn place(&self, key: &str) -> Place {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };

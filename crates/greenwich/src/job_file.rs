@@ -322,7 +322,7 @@ fn machine(table: &Table, base: Option<&MachineSpec>) -> Result<MachineSpec, Doc
     Ok(spec)
 }
 
-fn site(table: &Table) -> Result<SiteSpec, DocumentError> {
+pub(crate) fn site(table: &Table) -> Result<SiteSpec, DocumentError> {
     let placed = |key: &str, example: &str| Ok(table.text(key, example)?.map(|text| (text, table.place(key))));
     let spec = SiteSpec {
         region: placed("region", "gcp/us-central1")?,

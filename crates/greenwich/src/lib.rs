@@ -35,12 +35,16 @@ pub mod facts;
 pub mod job_file;
 pub mod pipeline;
 pub mod planning;
+pub mod remembered;
+pub mod running;
+pub mod settings;
 
 mod accounting;
 mod factor;
 mod grid;
 mod load;
 mod machine;
+mod metered;
 mod resolve;
 mod site;
 
@@ -50,5 +54,9 @@ pub use greenwich_core::{Account, Footprint, Signal};
 pub use greenwich_facts::Catalog;
 pub use greenwich_report as report;
 pub use greenwich_signals::Fill;
+pub use greenwich_store as store;
 pub use pipeline::{Greenwich, read_job};
 pub use planning::{PlanOptions, Planned};
+pub use remembered::run_entry;
+pub use running::{Labels, Metering, Ran};
+pub use settings::Settings;

@@ -142,7 +142,7 @@ pub(crate) fn machine(catalog: &Catalog, spec: &MachineSpec, precision: Precisio
 }
 
 /// Looks the home up, and refuses a zone that is not the region's.
-fn home(catalog: &Catalog, spec: &SiteSpec, year: Option<i16>) -> Result<Place, Error> {
+pub(crate) fn home(catalog: &Catalog, spec: &SiteSpec, year: Option<i16>) -> Result<Place, Error> {
     let named = |place: &crate::document::Place| {
         let place = place.clone();
         move |source: FactsError| Error::Named { place, source }

@@ -96,7 +96,7 @@ impl Rig {
 
     /// Over a tree's powercap zones.
     pub(crate) fn over(tree: Tree, period: Duration) -> Self {
-        Self::scripted(tree, period, |tree, at_ns| tree.advance(at_ns))
+        Self::scripted(tree, period, Tree::advance)
     }
 
     pub(crate) fn scripted(

@@ -76,7 +76,11 @@ fn fallbacks(page: &mut Page, listed: &[(&Factor, Vec<&str>)]) {
     if !notes.is_empty() {
         page.named("Fallbacks", &format!("{}.", notes.join("; ")));
     }
-    page.named("Sources", &format!("{} factors entered; --explain lists each with source and year.", listed.len()));
+    let counted = match listed.len() {
+        1 => "1 factor".to_owned(),
+        more => format!("{more} factors"),
+    };
+    page.named("Sources", &format!("{counted} entered; --explain lists each with source and year."));
 }
 
 /// What the reader must know, each once.

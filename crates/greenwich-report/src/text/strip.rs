@@ -87,7 +87,8 @@ fn draw_row(page: &mut Page, label: usize, name: &str, cells: &str, extent: &str
     page.drawn(&cut(name, label - 1), label, &format!("{cells} {extent}"));
 }
 
-fn bars(shades: &[Option<f64>], wide: usize, colour: bool) -> String {
+/// A bar a shade, each as many columns wide; colour says the same once more.
+pub(crate) fn bars(shades: &[Option<f64>], wide: usize, colour: bool) -> String {
     let mut out = String::new();
     for shade in shades {
         match shade {

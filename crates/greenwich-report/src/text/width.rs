@@ -3,8 +3,9 @@
 //! In: every fixture, width and style. Out: nothing but the tests' verdict.
 
 use crate::fixture;
+use crate::fixture_run;
 use crate::text::wrap::columns;
-use crate::text::{account, estimate, levers, plan};
+use crate::text::{account, estimate, levers, plan, run, runs};
 use crate::view::Style;
 
 /// Every text of every fixture in a style, with its name.
@@ -15,6 +16,10 @@ fn texts(style: Style) -> Vec<(String, String)> {
         texts.push((format!("estimate {name}"), estimate(&fixture.planned, style)));
     }
     texts.push(("account".into(), account(&fixture::account(), style)));
+    for (name, entries) in fixture_run::all() {
+        texts.push((format!("runs {name}"), runs(&entries, style)));
+        texts.extend(entries.iter().map(|entry| (format!("run {name}"), run(entry, style))));
+    }
     texts.push(("levers".into(), levers(&fixture::levers(), style)));
     texts.push(("levers without model".into(), levers(&fixture::levers_without_model(), style)));
     texts

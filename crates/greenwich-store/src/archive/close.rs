@@ -5,10 +5,10 @@ use super::minutes::{MinutesReader, MinutesWriter};
 use super::sample::{Sample, Sampling};
 use super::samples::{SamplesReader, SamplesWriter};
 use crate::error::{Result, StoreError};
-use crate::id::{Id, check_name};
+use crate::id::check_name;
 use crate::journal::{Damage, JournalFile, JournalState};
 use crate::private;
-use crate::store::{Content, LedgerStore, Stored, StoredFile};
+use crate::store::{Content, LedgerStore, StoredFile};
 use crate::tally::Tally;
 use greenwich_core::reading::MeterHeader;
 use parquet::errors::ParquetError;
@@ -37,6 +37,10 @@ pub struct Closed {
     pub samples: String,
     /// The minutes' key.
     pub minutes: String,
+    /// CRC-32C of the samples' file.
+    pub samples_crc32c: u32,
+    /// CRC-32C of the minutes' file.
+    pub minutes_crc32c: u32,
 }
 
 /// Closes a journal into the store and removes it.
@@ -85,13 +89,13 @@ fn damaged(path: &Path) -> PathBuf {
 /// Archives samples that do not come from a journal: each row is given as one tick.
 pub(crate) fn archive_rows(
     scratch: &Path,
+    part: &str,
     header: &MeterHeader,
     about: &About,
     rows: &[Vec<Sample>],
     store: &Arc<dyn LedgerStore>,
 ) -> Result<Closed> {
-    let part = Id::now().to_string();
-    archive(scratch, &part, header, store, |each| {
+    archive(scratch, part, header, store, |each| {
         rows.iter().try_for_each(|row| each(&mut row.iter().copied()))?;
         Ok(about.clone())
     })
@@ -147,6 +151,8 @@ fn archive(
     }
     let [(samples_key, _), (minutes_key, _)] = keys;
     Ok(Closed {
+        samples_crc32c: checksum(store.as_ref(), &samples_key)?,
+        minutes_crc32c: checksum(store.as_ref(), &minutes_key)?,
         part: part.to_owned(),
         header: header.clone(),
         about,
@@ -155,6 +161,17 @@ fn archive(
         torn_bytes: 0,
         samples: samples_key,
         minutes: minutes_key,
+    })
+}
+
+/// CRC-32C of what lies under a key.
+pub(crate) fn checksum(store: &dyn LedgerStore, key: &str) -> Result<u32> {
+    const BLOCK: u64 = 1 << 20;
+    let folder = key.rsplit_once('/').map_or(key, |(folder, _)| folder);
+    let bytes = store.list(folder)?.into_iter().find(|stored| stored.key == key).map_or(0, |stored| stored.bytes);
+    (0..bytes.div_ceil(BLOCK)).try_fold(0, |crc, block| {
+        let piece = store.get(key, Some(block * BLOCK..((block + 1) * BLOCK).min(bytes)))?;
+        Ok(crc32c::crc32c_append(crc, &piece))
     })
 }
 

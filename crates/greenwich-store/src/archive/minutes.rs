@@ -193,8 +193,13 @@ impl MinutesReader {
                         as u16;
                 }
                 let method = words::method(std::str::from_utf8(methods[row].data()).unwrap_or_default());
-                let energy_uj = energy_uj as u64;
-                let sum = Sum { energy_uj, most_uj: energy_uj + spread_uj as u64, covered_us: covered_us as u64 };
+                let sum = || {
+                    let whole = |number: i64| u64::try_from(number).ok();
+                    let energy_uj = whole(energy_uj)?;
+                    let most_uj = energy_uj.checked_add(whole(spread_uj)?)?;
+                    Some(Sum { energy_uj, most_uj, covered_us: whole(covered_us)? })
+                };
+                let sum = sum().ok_or_else(|| ParquetError::General("a row is out of range".to_owned()))?;
                 each(device, method, start, sum);
             }
         }

@@ -17,7 +17,7 @@ pub use minutes::MINUTES;
 pub use sample::Sample;
 pub use samples::SAMPLES;
 
-pub(crate) use close::{archive_rows, failed};
+pub(crate) use close::{archive_rows, checksum, failed};
 pub(crate) use minutes::{HOUR_US, MINUTE_US, MinutesReader, share};
 pub(crate) use samples::SamplesReader;
 

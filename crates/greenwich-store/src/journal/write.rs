@@ -263,7 +263,7 @@ impl Writer {
     }
 
     fn sync(&mut self, at_ns: u64) -> io::Result<()> {
-        if at_ns < self.next_sync_ns {
+        if at_ns < self.next_sync_ns || self.holding {
             return Ok(());
         }
         self.next_sync_ns = at_ns.saturating_add(self.sync_every_ns);
@@ -277,5 +277,88 @@ impl Writer {
             self.folder_synced = true;
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::fixture::{header, started};
+    use crate::journal::JournalFile;
+    use greenwich_core::reading::Method;
+    use std::fs::OpenOptions;
+
+    fn second(number: u64) -> (u64, [Span; 2]) {
+        let at_ns = number * 1_000_000_000;
+        let span = |device: u16| Span {
+            device,
+            since_ns: at_ns - 1_000_000_000,
+            energy_uj: 100 + number,
+            most_uj: 100 + number,
+            method: Method::Counted,
+        };
+        (at_ns, [span(0), span(1)])
+    }
+
+    #[test]
+    fn a_full_disk_is_told_once_and_costs_resolution_and_not_energy() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut journal = Journal::new(folder.path(), RunContext::default());
+        journal.begin(&header("run-1", 2)).expect("a folder that can be written");
+        let mut told = Vec::new();
+        let mut disk = None;
+        for number in 1..=40 {
+            let writer = journal.writer.as_mut().expect("it has begun");
+            // From 10 s to 20 s the disk is full: this device refuses every write with ENOSPC.
+            if number == 10 {
+                let full = OpenOptions::new().append(true).open("/dev/full").expect("Linux has it");
+                disk = Some(std::mem::replace(&mut writer.file, full));
+            } else if number == 20 {
+                writer.file = disk.take().expect("it was put aside");
+            }
+            let (at_ns, spans) = second(number);
+            let wall = started() + SignedDuration::from_nanos(at_ns as i64);
+            if let Err(cause) = journal.tick(Tick { at_ns, wall, spans: &spans }) {
+                told.push((number, cause.kind()));
+            }
+        }
+        assert_eq!(told, [(10, io::ErrorKind::StorageFull)]);
+        assert!(journal.is_whole());
+        let (path, tally) = (journal.path().expect("it was not lost").to_owned(), journal.tally().clone());
+        drop(journal);
+        let mut file = JournalFile::open(path).expect("a journal");
+        let mut found = Tally::new(2);
+        let mut longest = 0;
+        file.for_each(|tick| {
+            found.add_tick(tick);
+            longest = longest.max(tick.at_ns - tick.spans[0].since_ns);
+            Ok(())
+        })
+        .expect("a readable disk");
+        assert!(found.iter().eq(tally.iter()), "every microjoule is there");
+        assert_eq!(longest, 11_000_000_000, "in one span of ten seconds and the tick that went through");
+        assert!(file.damage().is_empty() && file.torn_bytes() == 0);
+    }
+
+    #[test]
+    fn a_tick_does_not_allocate_more_room_than_the_first() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut journal = Journal::new(folder.path(), RunContext::default());
+        journal.begin(&header("run-1", 2)).expect("a folder that can be written");
+        let room = |journal: &Journal| {
+            let writer = journal.writer.as_ref().expect("it has begun");
+            (writer.buffer.capacity(), writer.scratch.capacity(), writer.held.capacity(), writer.buffer.as_ptr())
+        };
+        let before = room(&journal);
+        for number in 1..=100 {
+            let (_, mut spans) = second(number);
+            // The longest that a record can be.
+            for span in &mut spans {
+                (span.since_ns, span.energy_uj, span.most_uj) = (u64::MAX / 3, u64::MAX, u64::MAX / 2);
+            }
+            let tick = Tick { at_ns: number, wall: started(), spans: &spans };
+            journal.tick(tick).expect("a disk with space");
+        }
+        assert_eq!(room(&journal), before);
     }
 }

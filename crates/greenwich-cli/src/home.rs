@@ -1,0 +1,59 @@
+//! What the user has set: the settings file, the environment, the ledger's folder.
+//!
+//! In: flags. Out: [`Settings`] and paths. `greenwich.toml` in the working directory goes over the user's own
+//! `greenwich/greenwich.toml` in the configuration folder.
+
+use crate::arguments::PlaceArguments;
+use greenwich::Settings;
+use std::path::{Path, PathBuf};
+
+/// An environment variable, where it is set to text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The settings, with what is wrong with their file in words; a broken file counts as none.
+pub(crate) fn settings(place: &PlaceArguments) -> Result<(Settings, Option<String>), greenwich::Error> {
+    let flags = place.overrides();
+    let file = [Some(PathBuf::from("greenwich.toml")), user_file()].into_iter().flatten().find(|path| path.is_file());
+    let Some(file) = file else {
+        return Ok((Settings::of(None, variable, &flags).map_err(greenwich::Error::from)?, None));
+    };
+    let name = file.display().to_string();
+    let read = std::fs::read(&file).map_err(|error| format!("cannot read `{name}`: {error}"));
+    let found =
+        read.and_then(|bytes| Settings::of(Some((&name, &bytes)), variable, &flags).map_err(|error| error.to_string()));
+    match found {
+        Ok(settings) => Ok((settings, None)),
+        Err(words) => Ok((Settings::of(None, variable, &flags).map_err(greenwich::Error::from)?, Some(words))),
+    }
+}
+
+fn user_file() -> Option<PathBuf> {
+    let config = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = config.or_else(|| Some(Path::new(&variable("HOME")?).join(".config")))?;
+    Some(config.join("greenwich/greenwich.toml"))
+}
+
+/// The ledger's folder: flag, `GREENWICH_HOME`, settings, the user's data folder, the working directory.
+pub(crate) fn ledger(place: &PlaceArguments, settings: &Settings) -> PathBuf {
+    let data = || {
+        let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        data.or_else(|| Some(Path::new(&variable("HOME")?).join(".local/share")))
+            .map(|data| data.join("greenwich/ledger"))
+    };
+    place
+        .ledger
+        .clone()
+        .or_else(|| variable("GREENWICH_HOME").filter(|home| !home.is_empty()).map(PathBuf::from))
+        .or_else(|| settings.ledger.as_ref().map(PathBuf::from))
+        .or_else(data)
+        .unwrap_or_else(|| PathBuf::from("greenwich-ledger"))
+}
+
+/// This node's name.
+pub(crate) fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { variable("HOSTNAME").unwrap_or_else(|| "localhost".to_owned()) } else { name.to_owned() }
+}

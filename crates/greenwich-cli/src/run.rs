@@ -1,0 +1,73 @@
+//! `greenwich run`: the child's streams and status are its own; one line of ours goes to stderr at the end.
+//!
+//! In: a command and where to look for sensors. Out: the child's own exit status. Only what is wrong with our own
+//! flags is refused before it starts.
+
+use crate::arguments::{Common, RunArguments};
+use crate::home;
+use crate::terminal::{self, Failure};
+use greenwich::running::{self, host};
+use greenwich::{Labels, Metering, report::text, run_entry};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often a command is asked for the node's watts.
+const WALL_COMMAND_EVERY: Duration = Duration::from_secs(10);
+/// A file that has not been written for so long tells nothing.
+const WALL_FILE_STALE: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(arguments: &RunArguments, common: &Common) -> ExitCode {
+    let settings = match home::settings(&arguments.place) {
+        Ok((settings, broken)) => {
+            if let Some(words) = broken.filter(|_| !common.quiet) {
+                terminal::say(&format!("greenwich: settings are passed over: {words}"));
+            }
+            settings
+        }
+        Err(error) => return terminal::finish(Err(Failure::from(error))),
+    };
+    let metering = Metering {
+        ledger: home::ledger(&arguments.place, &settings),
+        period: arguments.period,
+        sysfs_root: arguments.sensors.sysfs_root.clone(),
+        proc_root: arguments.sensors.proc_root.clone(),
+        nvml_lib: arguments.sensors.nvml_lib.clone(),
+        wall: wall(arguments),
+        signals: arguments.place.signals.clone(),
+        labels: Labels {
+            project: arguments.project.clone(),
+            model: arguments.model.clone(),
+            phase: arguments.phase.clone(),
+            tags: arguments.tags.clone(),
+        },
+        accelerator: arguments.accelerator.clone(),
+    };
+    let ran = match running::run(&arguments.command, &metering, &settings, &home::variable, &home::host()) {
+        Ok(ran) => ran,
+        Err(error) => return terminal::not_launched(&error),
+    };
+    if !common.quiet {
+        for notice in &ran.notices {
+            terminal::say(&format!("greenwich: {notice}"));
+        }
+        if let Some(entry) = &ran.entry {
+            terminal::say(&text::run_line(&run_entry(entry)));
+        }
+    }
+    if let (Some(file), Some(entry)) = (&arguments.summary, &ran.entry) {
+        let json = String::from_utf8_lossy(&entry.to_json()).into_owned();
+        if let Err(failure) = terminal::write_file(file, &json) {
+            terminal::say(&format!("greenwich: {failure}"));
+        }
+    }
+    ran.ended.pass_on()
+}
+
+fn wall(arguments: &RunArguments) -> Option<host::Wall> {
+    if let Some(path) = &arguments.wall_file {
+        let stale_after = Some(WALL_FILE_STALE);
+        return Some(host::Wall::File { path: path.clone(), unit: host::Unit::Watts, stale_after });
+    }
+    let words: Vec<String> = arguments.wall_command.as_ref()?.split_whitespace().map(str::to_owned).collect();
+    (!words.is_empty()).then_some(host::Wall::Command { words, every: WALL_COMMAND_EVERY })
+}

@@ -1,0 +1,30 @@
+//! Where and when many jobs run with the least emissions when they share sites, with a proven bound.
+//!
+//! In: a [`Fleet`]: jobs, sites with their capacity, intensities by hour. Out: a [`FleetPlan`]: who runs where
+//! and when, what that emits, and a figure that no plan can go below. Beside it the files of the contract, as
+//! bytes: [`read_sites`], [`JobsReader`], [`write_plan`].
+//!
+//! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
+//! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-plan.md`.
+
+mod csv;
+mod dual;
+mod error;
+mod fleet;
+mod hour;
+mod improve;
+mod model;
+mod place;
+mod plan;
+mod read_jobs;
+mod read_sites;
+mod shapes;
+mod tables;
+mod write_plan;
+
+pub use error::FleetError;
+pub use fleet::{Extras, Fleet, Job, Names, Options, Site, SiteSet};
+pub use plan::{FleetPlan, Placement, Reason, plan};
+pub use read_jobs::{BadRows, JobsReader, JobsRead};
+pub use read_sites::{SiteRow, read_sites};
+pub use write_plan::write_plan;

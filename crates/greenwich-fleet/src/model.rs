@@ -1,0 +1,141 @@
+//! The fleet as the planner reckons: numbers by site and hour, jobs that can run at all, and why others cannot.
+//!
+//! In: a [`Fleet`]. Out: a [`Model`], whose jobs all fit their window and at least one of their sites.
+
+use crate::fleet::{Fleet, Options};
+use crate::plan::Reason;
+use std::collections::HashMap;
+
+/// A job that can be placed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    /// Its index in the fleet.
+    pub(crate) job: u32,
+    pub(crate) release: u32,
+    pub(crate) deadline: u32,
+    pub(crate) hours: u32,
+    pub(crate) accelerators: u32,
+    /// Its power class: an index into [`Model::powers_w`].
+    pub(crate) power: u32,
+    /// Its sites: an index into [`Model::sets`].
+    pub(crate) set: u32,
+    pub(crate) interruptible: bool,
+}
+
+impl Task {
+    /// Accelerator-hours.
+    pub(crate) fn area(&self) -> f64 {
+        f64::from(self.accelerators) * f64::from(self.hours)
+    }
+}
+
+/// The numbers of a fleet. Arrays by site and hour are laid out site by site.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) sites: usize,
+    pub(crate) hours: usize,
+    /// Grams per watt-hour of IT energy: PUE times intensity.
+    pub(crate) grams_per_wh: Vec<f64>,
+    pub(crate) capacity: Vec<i32>,
+    pub(crate) powers_w: Vec<f64>,
+    pub(crate) sets: Vec<Vec<u32>>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) penalty_g: f64,
+    /// Jobs that nobody can place, with the reason.
+    pub(crate) hopeless: Vec<(u32, Reason)>,
+}
+
+impl Model {
+    pub(crate) fn new(fleet: &Fleet, options: &Options) -> Self {
+        let hours = fleet.hours as usize;
+        let mut grams_per_wh = Vec::with_capacity(fleet.sites.len() * hours);
+        let mut capacity = Vec::with_capacity(fleet.sites.len() * hours);
+        for site in &fleet.sites {
+            let grams = site.intensity[..hours].iter().map(|now| site.pue.ratio() * now.g_per_kwh() / 1e3);
+            grams_per_wh.extend(grams);
+            capacity.extend(site.capacity[..hours].iter().map(|&now| i32::try_from(now).unwrap_or(i32::MAX)));
+        }
+        let mut model = Self {
+            sites: fleet.sites.len(),
+            hours,
+            grams_per_wh,
+            capacity,
+            powers_w: Vec::new(),
+            sets: Vec::new(),
+            tasks: Vec::with_capacity(fleet.jobs.len()),
+            penalty_g: options.unplaced_penalty_g,
+            hopeless: Vec::new(),
+        };
+        model.take_jobs(fleet);
+        model
+    }
+
+    fn take_jobs(&mut self, fleet: &Fleet) {
+        let most: Vec<u32> = fleet.sites.iter().map(|site| site.capacity.iter().copied().max().unwrap_or(0)).collect();
+        let mut powers: HashMap<u64, u32> = HashMap::new();
+        let mut sets: HashMap<Vec<u32>, u32> = HashMap::new();
+        // Which sites of a set are large enough and of the right kind, by set, size and kind.
+        let mut fitting: HashMap<(u32, u32, Option<&str>), Result<u32, Reason>> = HashMap::new();
+        for (index, job) in fleet.jobs.iter().enumerate() {
+            let kind = fleet.extras.get(index).and_then(|extras| extras.accelerator.as_deref());
+            let deadline = job.deadline.min(fleet.hours);
+            let set = *fitting.entry((job.sites.0, job.accelerators, kind)).or_insert_with(|| {
+                let named = &fleet.site_sets[job.sites.0 as usize];
+                let of_kind = |site: &&u32| {
+                    let has = fleet.sites[**site as usize].accelerator.as_deref();
+                    kind.is_none() || has.is_none() || kind == has
+                };
+                let right: Vec<u32> = named.iter().filter(of_kind).copied().collect();
+                let large = right.iter().copied().filter(|&site| most[site as usize] >= job.accelerators);
+                let large: Vec<u32> = large.collect();
+                if named.is_empty() {
+                    return Err(Reason::NoSite);
+                } else if right.is_empty() {
+                    return Err(Reason::NoSuchAccelerator);
+                } else if large.is_empty() {
+                    return Err(Reason::TooLarge);
+                }
+                let next = sets.len() as u32;
+                Ok(*sets.entry(large.clone()).or_insert_with(|| {
+                    self.sets.push(large);
+                    next
+                }))
+            });
+            let window = deadline.checked_sub(job.release).filter(|&window| window >= job.hours && job.hours > 0);
+            let reason = match (set, window) {
+                (_, None) => Reason::WindowTooShort,
+                (Err(reason), _) => reason,
+                (Ok(set), Some(_)) => {
+                    let next = powers.len() as u32;
+                    let watts = job.power.watts();
+                    let power = *powers.entry(watts.to_bits()).or_insert_with(|| {
+                        self.powers_w.push(watts);
+                        next
+                    });
+                    self.tasks.push(Task {
+                        job: index as u32,
+                        release: job.release,
+                        deadline,
+                        hours: job.hours,
+                        accelerators: job.accelerators,
+                        power,
+                        set,
+                        interruptible: job.interruptible,
+                    });
+                    continue;
+                }
+            };
+            self.hopeless.push((index as u32, reason));
+        }
+    }
+
+    /// The sites where a task may run.
+    pub(crate) fn sites_of(&self, task: &Task) -> &[u32] {
+        &self.sets[task.set as usize]
+    }
+
+    /// What a task is charged when it does not run.
+    pub(crate) fn penalty(&self, task: &Task) -> f64 {
+        self.penalty_g * task.area()
+    }
+}

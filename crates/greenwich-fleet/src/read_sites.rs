@@ -1,0 +1,128 @@
+//! The sites file of the contract.
+//!
+//! In: its bytes. Out: a row a site, without intensities, or what is wrong with which cell.
+
+use crate::csv::{Lines, cells, header, plain};
+use crate::error::FleetError;
+use crate::fleet::Site;
+use greenwich_core::ZoneId;
+use greenwich_core::quantity::{AverageIntensity, Pue, UsdPerKwh};
+use std::collections::HashSet;
+
+const KNOWN: [&str; 8] = ["site", "zone", "pue", "accelerators", "accelerator", "region", "usd_per_kwh", "backend"];
+const NEEDED: usize = 4;
+const WANTED: &str = "site, zone, pue, accelerators";
+
+/// A row of the sites file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteRow {
+    /// Its name.
+    pub name: String,
+    /// Its grid zone.
+    pub zone: ZoneId,
+    /// Facility over IT energy.
+    pub pue: Pue,
+    /// Accelerators that may run at once.
+    pub accelerators: u32,
+    /// The kind of accelerator, if told.
+    pub accelerator: Option<String>,
+    /// The cloud region, if told.
+    pub region: Option<String>,
+    /// The price of energy, if told.
+    pub usd_per_kwh: Option<UsdPerKwh>,
+    /// What would launch the jobs, if told.
+    pub backend: Option<String>,
+}
+
+impl SiteRow {
+    /// The site with the intensities of its zone: its capacity is the same in every hour.
+    pub fn with(self, intensity: Vec<AverageIntensity>) -> Site {
+        Site {
+            name: self.name,
+            zone: self.zone,
+            pue: self.pue,
+            capacity: vec![self.accelerators; intensity.len()],
+            intensity,
+            accelerator: self.accelerator,
+            region: self.region,
+            usd_per_kwh: self.usd_per_kwh,
+            backend: self.backend,
+        }
+    }
+}
+
+/// Reads the sites file.
+///
+/// # Errors
+/// [`FleetError`] for the first row or cell that cannot be.
+pub fn read_sites(file: &str, bytes: &[u8]) -> Result<Vec<SiteRow>, FleetError> {
+    let mut lines = Lines::default();
+    let (mut columns, mut width) = (Vec::new(), 0);
+    let mut found = Vec::new();
+    let mut ranges = Vec::new();
+    let mut visit = |line: u64, text: &[u8]| {
+        let text = std::str::from_utf8(text).map_err(|_| FleetError::NotText { file: file.to_owned(), line })?;
+        if columns.is_empty() {
+            (columns, width) = header(file, text, &KNOWN, NEEDED, WANTED)?;
+        } else if !text.trim().is_empty() {
+            cells(text, &mut ranges);
+            if ranges.len() != width {
+                return Err(FleetError::Cells { file: file.to_owned(), line, found: ranges.len(), wanted: width });
+            }
+            let cell = |column: usize| columns[column].map(|at: usize| plain(&text[ranges[at].clone()]).into_owned());
+            found.push(row(file, line, cell)?);
+        }
+        Ok(())
+    };
+    lines.feed(bytes, &mut visit)?;
+    lines.finish(&mut visit)?;
+    if found.is_empty() {
+        return Err(FleetError::Empty { file: file.to_owned(), what: "site" });
+    }
+    let mut seen = HashSet::new();
+    for row in &found {
+        if !seen.insert(&row.name) {
+            return Err(FleetError::Twice { file: file.to_owned(), name: row.name.clone(), what: "site" });
+        }
+    }
+    Ok(found)
+}
+
+fn row(file: &str, line: u64, cell: impl Fn(usize) -> Option<String>) -> Result<SiteRow, FleetError> {
+    let refuse = |column: usize, problem: &str, help: &str| FleetError::Cell {
+        file: file.to_owned(),
+        line,
+        column: KNOWN[column],
+        problem: problem.to_owned(),
+        found: cell(column).unwrap_or_default(),
+        help: help.to_owned(),
+    };
+    let text = |column: usize| cell(column).filter(|text| !text.is_empty());
+    let name = text(0).ok_or_else(|| refuse(0, "a name is wanted", "name the site"))?;
+    if name.contains('|') {
+        return Err(refuse(0, "`|` parts names in the jobs file", "take it out of the name"));
+    }
+    let zone = text(1).ok_or_else(|| refuse(1, "a zone is wanted", "name its grid zone, for example DE"))?;
+    let pue = text(2).and_then(|text| text.parse().ok()).and_then(|ratio| Pue::new(ratio).ok());
+    let pue = pue.ok_or_else(|| refuse(2, "not a PUE", "give facility over IT energy, 1 or more, for example 1.12"))?;
+    let accelerators = text(3).and_then(|text| text.parse().ok());
+    let accelerators = accelerators
+        .filter(|&count: &u32| count <= i32::MAX as u32)
+        .ok_or_else(|| refuse(3, "not a count", "give a whole number of accelerators, for example 512"))?;
+    let usd_per_kwh = match text(6) {
+        None => None,
+        Some(price) => Some(price.parse().ok().filter(|price: &f64| price.is_finite()).ok_or_else(|| {
+            refuse(6, "not a price", "give US dollars a kWh, for example 0.08, or leave it empty")
+        })?),
+    };
+    Ok(SiteRow {
+        name,
+        zone: ZoneId::new(zone),
+        pue,
+        accelerators,
+        accelerator: text(4),
+        region: text(5),
+        usd_per_kwh: usd_per_kwh.map(UsdPerKwh::from_usd_per_kwh),
+        backend: text(7),
+    })
+}

@@ -1,0 +1,105 @@
+//! What a user has set once for all runs: where they run, and where the ledger is.
+//!
+//! In: `greenwich.toml`, the environment, and flags, by value. Out: [`Settings`]. The order is flag, `GREENWICH_*`,
+//! file, default. A settings file that is broken is told and passed over where a run is to be metered, since a slip
+//! in it must not stop a training run.
+
+use crate::document::{DocumentError, Table, read};
+use crate::job_file::{SiteSpec, site};
+
+/// Keys of `[site]` that have a variable, with its name.
+const VARIABLES: [(&str, &str); 8] = [
+    ("site.region", "GREENWICH_REGION"),
+    ("site.zone", "GREENWICH_ZONE"),
+    ("site.pue", "GREENWICH_PUE"),
+    ("site.wue_l_per_kwh", "GREENWICH_WUE_L_PER_KWH"),
+    ("site.location_based_gco2e_per_kwh", "GREENWICH_LOCATION_BASED_GCO2E_PER_KWH"),
+    ("site.market_based_gco2e_per_kwh", "GREENWICH_MARKET_BASED_GCO2E_PER_KWH"),
+    ("site.usd_per_accelerator_hour", "GREENWICH_USD_PER_ACCELERATOR_HOUR"),
+    ("site.usd_per_kwh", "GREENWICH_USD_PER_KWH"),
+];
+
+/// What is set.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Settings {
+    /// Where runs run.
+    pub site: SiteSpec,
+    /// The ledger's folder.
+    pub ledger: Option<String>,
+    /// The project that runs belong to.
+    pub project: Option<String>,
+}
+
+impl Settings {
+    /// Puts together a settings file, the environment and flags.
+    ///
+    /// `file` is its name and text, where there is one; `variable` gives an environment variable; `flags` are
+    /// dotted keys with their values.
+    ///
+    /// # Errors
+    /// [`DocumentError`] with the place, what was found, what is allowed and the mend.
+    pub fn of(
+        file: Option<(&str, &[u8])>,
+        variable: impl Fn(&str) -> Option<String>,
+        flags: &[(String, String)],
+    ) -> Result<Self, DocumentError> {
+        let mut root = match file {
+            Some((name, bytes)) => read(name, bytes)?,
+            None => Table::empty(),
+        };
+        for (key, name) in VARIABLES {
+            if let Some(value) = variable(name).filter(|value| !value.trim().is_empty()) {
+                root.set(key, value.trim());
+            }
+        }
+        // A place that a flag names takes the whole place of another that the file names.
+        if flags.iter().any(|(key, _)| key == "site.zone") {
+            root.unset("site.region");
+        }
+        if flags.iter().any(|(key, _)| key == "site.region") {
+            root.unset("site.zone");
+        }
+        for (key, value) in flags {
+            root.set(key, value);
+        }
+        let site = root.table("site")?.map(|table| site(&table)).transpose()?.unwrap_or_default();
+        let ledger = root.text("ledger", "runs/ledger")?;
+        let project = root.text("project", "llm-7b")?;
+        root.finish()?;
+        Ok(Self { site, ledger, project })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &[u8] = b"project = \"llm\"\n[site]\nregion = \"gcp/us-central1\"\npue = 1.2\n";
+
+    fn region(settings: &Settings) -> Option<&str> {
+        settings.site.region.as_ref().map(|(region, _)| region.as_str())
+    }
+
+    #[test]
+    fn a_flag_goes_over_a_variable_and_that_over_the_file() {
+        let variable = |name: &str| (name == "GREENWICH_PUE").then(|| "1.3".to_owned());
+        let flags = [("site.region".to_owned(), "aws/eu-north-1".to_owned())];
+        let settings = Settings::of(Some(("greenwich.toml", FILE)), variable, &flags).expect("lawful");
+        assert_eq!((region(&settings), settings.site.pue), (Some("aws/eu-north-1"), Some(1.3)));
+        assert_eq!(settings.project.as_deref(), Some("llm"));
+    }
+
+    #[test]
+    fn a_zone_by_flag_leaves_the_files_region_out() {
+        let flags = [("site.zone".to_owned(), "DE".to_owned())];
+        let settings = Settings::of(Some(("greenwich.toml", FILE)), |_| None, &flags).expect("lawful");
+        assert_eq!(region(&settings), None);
+        assert_eq!(settings.site.zone.map(|(zone, _)| zone).as_deref(), Some("DE"));
+    }
+
+    #[test]
+    fn a_slip_is_told_with_its_line() {
+        let error = Settings::of(Some(("greenwich.toml", b"[site]\npeu = 1.2")), |_| None, &[]).expect_err("a slip");
+        assert!(error.to_string().starts_with("greenwich.toml:2: `site.peu`: unknown key"), "{error}");
+    }
+}
