@@ -42,6 +42,8 @@ NO_MATTER = re.compile(
     r"_out_|reshape_hidden|problem_type|dtype|_name_or_path|chunk_size_feed|pool_scales|semantic|bos|eos|pad|is_decoder|"
     r"afn|add_cross|residual_in|quantizer|legacy_cache|expert_capacity|relative_attention_max|slow_but|router_(z|d|i)|swiglu"
 )
+MATTER = {"layer_scale_init_value", "use_mask_token", "qk_rope_head_dim", "use_swiglu_ffn", "lm_head_bias", "router_bias",
+          "no_rope_layer_interval"}
 # A config must say these itself; the library would take those of its own first model for a missing one.
 SIZES = [
     "vocab_size", "hidden_size", "n_embd", "d_model", "dim", "num_hidden_layers", "n_layer", "n_layers", "num_layers",
@@ -144,7 +146,7 @@ TYPES = {
     "dots1": ("Dots1ForCausalLM", dict(GQA, moe_intermediate_size=72, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=2), [{}, dict(first_k_dense_replace=1), dict(BIASED, n_shared_experts=1), TIED]),
     "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", dict(GQA, moe_intermediate_size=72, moe_num_experts=8, moe_k=2), [{}, dict(moe_layer_start_index=2), dict(moe_num_shared_experts=0, use_bias=True), UNTIED, dict(moe_layer_interval=2)]),
     "llama4_text": ("Llama4ForCausalLM", dict(GQA, intermediate_size_mlp=424, num_local_experts=4, head_dim=40), [{}, dict(interleave_moe_layer_step=2), dict(use_qk_norm=False, moe_layers=[1]), dict(BIASED, num_experts_per_tok=2), TIED]),
-    "dbrx": ("DbrxForCausalLM", dict(vocab_size=1003, d_model=192, n_heads=6, n_layers=3, max_seq_len=128, attn_config=dict(kv_n_heads=2, rope_theta=10000.0), ffn_config=dict(ffn_hidden_size=104, moe_num_experts=6, moe_top_k=2)),
+    "dbrx": ("DbrxForCausalLM", dict(vocab_size=1003, d_model=192, n_heads=6, n_layers=3, max_seq_len=128, attn_config=dict(kv_n_heads=2, rope_theta=10000.0, clip_qkv=8.0), ffn_config=dict(ffn_hidden_size=104, moe_num_experts=6, moe_top_k=2)),
              [{}, dict(ffn_config=dict(ffn_hidden_size=72, moe_num_experts=4, moe_top_k=1))]),
     "jetmoe": ("JetMoeForCausalLM", dict(vocab_size=1003, hidden_size=192, num_hidden_layers=3, num_key_value_heads=3, kv_channels=40, intermediate_size=104, num_local_experts=6, num_experts_per_tok=2, max_position_embeddings=128), [{}, UNTIED]),
     # State spaces and hybrids.
@@ -251,7 +253,9 @@ def count(model_type, model, config):
         routed = total and experts.search(name)
         active = n * k // total if routed else n
         out["active"] += active
-        if id(p) in weights:
+        if "_global." in name:
+            pass  # Of the few tokens that see all; no token of ours does.
+        elif id(p) in weights:
             out["multiplied"] += active
         elif id(p) in tables:
             out["looked_up"] += active
@@ -300,7 +304,8 @@ def defaults(model_type):
     own = {f.name for f in dataclasses.fields(config)} - {f.name for f in dataclasses.fields(transformers.PretrainedConfig)}
     found = {}
     for field in dataclasses.fields(config):
-        if field.name != "tie_word_embeddings" and (field.name not in own or NO_MATTER.search(field.name)):
+        if field.name != "tie_word_embeddings" and (
+            field.name not in own or NO_MATTER.search(field.name) and field.name not in MATTER):
             continue
         value = field.default
         if value is dataclasses.MISSING or value is None:

@@ -4,6 +4,7 @@
 //! data files, findings, and the tables of `docs/accuracy.md`. Nothing here ships in the product.
 
 mod calibrate;
+mod eval_metering;
 mod profiles;
 mod spreads;
 mod tidy;
@@ -13,7 +14,8 @@ use anyhow::{Result, bail};
 const USAGE: &str = "cargo xtask tidy                     holds the house rules of ARCHITECTURE.md
 cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly traces
 cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv
-cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes";
+cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes
+cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +25,8 @@ fn main() -> Result<()> {
         ["profiles", rest @ ..] => profiles::run(rest),
         ["spreads", rest @ ..] => spreads::run(rest),
         ["calibrate", rest @ ..] => calibrate::run(rest),
+        ["eval", "metering", rest @ ..] => eval_metering::run(rest),
+        ["eval-work"] => eval_metering::work(),
         _ => bail!("usage:\n{USAGE}"),
     }
 }

@@ -92,18 +92,20 @@ impl Work {
             ));
         }
         warnings.extend(counts.left_out.iter().map(|what| format!("`{}` model: {what}", counts.model_type)));
+        let at = seq_len.unwrap_or(1);
+        let tokens_of_pass = counts.tokens_per_pass(at);
+        let products = counts.pass.product_flops(at).flops();
         let per_token = match seq_len {
-            Some(length) => counts.forward_flops(length).flops() / counts.tokens_per_pass(length),
-            None => 2.0 * counts.matmul_params as f64 / counts.stacks as f64,
+            Some(length) => counts.forward_flops(length).flops() / tokens_of_pass,
+            None => products / tokens_of_pass,
         };
         let longer = seq_len.map_or(0.0, |length| {
-            let causal = |at: u64| {
-                let attention = counts.forward_flops_causal(at).flops() - 2.0 * at as f64 * counts.matmul_params as f64;
-                attention / counts.tokens_per_pass(at)
-            };
-            (causal(length) - causal(CALIBRATED_SEQ_LEN)).max(0.0)
+            let masked = |at: u64| counts.pass.masked_attention_flops(at).flops() / counts.tokens_per_pass(at);
+            (masked(length) - masked(CALIBRATED_SEQ_LEN)).max(0.0)
         });
-        let published = 2.0 * counts.params_active as f64 / counts.stacks as f64;
+        // 2·N of a token: published counts take in what is looked up, norms and biases.
+        let not_multiplied = (counts.embedding_params + counts.small_params()) as f64;
+        let published = (products + 2.0 * at as f64 * not_multiplied) / tokens_of_pass;
         let over_run = |per_token: f64| tokens.map(|tokens| Flops::from_flops(PASSES * per_token * tokens));
         Self {
             training: over_run(per_token),

@@ -24,6 +24,7 @@ pub mod lognormal;
 pub mod memory;
 pub mod model;
 mod nearest;
+pub mod pass;
 pub mod power;
 pub mod site;
 

@@ -6,6 +6,7 @@
 
 use crate::architecture;
 use crate::error::EstimateError;
+use crate::pass::Pass;
 use greenwich_core::quantity::Flops;
 
 /// The counts of one model.
@@ -20,7 +21,7 @@ pub struct ModelCounts {
     /// Active parameters that are looked up and not multiplied: the input embedding where it is not
     /// tied to the head, and learned positions.
     pub embedding_params: u64,
-    /// Parameters that every token is multiplied with: the active ones less look-ups, norms and biases.
+    /// Parameters that tokens are multiplied with: the active ones less look-ups, norms and biases.
     pub matmul_params: u64,
     /// Width.
     pub hidden: u64,
@@ -44,6 +45,8 @@ pub struct ModelCounts {
     pub max_seq_len: Option<u64>,
     /// What the count leaves out, if anything: to be said in a report.
     pub left_out: Option<String>,
+    /// What one forward pass multiplies.
+    pub pass: Pass,
 }
 
 impl ModelCounts {
@@ -66,22 +69,20 @@ impl ModelCounts {
     /// FLOPs of one forward pass over one sequence, every token attending to every other:
     /// 2·S·(parameters multiplied) + 2·S²·H·(d_qk + d_v)·L, a multiply-add counting two.
     pub fn forward_flops(&self, seq_len: u64) -> Flops {
-        Flops::from_flops(self.matmul_flops(seq_len) + self.attention_flops(seq_len))
+        self.pass.product_flops(seq_len) + self.pass.attention_flops(seq_len)
     }
-    /// The same where a token attends to those before it only: half of the S² term.
+    /// The same under the model's own mask: half of the S² term where a token attends to those before it only, less
+    /// where blocks slide, all of it where every token sees every other.
     pub fn forward_flops_causal(&self, seq_len: u64) -> Flops {
-        Flops::from_flops(self.matmul_flops(seq_len) + self.attention_flops(seq_len) / 2.0)
+        self.pass.product_flops(seq_len) + self.pass.masked_attention_flops(seq_len)
     }
     /// Tokens of one such pass: a sequence for each stack, of which a token passes one.
     pub fn tokens_per_pass(&self, seq_len: u64) -> f64 {
-        seq_len as f64 * self.stacks as f64
+        self.pass.tokens(seq_len)
     }
-    fn matmul_flops(&self, seq_len: u64) -> f64 {
-        2.0 * seq_len as f64 * self.matmul_params as f64
-    }
-    fn attention_flops(&self, seq_len: u64) -> f64 {
-        let heads = self.heads as f64 * (self.head_dim as f64 + self.value_dim as f64);
-        2.0 * heads * self.attention_blocks as f64 * (seq_len as f64).powi(2)
+    /// Norms, biases and the like, which no product counts.
+    pub(crate) fn small_params(&self) -> u64 {
+        self.params_active - self.matmul_params - self.embedding_params
     }
 }
 

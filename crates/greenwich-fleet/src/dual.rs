@@ -28,6 +28,9 @@ pub(crate) fn ask(model: &Model, shapes: &Shapes, tables: &Tables, prices: &[f64
     let mut taken = vec![0.0; model.sites];
     let mut value = 0.0;
     for (shape, groups, sites) in shapes.iter() {
+        if groups.iter().all(|group| group.accelerators == 0.0) {
+            continue;
+        }
         let (release, deadline, length) = (shape.release as usize, shape.deadline as usize, shape.hours as usize);
         for &site in sites {
             let row = tables.row(shape.power, site);
@@ -83,85 +86,130 @@ pub(crate) fn ask(model: &Model, shapes: &Shapes, tables: &Tables, prices: &[f64
     answer.value = value - held;
 }
 
-/// Prices found, with the bound they give.
+/// Prices on their way up: the volume algorithm of Barahona and Anbil.
 #[derive(Debug, Clone)]
-pub(crate) struct Prices {
-    pub(crate) prices: Vec<f64>,
-    pub(crate) value: f64,
+pub(crate) struct Volume {
+    /// The best prices so far, and the bound they give.
+    pub(crate) centre: Vec<f64>,
+    pub(crate) top: f64,
+    /// Remembered use: what a mixture of the answers so far asks for.
+    pub(crate) mean: Vec<f64>,
+    pub(crate) capacity: Vec<f64>,
+    pub(crate) pace: f64,
+    pub(crate) share: f64,
+    red: usize,
+    target: f64,
+    rounds: usize,
+    checkpoint: f64,
+    pub(crate) tables: Tables,
+    pub(crate) answer: Answer,
+    prices: Vec<f64>,
 }
 
-/// Raises the bound for `rounds` rounds from the prices given: the volume algorithm of Barahona and Anbil.
-///
-/// `target` is a value that the bound cannot pass by much, such as the cost of a plan.
-pub(crate) fn raise(model: &Model, shapes: &Shapes, from: &[f64], target: f64, rounds: usize, trace: &mut dyn FnMut(usize, f64, f64)) -> Prices {
-    let cells = model.sites * model.hours;
-    let mut tables = Tables::new(model);
-    let mut answer = Answer::default();
-    let mut centre = from.to_vec();
-    tables.fill(model, &centre, 1.0);
-    ask(model, shapes, &tables, &centre, &mut answer);
-    let mut top = answer.value;
-    let mut mean = answer.asked.clone();
-    let capacity: Vec<f64> = model.capacity.iter().map(|&now| f64::from(now)).collect();
-    let (mut pace, mut share, mut red) = (0.1_f64, 0.1_f64, 0);
-    let mut prices = vec![0.0; cells];
-    let mut target = target;
-    let mut checkpoint = top;
-    for round in 0..rounds {
-        let mut norm = 0.0;
-        for at in 0..cells {
-            let over = mean[at] - capacity[at];
-            if over > 0.0 || centre[at] > 0.0 {
-                norm += over * over;
+impl Volume {
+    /// Begins with prices.
+    pub(crate) fn new(model: &Model, shapes: &Shapes, centre: Vec<f64>) -> Self {
+        let mut tables = Tables::new(model);
+        let mut answer = Answer::default();
+        tables.fill(model, &centre, 1.0);
+        ask(model, shapes, &tables, &centre, &mut answer);
+        Self {
+            top: answer.value,
+            mean: answer.asked.clone(),
+            capacity: model.capacity.iter().map(|&now| f64::from(now)).collect(),
+            pace: 0.1,
+            share: 0.1,
+            red: 0,
+            target: answer.value * 1.05,
+            rounds: 0,
+            checkpoint: answer.value,
+            tables,
+            answer,
+            prices: centre.clone(),
+            centre,
+        }
+    }
+
+    fn norm(&self) -> f64 {
+        let cells = self.mean.iter().zip(&self.capacity).zip(&self.centre);
+        let over = cells.map(|((mean, capacity), price)| (mean - capacity, price));
+        over.filter(|(over, price)| *over > 0.0 || **price > 0.0).map(|(over, _)| over * over).sum()
+    }
+
+    /// One round; the bound never falls.
+    pub(crate) fn round(&mut self, model: &Model, shapes: &Shapes) {
+        let norm = self.norm();
+        if norm <= 0.0 {
+            return;
+        }
+        if self.top > self.target * 0.98 {
+            self.target = self.top * 1.04;
+        }
+        let step = self.pace * (self.target - self.top) / norm;
+        for (at, price) in self.prices.iter_mut().enumerate() {
+            *price = (self.centre[at] + step * (self.mean[at] - self.capacity[at])).max(0.0);
+        }
+        self.tables.fill(model, &self.prices, 1.0);
+        ask(model, shapes, &self.tables, &self.prices, &mut self.answer);
+        let both = self.remember();
+        if self.answer.value > self.top {
+            self.top = self.answer.value;
+            self.centre.copy_from_slice(&self.prices);
+            if both > 0.0 {
+                self.pace = (self.pace * 1.1).min(2.0);
+            }
+            self.red = 0;
+        } else {
+            self.red += 1;
+            if self.red >= 10 {
+                self.pace = (self.pace * 0.66).max(1e-4);
+                self.red = 0;
             }
         }
-        if norm <= 0.0 {
-            break;
+        self.rounds += 1;
+        if self.rounds % 50 == 0 {
+            if self.top - self.checkpoint < 2e-3 * self.top.abs() {
+                self.share = (self.share * 0.7).max(2e-3);
+            }
+            self.checkpoint = self.top;
         }
-        if target < top + 1e-9 * top.abs() {
-            target = top + 0.002 * top.abs();
-        }
-        let step = pace * (target - top) / norm;
-        for at in 0..cells {
-            prices[at] = (centre[at] + step * (mean[at] - capacity[at])).max(0.0);
-        }
-        tables.fill(model, &prices, 1.0);
-        ask(model, shapes, &tables, &prices, &mut answer);
-        // The share of the new answer in the remembered one: as short a mean excess as can be had.
+    }
+
+    /// Mixes the answer into what is remembered, by the share that leaves the shortest mean excess.
+    fn remember(&mut self) -> f64 {
         let (mut inner, mut across, mut both) = (0.0, 0.0, 0.0);
-        for at in 0..cells {
-            let (old, new) = (mean[at] - capacity[at], answer.asked[at] - capacity[at]);
+        for at in 0..self.mean.len() {
+            let (old, new) = (self.mean[at] - self.capacity[at], self.answer.asked[at] - self.capacity[at]);
             let turn = new - old;
             inner += turn * turn;
             across += old * turn;
             both += old * new;
         }
-        let best_share = if inner > 0.0 { -across / inner } else { share };
-        let alpha = if best_share < 0.0 { share / 10.0 } else { best_share.min(share) };
-        for at in 0..cells {
-            mean[at] += alpha * (answer.asked[at] - mean[at]);
+        let best = if inner > 0.0 { -across / inner } else { self.share };
+        let alpha = if best < 0.0 { self.share / 10.0 } else { best.min(self.share) };
+        for (mean, asked) in self.mean.iter_mut().zip(&self.answer.asked) {
+            *mean += alpha * (asked - *mean);
         }
-        if answer.value > top {
-            top = answer.value;
-            centre.copy_from_slice(&prices);
-            if both > 0.0 {
-                pace = (pace * 1.1).min(2.0);
-            }
-            red = 0;
-        } else {
-            red += 1;
-            if red >= 10 {
-                pace = (pace * 0.66).max(5e-4);
-                red = 0;
-            }
-        }
-        if round % 50 == 49 {
-            if top - checkpoint < 1e-3 * top.abs() {
-                share = (share * 0.7).max(1e-3);
-            }
-            checkpoint = top;
-        }
-        trace(round, top, pace);
+        both
     }
-    Prices { prices: centre, value: top }
+
+    /// One round that always moves, for prices that follow a plan as it is made.
+    pub(crate) fn follow(&mut self, model: &Model, shapes: &Shapes, theta: f64, share: f64) {
+        let norm = self.norm();
+        let step = if norm > 0.0 { theta / norm } else { 0.0 };
+        for (at, price) in self.centre.iter_mut().enumerate() {
+            *price = (*price + step * (self.mean[at] - self.capacity[at])).max(0.0);
+        }
+        self.tables.fill(model, &self.centre, 1.0);
+        ask(model, shapes, &self.tables, &self.centre, &mut self.answer);
+        for (mean, asked) in self.mean.iter_mut().zip(&self.answer.asked) {
+            *mean += share * (asked - *mean);
+        }
+    }
+
+    /// The share of the capacity by which remembered use exceeds it.
+    pub(crate) fn excess(&self) -> f64 {
+        let over: f64 = self.mean.iter().zip(&self.capacity).map(|(mean, capacity)| (mean - capacity).max(0.0)).sum();
+        over / self.capacity.iter().sum::<f64>()
+    }
 }

@@ -24,7 +24,7 @@ mod write_plan;
 
 pub use error::FleetError;
 pub use fleet::{Extras, Fleet, Job, Names, Options, Site, SiteSet};
-pub use plan::{FleetPlan, Placement, Reason, plan};
+pub use plan::{FleetPlan, Placement, Reason, plan, plan_traced};
 pub use read_jobs::{BadRows, JobsReader, JobsRead};
 pub use read_sites::{SiteRow, read_sites};
 pub use write_plan::write_plan;

@@ -156,9 +156,9 @@ impl JobsReader {
             return Err(FleetError::Cells { file: self.file.clone(), line, found, wanted });
         }
         let ranges = &*ranges;
-        let columns = self.columns.clone();
+        let columns = &self.columns;
         let cell = |column: usize| columns[column].map_or("", |at| &text[ranges[at].clone()]);
-        let file = self.file.clone();
+        let file = &self.file;
         let refuse = |column: usize, problem: &str, help: &str| FleetError::Cell {
             file: file.clone(),
             line,

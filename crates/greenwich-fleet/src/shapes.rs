@@ -33,6 +33,8 @@ pub(crate) struct Shapes {
     pub(crate) sites: Vec<u32>,
     /// Ends of each shape's groups and sites.
     pub(crate) ends: Vec<(u32, u32)>,
+    /// The group of each task.
+    pub(crate) group_of: Vec<u32>,
 }
 
 impl Shapes {
@@ -44,7 +46,7 @@ impl Shapes {
             keys.push((high, low, index as u32));
         }
         keys.sort_unstable();
-        let mut found = Self::default();
+        let mut found = Self { group_of: vec![0; model.tasks.len()], ..Self::default() };
         let mut member = vec![false; model.sites];
         let mut last_set = u32::MAX;
         for (_, _, index) in keys {
@@ -68,6 +70,7 @@ impl Shapes {
                     member[site as usize] = true;
                 }
             }
+            found.group_of[index as usize] = found.groups.len() as u32 - 1;
             let group = found.groups.last_mut().expect("a group was just made");
             group.accelerators += f64::from(task.accelerators);
         }

@@ -6,7 +6,7 @@
 
 use crate::command::Orphans;
 use crate::route::WATCHED;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::process::getpid;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::SignalsInfo;
@@ -29,10 +29,19 @@ pub(crate) struct Watch {
 impl Watch {
     /// Sets the handlers of all that is not `ignored`.
     pub(crate) fn start(ignored: &impl Fn(i32) -> bool) -> io::Result<Self> {
-        let heeded = || WATCHED.into_iter().filter(|signal| !ignored(*signal));
-        ending(|state| state.enter(ENDING.into_iter().filter(|signal| !ignored(*signal))))?;
+        // A signal between the parts of this would be swallowed by one that is there while the next is not, so it is
+        // kept back meanwhile. The mask is as it was when the child is spawned, for the child inherits it.
+        let before = watched().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let started = Self::set_handlers(ignored);
+        before.thread_set_mask()?;
+        started
+    }
+
+    fn set_handlers(ignored: &impl Fn(i32) -> bool) -> io::Result<Self> {
+        let heeded = WATCHED.into_iter().filter(|signal| !ignored(*signal));
         // SIGCHLD is handled even where it is ignored, for then the system would keep the child's status from us.
-        let signals = SignalsInfo::new(heeded().chain([SIGCHLD])).inspect_err(|_| ending(Ending::leave))?;
+        let signals = SignalsInfo::new(heeded.chain([SIGCHLD]))?;
+        ending(|state| state.enter(ENDING.into_iter().filter(|signal| !ignored(*signal))))?;
         Ok(Self { signals, is_reaper: false })
     }
 
@@ -51,9 +60,7 @@ impl Watch {
         for signal in WATCHED.into_iter().filter(|signal| ignored(*signal)) {
             let _ = self.signals.add_signal(signal);
         }
-        let mut ours: SigSet = WATCHED.into_iter().filter_map(|signal| Signal::try_from(signal).ok()).collect();
-        ours.add(Signal::SIGCHLD);
-        let _ = ours.thread_unblock();
+        let _ = watched().thread_unblock();
     }
 
     /// What has come by now.
@@ -65,6 +72,10 @@ impl Watch {
     pub(crate) fn next(&mut self) -> Vec<Origin> {
         self.signals.wait().collect()
     }
+}
+
+fn watched() -> SigSet {
+    WATCHED.into_iter().chain([SIGCHLD]).filter_map(|signal| Signal::try_from(signal).ok()).collect()
 }
 
 impl Drop for Watch {

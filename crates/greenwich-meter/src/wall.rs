@@ -185,4 +185,21 @@ mod tests {
             assert_eq!(read(garbage, Unit::Watts), Reading::Missed(Miss::Garbage), "{garbage}");
         }
     }
+
+    #[test]
+    fn a_wall_file_that_nobody_writes_any_more_is_a_gap() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("watts");
+        std::fs::write(&path, "150").expect("writable");
+        let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(hour_ago)).expect("writable");
+        let read = |limit_s| {
+            let mut into = [Reading::NotDue];
+            let mut source = WallFile::new(&path, Unit::Watts, 1e4, Some(Duration::from_secs(limit_s)));
+            source.read(Moment { at_ns: 0, purpose: Purpose::Tick }, &mut into);
+            into[0]
+        };
+        assert_eq!(read(600), Reading::Missed(Miss::Stale));
+        assert_eq!(read(36_000), Reading::PowerMw(150_000));
+    }
 }

@@ -10,8 +10,6 @@ use greenwich_core::range::Quantity;
 use greenwich_core::reading::{DeviceKind, Method};
 use greenwich_core::{AcceleratorId, Check, Factor, Fit, Footprint, Range, RegionId, Tier, ZoneId};
 
-const PUE: f64 = 1.2;
-
 fn around<Q: Quantity>(amount: Q, low: f64, high: f64) -> Range<Q> {
     Range { p5: Q::from_base(amount.base() * low), p50: amount, p95: Q::from_base(amount.base() * high) }
 }
@@ -48,7 +46,7 @@ pub(crate) fn counted() -> RunEntry {
         device(DeviceKind::Dram, &format!("dram-{index}"), &domain, "", 0.2)
     };
     let devices: Vec<DeviceEnergy> = (0..8).map(gpu).chain((0..2).map(cpu)).chain((0..2).map(dram)).collect();
-    let kwh = 8.18;
+    let (kwh, pue) = (8.18, 1.2);
     let hour = |start: &str, minutes: f64, location: f64, market: f64| HourOfRun {
         start: at(start),
         it_energy: ItEnergy::from_kwh(kwh * minutes / 134.0),
@@ -61,7 +59,7 @@ pub(crate) fn counted() -> RunEntry {
         hour("2026-01-05T11:00:00Z", 27.0, 150.0, 60.0),
     ];
     let grams = |of: fn(&HourOfRun) -> Option<f64>| -> f64 {
-        hours.iter().map(|hour| hour.it_energy.kwh() * PUE * of(hour).expect("every hour has one")).sum()
+        hours.iter().map(|hour| hour.it_energy.kwh() * pue * of(hour).expect("every hour has one")).sum()
     };
     let location = Co2e::from_g(grams(|hour| hour.location_based_g_per_kwh));
     let market = Co2e::from_g(grams(|hour| hour.market_based_g_per_kwh));
@@ -84,7 +82,7 @@ pub(crate) fn counted() -> RunEntry {
         hours: Range::exact(wall),
         mean_power: Range::exact(Power::from_watts(kwh * 1e3 / wall.hours() / 8.0)),
         it_energy: Range::exact(ItEnergy::from_kwh(kwh)),
-        facility_energy: around(FacilityEnergy::from_kwh(kwh * PUE), 0.93, 1.08),
+        facility_energy: around(FacilityEnergy::from_kwh(kwh * pue), 0.93, 1.08),
         location_based: Some(around(location, 0.87, 1.17)),
         location_based_direct: Some(around(location * 0.8, 0.87, 1.17)),
         market_based: Some(around(market, 0.87, 1.17)),
@@ -95,7 +93,7 @@ pub(crate) fn counted() -> RunEntry {
         factors: vec![
             factor(
                 "PUE",
-                PUE,
+                pue,
                 "ratio",
                 "Google data centers: efficiency, Google, 2025",
                 Some(2024),

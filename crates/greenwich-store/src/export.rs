@@ -70,7 +70,8 @@ fn joined_by(parts: impl Iterator<Item = String>, between: &str) -> Cell {
 }
 
 fn methods(entry: &Entry) -> impl Iterator<Item = String> {
-    let methods: std::collections::BTreeSet<String> = entry.devices.iter().map(|device| device.method.clone()).collect();
+    let methods: std::collections::BTreeSet<String> =
+        entry.devices.iter().map(|device| device.method.clone()).collect();
     methods.into_iter()
 }
 
@@ -83,7 +84,8 @@ pub fn export<'a>(entries: impl IntoIterator<Item = &'a Entry>, format: Format) 
     match format {
         Format::Csv => Ok(csv(&entries)),
         Format::Json => {
-            let mut bytes = serde_json::to_vec_pretty(&entries).expect("an entry has only text keys and finite numbers");
+            let mut bytes =
+                serde_json::to_vec_pretty(&entries).expect("an entry has only text keys and finite numbers");
             bytes.push(b'\n');
             Ok(bytes)
         }
@@ -113,8 +115,12 @@ fn parquet(entries: &[&Entry]) -> parquet::errors::Result<Vec<u8>> {
     let mut columns = COLUMNS.iter().map(|(_, of_type, of)| {
         let cells = entries.iter().map(|entry| of(entry));
         match of_type.split(' ').next() {
-            Some("BYTE_ARRAY") => Column::MaybeText(cells.map(|cell| if let Cell::Text(text) = cell { text } else { None }).collect()),
-            Some("DOUBLE") => Column::MaybeReal(cells.map(|cell| if let Cell::Real(number) = cell { number } else { None }).collect()),
+            Some("BYTE_ARRAY") => {
+                Column::MaybeText(cells.map(|cell| if let Cell::Text(text) = cell { text } else { None }).collect())
+            }
+            Some("DOUBLE") => {
+                Column::MaybeReal(cells.map(|cell| if let Cell::Real(number) = cell { number } else { None }).collect())
+            }
             _ => Column::MaybeWhole(
                 cells
                     .map(|cell| match cell {

@@ -36,7 +36,9 @@ impl Ledger {
     pub fn hours(&self, run: Option<&str>) -> Result<Vec<Hour>> {
         self.by_hour(run, |parts, at, cells| {
             let part = &parts[at];
-            part.minutes.hours(|hour, energy_uj| cells.add(hour, energy_uj)).map_err(failed("archive", part.minutes_key.clone()))
+            part.minutes
+                .hours(|hour, energy_uj| cells.add(hour, energy_uj))
+                .map_err(failed("archive", part.minutes_key.clone()))
         })
     }
 
@@ -62,7 +64,11 @@ impl Ledger {
         })
     }
 
-    fn by_hour(&self, run: Option<&str>, whole: impl Fn(&[Part], usize, &mut Cells) -> Result<()> + Sync) -> Result<Vec<Hour>> {
+    fn by_hour(
+        &self,
+        run: Option<&str>,
+        whole: impl Fn(&[Part], usize, &mut Cells) -> Result<()> + Sync,
+    ) -> Result<Vec<Hour>> {
         let mut by_run: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         for part in self.parts(run)? {
             by_run.entry(part.header.run.clone()).or_default().push(part);
@@ -134,7 +140,7 @@ fn of_run(parts: &[Part], whole: impl Fn(&[Part], usize, &mut Cells) -> Result<(
 /// Sums by hour; rows come hour after hour, so the last one is kept at hand.
 #[derive(Debug, Default)]
 struct Cells {
-    cells: BTreeMap<i64, u64>,
+    by_start: BTreeMap<i64, u64>,
     at: i64,
     energy_uj: u64,
 }
@@ -150,13 +156,13 @@ impl Cells {
 
     fn put(&mut self) {
         if self.energy_uj > 0 {
-            *self.cells.entry(self.at).or_default() += std::mem::take(&mut self.energy_uj);
+            *self.by_start.entry(self.at).or_default() += std::mem::take(&mut self.energy_uj);
         }
     }
 
     fn finish(mut self) -> BTreeMap<i64, u64> {
         self.put();
-        self.cells
+        self.by_start
     }
 }
 

@@ -43,7 +43,7 @@ impl Entries {
 /// A closed part, with what its file says of itself.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub(crate) part: String,
+    pub(crate) id: String,
     pub(crate) header: MeterHeader,
     pub(crate) about: About,
     pub(crate) tally: Tally,
@@ -175,7 +175,7 @@ impl Ledger {
         let minutes = MinutesReader::new(StoredFile::new(&self.store, stored)).map_err(&bad)?;
         let (about, tally) = minutes.about().map_err(&bad)?;
         Ok(Part {
-            part: minutes.part().to_owned(),
+            id: minutes.part().to_owned(),
             header: minutes.header().clone(),
             about,
             tally,

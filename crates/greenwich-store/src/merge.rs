@@ -52,7 +52,9 @@ pub(crate) struct Interval {
 /// Counts each moment once; the pieces that are left, by method and start.
 pub(crate) fn once(mut intervals: Vec<Interval>) -> Vec<Interval> {
     // Better known first, then earlier, then longer: an order of the content alone.
-    intervals.sort_by_key(|one| (one.method, one.start_us, std::cmp::Reverse(one.end_us), one.energy_uj, one.most_uj, one.wall_us));
+    intervals.sort_by_key(|one| {
+        (one.method, one.start_us, std::cmp::Reverse(one.end_us), one.energy_uj, one.most_uj, one.wall_us)
+    });
     intervals.dedup_by_key(|one| (one.method, one.start_us, one.end_us, one.energy_uj, one.most_uj));
     let mut covered = Covered::default();
     let mut pieces = Vec::with_capacity(intervals.len());
@@ -67,10 +69,12 @@ impl Interval {
     fn cut(self, start_us: u64, end_us: u64) -> Self {
         let length = u128::from(self.end_us - self.start_us);
         let until = |whole: u64, at: u64| {
-            if length == 0 { whole } else { (u128::from(whole) * u128::from(at - self.start_us) / length) as u64 }
+            (u128::from(whole) * u128::from(at - self.start_us)).checked_div(length).map(|share| share as u64)
         };
-        let part = |whole: u64| {
-            if length == 0 { whole } else { until(whole, end_us) - until(whole, start_us) }
+        // An instant has no parts.
+        let part = |whole: u64| match (until(whole, start_us), until(whole, end_us)) {
+            (Some(before), Some(after)) => after - before,
+            _ => whole,
         };
         Self {
             start_us,
@@ -103,7 +107,8 @@ impl Covered {
             }
             return;
         }
-        let first = self.by_start.range(..=start_us).next_back().filter(|(_, end)| **end >= start_us).map(|(start, _)| *start);
+        let first =
+            self.by_start.range(..=start_us).next_back().filter(|(_, end)| **end >= start_us).map(|(start, _)| *start);
         let touched: Vec<(u64, u64)> =
             self.by_start.range(first.unwrap_or(start_us)..=end_us).map(|(start, end)| (*start, *end)).collect();
         let mut at = start_us;
@@ -205,8 +210,8 @@ fn measured(parts: &[Part], group: &Group) -> Result<([Sum; 4], u64)> {
 
 /// Parts of a run, each once, in an order of their content alone.
 pub(crate) fn distinct(mut parts: Vec<Part>) -> Vec<Part> {
-    parts.sort_by(|a, b| (a.header.started, &a.part).cmp(&(b.header.started, &b.part)));
-    parts.dedup_by(|a, b| a.part == b.part);
+    parts.sort_by(|a, b| (a.header.started, &a.id).cmp(&(b.header.started, &b.id)));
+    parts.dedup_by(|a, b| a.id == b.id);
     parts
 }
 
@@ -252,7 +257,7 @@ impl Ledger {
             entry.warnings.push(format!("{kj:.3} kJ had been read by more than one meter and are counted once"));
         }
         // What the parts' entries are: all that are current and made of nothing else.
-        let ids: BTreeSet<&str> = parts.iter().map(|part| part.part.as_str()).collect();
+        let ids: BTreeSet<&str> = parts.iter().map(|part| part.id.as_str()).collect();
         let mut corrects = BTreeSet::new();
         for ledger in std::iter::once(self).chain(others) {
             for old in ledger.entries()?.current() {
@@ -270,11 +275,12 @@ impl Part {
     /// The samples beside the minutes.
     pub(crate) fn samples(&self) -> Result<SamplesReader> {
         let stored = self.store.list(&format!("samples/{}", self.header.run))?;
-        let stored = stored.into_iter().find(|stored| stored.key == self.samples_key).ok_or_else(|| StoreError::Disagree {
-            path: self.samples_key.clone(),
-            what: "the minutes are there and the samples are not".to_owned(),
-            mend: "bring the file back from a copy".to_owned(),
-        })?;
+        let stored =
+            stored.into_iter().find(|stored| stored.key == self.samples_key).ok_or_else(|| StoreError::Disagree {
+                path: self.samples_key.clone(),
+                what: "the minutes are there and the samples are not".to_owned(),
+                mend: "bring the file back from a copy".to_owned(),
+            })?;
         SamplesReader::new(StoredFile::new(&self.store, stored)).map_err(failed("archive", self.samples_key.clone()))
     }
 
@@ -289,7 +295,8 @@ impl Entry {
     /// Fills in what the parts say together.
     fn tell(&mut self, parts: &[Part], expected: &Expected) {
         let contexts = || parts.iter().map(|part| &part.about.context);
-        self.command = contexts().map(|context| &context.command).find(|one| !one.is_empty()).cloned().unwrap_or_default();
+        self.command =
+            contexts().map(|context| &context.command).find(|one| !one.is_empty()).cloned().unwrap_or_default();
         self.project = contexts().find_map(|context| context.project.clone());
         self.model = contexts().find_map(|context| context.model.clone());
         self.phase = contexts().find_map(|context| context.phase.clone());
@@ -306,7 +313,7 @@ impl Entry {
         self.parts = parts
             .iter()
             .map(|part| PartOf {
-                part: part.part.clone(),
+                part: part.id.clone(),
                 host: part.header.host.clone(),
                 boot_id: part.header.boot_id.clone(),
                 samples_crc32c: None,

@@ -1,5 +1,7 @@
 //! Files and folders that only their owner reads: modes 0600 and 0700.
 //!
+//! In: a path. Out: a file or folder of these modes.
+//!
 //! A ledger tells commands, projects and host names. On systems without modes they are plain files.
 
 use std::fs::{self, File, OpenOptions};

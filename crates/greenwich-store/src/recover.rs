@@ -69,7 +69,7 @@ impl Ledger {
                 Ok(part) => found.entries.push(Entry::of(&Closed {
                     samples_crc32c: checksum(self.store.as_ref(), &part.samples_key)?,
                     minutes_crc32c: checksum(self.store.as_ref(), &part.minutes_key)?,
-                    part: part.part,
+                    part: part.id,
                     header: part.header,
                     about: part.about,
                     tally: part.tally,

@@ -1,4 +1,6 @@
 //! Instants in JSON: RFC 3339, UTC.
+//!
+//! In: an instant. Out: its text, and back.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};

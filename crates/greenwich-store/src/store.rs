@@ -80,30 +80,30 @@ impl FolderStore {
         }
         Ok(())
     }
+}
 
-    fn walk(&self, folder: &Path, key: &str, found: &mut Vec<Stored>) -> Result<()> {
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(cause) => return Err(StoreError::io("list", folder)(cause)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(StoreError::io("list", folder))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            // What begins with a dot is being written, or was left by a writer that died.
-            if name.starts_with('.') {
-                continue;
-            }
-            let metadata = entry.metadata().map_err(StoreError::io("read", entry.path()))?;
-            let key = format!("{key}/{name}");
-            if metadata.is_dir() {
-                self.walk(&entry.path(), &key, found)?;
-            } else {
-                found.push(Stored { key, bytes: metadata.len() });
-            }
+fn walk(folder: &Path, key: &str, found: &mut Vec<Stored>) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(StoreError::io("list", folder)(cause)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", folder))?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // What begins with a dot is being written, or was left by a writer that died.
+        if name.starts_with('.') {
+            continue;
         }
-        Ok(())
+        let metadata = entry.metadata().map_err(StoreError::io("read", entry.path()))?;
+        let key = format!("{key}/{name}");
+        if metadata.is_dir() {
+            walk(&entry.path(), &key, found)?;
+        } else {
+            found.push(Stored { key, bytes: metadata.len() });
+        }
     }
+    Ok(())
 }
 
 impl LedgerStore for FolderStore {
@@ -164,7 +164,7 @@ impl LedgerStore for FolderStore {
     fn list(&self, prefix: &str) -> Result<Vec<Stored>> {
         let mut found = Vec::new();
         let prefix = prefix.trim_end_matches('/');
-        self.walk(&self.place(prefix), prefix, &mut found)?;
+        walk(&self.place(prefix), prefix, &mut found)?;
         found.sort();
         Ok(found)
     }

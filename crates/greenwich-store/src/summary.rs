@@ -89,11 +89,11 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    fn of<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> Self {
-        let quantity = |key: &str| entries.clone().map(|entry| entry.quantity(key)).sum();
+    fn of(entries: &[&Entry]) -> Self {
+        let quantity = |key: &str| entries.iter().map(|entry| entry.quantity(key)).sum();
         Self {
-            runs: entries.clone().count(),
-            it_energy_j: entries.clone().map(|entry| entry.it_energy_j).sum(),
+            runs: entries.len(),
+            it_energy_j: entries.iter().map(|entry| entry.it_energy_j).sum(),
             facility_energy_kwh: quantity("facility_energy_kwh"),
             location_based_co2e_kg: quantity("location_based_co2e_kg"),
         }
@@ -140,13 +140,14 @@ pub fn summary<'a>(entries: impl IntoIterator<Item = &'a Entry>, by: &[Dimension
         groups.entry(by.iter().map(|dimension| dimension.of(entry)).collect()).or_default().push(entry);
         all.push(entry);
     }
-    let total = Amounts::of(all.iter().copied());
+    let total = Amounts::of(&all);
     let of_fleet = |amounts: &Amounts| amounts.energy_kwh().zip(fleet_kwh).map(|(part, fleet)| part / fleet);
     let mut rows: Vec<Row> = groups
         .into_iter()
         .map(|(labels, entries)| {
-            let amounts = Amounts::of(entries.iter().copied());
-            let share = amounts.it_energy_j.zip(total.it_energy_j).filter(|(_, all)| *all > 0.0).map(|(part, all)| part / all);
+            let amounts = Amounts::of(&entries);
+            let share =
+                amounts.it_energy_j.zip(total.it_energy_j).filter(|(_, all)| *all > 0.0).map(|(part, all)| part / all);
             Row { labels, amounts, share, fleet_share: of_fleet(&amounts) }
         })
         .collect();
@@ -173,14 +174,14 @@ mod tests {
     fn text(entries: &[Entry], by: &str, fleet_kwh: Option<f64>) -> String {
         let summary = summary(entries, &Dimension::list(by).expect("known labels"), fleet_kwh);
         let part = |share: Option<f64>| share.map_or("?".to_owned(), |share| format!("{:.1} %", share * 100.0));
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for row in &summary.rows {
             let labels: Vec<&str> = row.labels.iter().map(|label| label.as_deref().unwrap_or("-")).collect();
             let kwh = row.amounts.it_energy_j.map_or("?".to_owned(), |joules| format!("{:.1}", joules / 3.6e6));
             let (share, fleet) = (part(row.share), part(row.fleet_share));
-            text += &format!("{} {} runs {kwh} kWh {share} fleet {fleet}\n", labels.join("/"), row.amounts.runs);
+            lines.push(format!("{} {} runs {kwh} kWh {share} fleet {fleet}", labels.join("/"), row.amounts.runs));
         }
-        text
+        lines.join("\n")
     }
 
     #[test]

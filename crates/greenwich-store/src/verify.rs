@@ -63,8 +63,15 @@ impl Ledger {
             match damage {
                 Ok(damage) => {
                     for one in damage {
-                        let what = format!("{} B from byte {} are damaged; {} ticks are lost", one.bytes, one.offset, one.ticks);
-                        verified.tell(&key, what, "run `greenwich ledger recover`: the rest is read and the file is kept");
+                        let what = format!(
+                            "{} B from byte {} are damaged; {} ticks are lost",
+                            one.bytes, one.offset, one.ticks
+                        );
+                        verified.tell(
+                            &key,
+                            what,
+                            "run `greenwich ledger recover`: the rest is read and the file is kept",
+                        );
                     }
                 }
                 Err(error) => verified.tell(&key, error.to_string(), "nothing can be read from it: remove it"),
@@ -106,7 +113,11 @@ impl Ledger {
                     });
                     match read {
                         Err(cause) => {
-                            verified.tell(&part.samples_key, failed("archive", part.samples_key.clone())(cause).to_string(), COPY);
+                            verified.tell(
+                                &part.samples_key,
+                                failed("archive", part.samples_key.clone())(cause).to_string(),
+                                COPY,
+                            );
                         }
                         Ok((rows, stated)) => {
                             if !rows.iter().eq(stated.iter()) {
@@ -119,7 +130,7 @@ impl Ledger {
                     }
                 }
             }
-            parts.insert(part.part.clone(), part);
+            parts.insert(part.id.clone(), part);
         }
         for key in samples.into_keys() {
             verified.tell(&key, "its minutes are not there", COPY);
@@ -138,7 +149,8 @@ impl Ledger {
             let named = stored.key.trim_end_matches(".json").rsplit('.').next().unwrap_or_default().to_owned();
             let found = format!("{:08x}", crc32c::crc32c(&bytes));
             if named != found {
-                let what = format!("its checksum is {found}, its name says {named}: it was changed after it was written");
+                let what =
+                    format!("its checksum is {found}, its name says {named}: it was changed after it was written");
                 verified.tell(&stored.key, what, "bring it back from a copy; to change it, record a correction");
             }
             match Entry::from_json(&stored.key, &bytes) {
@@ -152,7 +164,8 @@ impl Ledger {
         for (key, entry) in &entries {
             let (least, most) = entry::sums(&entry.devices);
             // An entry brought in from another meter may give a sum without its parts.
-            if !entry.devices.is_empty() && !(close(least, entry.it_energy_j) && close(most, entry.most_it_energy_j)) {
+            let sums = close(least, entry.it_energy_j) && close(most, entry.most_it_energy_j);
+            if !sums && !entry.devices.is_empty() {
                 let what = format!("its devices sum to {least:?} J, it states {:?} J", entry.it_energy_j);
                 verified.tell(key, what, COPY);
             }
@@ -164,8 +177,7 @@ impl Ledger {
             }
             for of in &entry.parts {
                 let Some(part) = parts.get(&of.part) else { continue };
-                for (key, stated) in
-                    [(&part.samples_key, &of.samples_crc32c), (&part.minutes_key, &of.minutes_crc32c)]
+                for (key, stated) in [(&part.samples_key, &of.samples_crc32c), (&part.minutes_key, &of.minutes_crc32c)]
                 {
                     let Some(stated) = stated else { continue };
                     let found = format!("{:08x}", checksum(self.store.as_ref(), key)?);
@@ -180,7 +192,8 @@ impl Ledger {
             {
                 let own = Entry::measured(&part.header, &part.about, &part.tally);
                 if !close(own.it_energy_j, entry.it_energy_j) {
-                    let what = format!("it states {:?} J, its samples sum to {:?} J", entry.it_energy_j, own.it_energy_j);
+                    let what =
+                        format!("it states {:?} J, its samples sum to {:?} J", entry.it_energy_j, own.it_energy_j);
                     verified.tell(key, what, COPY);
                 }
             }
@@ -261,7 +274,8 @@ mod tests {
         let sound = fs::read(&found[0]).expect("an archive");
         let mut missed = Vec::new();
         // Every 97th byte of the column data, one at a time; the footer begins some way before the end.
-        let footer = u32::from_le_bytes(sound[sound.len() - 8..sound.len() - 4].try_into().expect("four bytes")) as usize;
+        let footer =
+            u32::from_le_bytes(sound[sound.len() - 8..sound.len() - 4].try_into().expect("four bytes")) as usize;
         for at in (4..sound.len() - 8 - footer).step_by(97) {
             let mut bytes = sound.clone();
             bytes[at] ^= 0x10;

@@ -1,4 +1,6 @@
 //! The words of methods and device kinds on disk, and back.
+//!
+//! In: a word of a file. Out: what it means here.
 
 use greenwich_core::reading::{DeviceKind, Method};
 

@@ -145,7 +145,8 @@ fn a_meter_killed_at_any_moment_leaves_a_journal_that_reads() {
     assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "the earlier run was not touched");
 
     lost_ms.sort_by(f64::total_cmp);
-    let (most, middle) = (lost_ms.last().copied().unwrap_or(0.0), lost_ms.get(lost_ms.len() / 2).copied().unwrap_or(0.0));
+    let (most, middle) =
+        (lost_ms.last().copied().unwrap_or(0.0), lost_ms.get(lost_ms.len() / 2).copied().unwrap_or(0.0));
     eprintln!(
         "{kills} kills at 100 Hz: {ticks} ticks read, {torn} torn tails, 0 unreadable, {unborn} before the journal was begun; \
          lost {middle:.1} ms (median), {most:.1} ms (most)"

@@ -14,7 +14,7 @@ samples, minutes, runs = sys.argv[1:4]
 found = {}
 def note(name, version, answer):
     found[name] = [version] + [int(x) for x in answer]
-ENERGY = "energy_mj * 1000 + energy_rest_uj"
+ENERGY = "energy_mj::bigint * 1000 + energy_rest_uj"
 try:
     import duckdb
     q = f"select sum({ENERGY}), count(*), count(distinct device), epoch_us(min(start)), sum(duration_us) from '{samples}' where run = 'py'"
@@ -110,7 +110,8 @@ fn pandas_polars_and_duckdb_read_the_ledger_as_it_lies() {
     let start_us = started.as_microsecond() as u64;
     for (library, answer) in found {
         eprintln!("{library} {}", answer[0]);
-        let numbers: Vec<u64> = answer.as_array().expect("a list").iter().filter_map(serde_json::Value::as_u64).collect();
+        let numbers: Vec<u64> =
+            answer.as_array().expect("a list").iter().filter_map(serde_json::Value::as_u64).collect();
         assert_eq!(numbers, [energy_uj, 2000, 2, start_us, 2_000_000_000, energy_uj, 1], "{library}");
     }
 }

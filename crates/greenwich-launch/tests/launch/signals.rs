@@ -3,6 +3,9 @@
 use crate::stage::{Talk, launch, launch_subject, send, state, wait_until};
 use rustix::process::Signal;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::Duration;
 
 const PASSED_ON: [(Signal, &str); 8] = [
     (Signal::HUP, "SIGHUP"),
@@ -23,6 +26,19 @@ fn a_signal_to_us_alone_reaches_the_child_once() {
         send(talk.pid(), signal);
         talk.hear(name);
         assert_eq!(talk.heard(), [name]);
+    }
+}
+
+#[test]
+fn a_signal_while_the_child_starts_leaves_no_child_alone() {
+    for moment in 0..60 {
+        let mut talk = Talk::with(launch(&["sleep", "600"]));
+        thread::sleep(Duration::from_micros(50 * moment));
+        send(talk.pid(), Signal::TERM);
+        let status = talk.launcher.wait().expect("it is ours");
+        // By default before we heed signals, passed on after.
+        assert!(status.signal() == Some(15) || status.code() == Some(143), "{status}");
+        talk.rest();
     }
 }
 

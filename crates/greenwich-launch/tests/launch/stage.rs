@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -79,6 +79,11 @@ impl Talk {
         self.output.until(text)
     }
 
+    /// Waits until nobody can say more; gives all that came.
+    pub(crate) fn rest(&mut self) -> String {
+        self.output.rest()
+    }
+
     /// The subject's own pid, once it is ready.
     pub(crate) fn child_pid(&mut self) -> u32 {
         ready(&self.hear("\n")).0
@@ -87,8 +92,8 @@ impl Talk {
     /// Ends the subject by SIGXCPU to the launcher, which comes after every earlier signal; gives what it heard.
     pub(crate) fn heard(mut self) -> Vec<String> {
         send(self.pid(), Signal::XCPU);
-        let said = self.hear("SIGXCPU\n");
         assert!(self.launcher.wait().expect("it is ours").success());
+        let said = self.rest();
         said.lines().filter(|line| !line.starts_with("ready") && *line != "SIGXCPU").map(str::to_owned).collect()
     }
 }
@@ -126,6 +131,17 @@ impl Output {
             }
         });
         Self { pieces, so_far: Vec::new() }
+    }
+
+    fn rest(&mut self) -> String {
+        let start = Instant::now();
+        loop {
+            match self.pieces.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
+                Ok(piece) => self.so_far.extend(piece),
+                Err(RecvTimeoutError::Disconnected) => return String::from_utf8_lossy(&self.so_far).into_owned(),
+                Err(RecvTimeoutError::Timeout) => panic!("somebody holds the stream open"),
+            }
+        }
     }
 
     fn until(&mut self, text: &str) -> String {
@@ -198,6 +214,11 @@ impl Terminal {
     /// An interactive shell.
     pub(crate) fn shell() -> Option<Self> {
         Self::with("bash", &["--norc", "--noprofile", "-i"])
+    }
+
+    /// Waits until nobody is left on the terminal; gives what came since the last look.
+    pub(crate) fn rest(&mut self) -> String {
+        self.screen.rest()
     }
 
     pub(crate) fn press(&mut self, keys: &str) {

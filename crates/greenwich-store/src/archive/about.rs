@@ -1,4 +1,6 @@
 //! What an archive says of itself in its metadata: schema, header, context, end, sums, damage.
+//!
+//! In: what is known of a part beside its samples. Out: JSON under keys of the file's metadata, and back.
 
 use super::samples::json;
 use super::table::TableReader;

@@ -1,4 +1,6 @@
 //! From journal to archive.
+//!
+//! In: a journal that nobody writes, or samples of another meter. Out: two files in the store, read back.
 
 use super::about::About;
 use super::minutes::{MinutesReader, MinutesWriter};

@@ -38,6 +38,8 @@ const SCHEMA: &str = "message minutes {
     REQUIRED INT64 spread_uj;
 }";
 
+const LAYOUTS: [(&str, Layout); 2] = [("start", Layout::Delta), ("energy_uj", Layout::Delta)];
+
 /// Shares a sum over the cells of a grid by time; whole numbers, so that the shares sum to the whole.
 ///
 /// A span of more cells than a year has minutes lands in its first: no meter is silent so long.
@@ -80,13 +82,7 @@ impl<W: Write + Send> MinutesWriter<W> {
             ("greenwich.boot_id", header.boot_id.clone()),
         ];
         Ok(Self {
-            table: TableWriter::new(
-                sink,
-                SCHEMA,
-                &[("start", Layout::Delta), ("energy_uj", Layout::Bytes)],
-                &[2, 6],
-                metadata,
-            )?,
+            table: TableWriter::new(sink, SCHEMA, &LAYOUTS, &[2, 6], metadata)?,
             header: header.clone(),
             words: Words::of(header),
             waiting: BTreeMap::new(),

@@ -22,4 +22,6 @@ pub(crate) use minutes::{HOUR_US, MINUTE_US, MinutesReader, share};
 pub(crate) use samples::SamplesReader;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
 //! A span as it is kept: microseconds, on one device, with how far the wall clock had moved.
+//!
+//! In: ticks. Out: samples.
 
 use crate::tally::{Sum, Tally};
 use greenwich_core::reading::{MeterHeader, Method, Tick};
@@ -25,8 +27,9 @@ pub struct Sample {
 
 /// Instants of a sample are within these, so that every sum of two fits 63 bits.
 const LATEST_US: u64 = 1 << 60;
-/// A single sample above this (2 GWh) is no energy but a broken counter; it is kept at this value.
-const LARGEST_UJ: u64 = i64::MAX as u64;
+/// A single sample above this (2.5 MWh) is no energy but a broken counter; it is kept at this value. A `f64` holds
+/// all its millijoules exactly.
+const LARGEST_UJ: u64 = (1 << 53) * 1000;
 
 impl Sample {
     /// Time covered, in microseconds.
@@ -82,7 +85,7 @@ impl Sampling {
             until_us,
             method: span.method,
             energy_uj: span.energy_uj.min(LARGEST_UJ),
-            most_uj: span.most_uj.clamp(span.energy_uj, LARGEST_UJ.max(span.energy_uj)).min(LARGEST_UJ),
+            most_uj: span.most_uj.max(span.energy_uj).min(LARGEST_UJ),
             clock_step_us,
         })
     }

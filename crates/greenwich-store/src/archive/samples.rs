@@ -32,7 +32,7 @@ const SCHEMA: &str = "message samples {
     REQUIRED INT64 start (TIMESTAMP(MICROS,true));
     REQUIRED INT64 clock_step_us;
     REQUIRED INT64 duration_us;
-    REQUIRED INT64 energy_mj;
+    REQUIRED DOUBLE energy_mj;
     REQUIRED INT64 energy_rest_uj;
     REQUIRED INT64 spread_uj;
 }";
@@ -139,7 +139,7 @@ impl<W: Write + Send> SamplesWriter<W> {
             6 => whole(&|sample| sample.start_us(header.started)),
             7 => whole(&|sample| sample.clock_step_us),
             8 => whole(&|sample| sample.duration_us() as i64),
-            9 => whole(&|sample| (sample.energy_uj / 1000) as i64),
+            9 => Column::Real(samples.iter().map(|sample| (sample.energy_uj / 1000) as f64).collect()),
             10 => whole(&|sample| (sample.energy_uj % 1000) as i64),
             _ => whole(&|sample| (sample.most_uj - sample.energy_uj) as i64),
         };
@@ -159,6 +159,11 @@ impl<W: Write + Send> SamplesWriter<W> {
         let sink = self.table.finish(about.metadata(&self.tally)?)?;
         Ok((sink, self.tally))
     }
+}
+
+/// Whole millijoules, which a `f64` holds exactly up to 2^53 (2.5 MWh a sample).
+fn millijoules(energy_mj: f64) -> Option<i64> {
+    (energy_mj.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&energy_mj)).then_some(energy_mj as i64)
 }
 
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String> {
@@ -186,20 +191,21 @@ impl SamplesReader {
 
     /// Calls `each` with every sample, group by group, in each by device and time.
     pub(crate) fn for_each(&self, mut each: impl FnMut(Sample)) -> Result<()> {
-        let mut columns: [Vec<i64>; 6] = Default::default();
+        let (mut columns, mut energies): ([Vec<i64>; 5], Vec<f64>) = Default::default();
         let (mut devices, mut methods) = (Vec::new(), Vec::new());
         let places: std::collections::HashMap<&[u8], u16> =
             self.header.devices.iter().zip(0..).map(|(device, at)| (device.id.as_bytes(), at)).collect();
         let started_us = self.header.started.as_microsecond();
         for group in 0..self.table.groups() {
-            let names = ["start", "clock_step_us", "duration_us", "energy_mj", "energy_rest_uj", "spread_uj"];
+            let names = ["start", "clock_step_us", "duration_us", "energy_rest_uj", "spread_uj"];
             for (values, name) in columns.iter_mut().zip(names) {
                 self.table.whole(group, name, values)?;
             }
+            self.table.real(group, "energy_mj", &mut energies)?;
             self.table.text(group, "device", &mut devices)?;
             self.table.text(group, "method", &mut methods)?;
             for row in 0..self.table.rows(group) {
-                let [start, step, duration, energy_mj, rest, spread] = columns.each_ref().map(|column| column[row]);
+                let [start, step, duration, rest, spread] = columns.each_ref().map(|column| column[row]);
                 let device = *places
                     .get(devices[row].data())
                     .ok_or_else(|| ParquetError::General("a row names a device that the header lacks".to_owned()))?;
@@ -207,7 +213,7 @@ impl SamplesReader {
                 let sample = || {
                     let whole = |number: i64| u64::try_from(number).ok();
                     let since_us = whole(start.checked_sub(step)?.checked_sub(started_us)?)?;
-                    let energy_uj = whole(energy_mj.checked_mul(1000)?.checked_add(rest)?)?;
+                    let energy_uj = whole(millijoules(energies[row])?.checked_mul(1000)?.checked_add(rest)?)?;
                     Some(Sample {
                         device,
                         since_us,
@@ -226,23 +232,24 @@ impl SamplesReader {
 
     /// Energies of the devices that are not inside another, with start and time covered, fast: no text.
     pub(crate) fn energies(&self, mut each: impl FnMut(i64, u64, u64)) -> Result<()> {
-        let mut columns: [Vec<i64>; 4] = Default::default();
+        let (mut columns, mut energies): ([Vec<i64>; 3], Vec<f64>) = Default::default();
         let mut devices = Vec::new();
         let any_inside = self.header.devices.iter().any(|device| device.inside_another);
         for group in 0..self.table.groups() {
-            for (values, name) in columns.iter_mut().zip(["start", "duration_us", "energy_mj", "energy_rest_uj"]) {
+            for (values, name) in columns.iter_mut().zip(["start", "duration_us", "energy_rest_uj"]) {
                 self.table.whole(group, name, values)?;
             }
+            self.table.real(group, "energy_mj", &mut energies)?;
             if any_inside {
                 self.table.text(group, "device", &mut devices)?;
             }
-            let [start, duration, energy_mj, rest] = &columns;
+            let [start, duration, rest] = &columns;
             for row in 0..start.len() {
                 let inside = |device: &greenwich_core::reading::Device| {
                     device.inside_another && device.id.as_bytes() == devices[row].data()
                 };
                 if !(any_inside && self.header.devices.iter().any(inside)) {
-                    each(start[row], duration[row] as u64, energy_mj[row].wrapping_mul(1000).wrapping_add(rest[row]) as u64);
+                    each(start[row], duration[row] as u64, energies[row] as u64 * 1000 + rest[row] as u64);
                 }
             }
         }

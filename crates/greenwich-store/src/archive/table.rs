@@ -6,7 +6,7 @@
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::column::writer::ColumnWriter;
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -17,12 +17,13 @@ use parquet::schema::types::ColumnPath;
 use std::io::Write;
 use std::sync::Arc;
 
-/// How a column of whole numbers is laid out.
+/// How a column of numbers is laid out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Layout {
     /// Differences, for what grows evenly.
     Delta,
-    /// Byte by byte, for noise: the upper bytes repeat and the lower ones do not.
+    /// Byte by byte, for noise: the upper bytes repeat and the lower ones do not. Readers of today take it for
+    /// real numbers alone.
     Bytes,
 }
 
@@ -35,6 +36,8 @@ pub(crate) enum Column<'a> {
     MaybeText(Vec<Option<String>>),
     /// Whole numbers.
     Whole(Vec<i64>),
+    /// Real numbers.
+    Real(Vec<f64>),
     /// Whole numbers that may be missing.
     MaybeWhole(Vec<Option<i64>>),
     /// Real numbers that may be missing.
@@ -120,6 +123,9 @@ impl<W: Write + Send> TableWriter<W> {
                     let (values, levels) = present(rows);
                     writer.write_batch(&values, Some(&levels), None)?;
                 }
+                (ColumnWriter::DoubleColumnWriter(writer), Column::Real(rows)) => {
+                    writer.write_batch(&rows, None, None)?;
+                }
                 (ColumnWriter::DoubleColumnWriter(writer), Column::MaybeReal(rows)) => {
                     let (values, levels) = present(rows);
                     writer.write_batch(&values, Some(&levels), None)?;
@@ -180,6 +186,14 @@ impl TableReader {
         values.clear();
         let reader = self.column(group, column)?;
         get_typed_column_reader::<Int64Type>(reader).read_records(self.rows(group), None, None, values)?;
+        self.all(group, column, values.len())
+    }
+
+    /// The real numbers of a column, read into `values`.
+    pub(crate) fn real(&self, group: usize, column: &str, values: &mut Vec<f64>) -> Result<()> {
+        values.clear();
+        let reader = self.column(group, column)?;
+        get_typed_column_reader::<DoubleType>(reader).read_records(self.rows(group), None, None, values)?;
         self.all(group, column, values.len())
     }
 

@@ -1,4 +1,6 @@
 //! Laws of archives: nothing is lost between journal and Parquet, and a sample takes three bytes.
+//!
+//! In: journals. Out: archives that hold the same, and their size.
 
 use super::minutes::{MINUTE_US, MinutesReader, share};
 use super::sample::Sampling;

@@ -29,7 +29,8 @@ pub fn codecarbon(file: &str, bytes: &[u8], offset: Offset) -> Result<Vec<Entry>
         let seconds = row.number("duration")?.ok_or_else(|| row.wrong("duration", "", "the run's seconds"))?;
         let length = SignedDuration::try_from_secs_f64(seconds)
             .map_err(|_| row.wrong("duration", &seconds.to_string(), "the run's seconds"))?;
-        let start = end.checked_sub(length).map_err(|_| row.wrong("duration", &seconds.to_string(), "the run's seconds"))?;
+        let start =
+            end.checked_sub(length).map_err(|_| row.wrong("duration", &seconds.to_string(), "the run's seconds"))?;
         let pue = row.number("pue")?.filter(|pue| *pue >= 1.0).unwrap_or(1.0);
         let id = row.text("run_id").unwrap_or("codecarbon");
         let mut entry = Entry::empty(&run_name(id), start, end);
@@ -66,10 +67,9 @@ pub fn codecarbon(file: &str, bytes: &[u8], offset: Offset) -> Result<Vec<Entry>
                 inside_another: false,
             });
         }
-        entry.it_energy_j = sums(&entry.devices).0.or(row
-            .number("energy_consumed")?
-            .filter(|kwh| *kwh > 0.0)
-            .map(|kwh| kwh / pue * JOULES_PER_KWH));
+        entry.it_energy_j = sums(&entry.devices)
+            .0
+            .or(row.number("energy_consumed")?.filter(|kwh| *kwh > 0.0).map(|kwh| kwh / pue * JOULES_PER_KWH));
         if entry.it_energy_j.is_none() {
             entry.warnings.push("codecarbon recorded no energy".to_owned());
         }
@@ -90,7 +90,9 @@ fn foreign(row: &super::Row<'_>) -> Result<Map<String, Value>> {
             kept.insert(column.to_owned(), number.into());
         }
     }
-    for column in ["country_iso_code", "region", "cloud_provider", "cloud_region", "cpu_model", "gpu_model", "tracking_mode"] {
+    for column in
+        ["country_iso_code", "region", "cloud_provider", "cloud_region", "cpu_model", "gpu_model", "tracking_mode"]
+    {
         if let Some(text) = row.text(column) {
             kept.insert(column.to_owned(), text.into());
         }

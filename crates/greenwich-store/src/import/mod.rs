@@ -42,7 +42,8 @@ impl<'a> Table<'a> {
             .from_reader(bytes);
         let columns: Vec<String> =
             reader.headers().map_err(|cause| torn(file, &cause))?.iter().map(|name| plain(name).to_owned()).collect();
-        let missing: Vec<&str> = needs.iter().copied().filter(|need| !columns.iter().any(|name| name == need)).collect();
+        let missing: Vec<&str> =
+            needs.iter().copied().filter(|need| !columns.iter().any(|name| name == need)).collect();
         if missing.is_empty() {
             return Ok(Self { file, reader, columns });
         }

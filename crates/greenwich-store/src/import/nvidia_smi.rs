@@ -113,7 +113,8 @@ fn log(file: &str, bytes: &[u8], start_us: i64, gpus: &BTreeMap<String, Gpu>, ru
         let bound_w = if gpu.limit_w > 0.0 { gpu.limit_w } else { highest_w };
         let mut unknown_us = 0;
         // A reading that says nothing leaves its two spans to those beside it.
-        let known: Vec<(i64, f64)> = gpu.readings.iter().filter_map(|(at, power)| power.map(|power| (*at, power))).collect();
+        let known: Vec<(i64, f64)> =
+            gpu.readings.iter().filter_map(|(at, power)| power.map(|power| (*at, power))).collect();
         for pair in known.windows(2) {
             let [(since, before_w), (until, after_w)] = [pair[0], pair[1]];
             let seconds = (until - since) as f64 / 1e6;

@@ -53,7 +53,9 @@ pub fn sacct(file: &str, bytes: &[u8], offset: Offset) -> Result<Vec<Entry>> {
             let (Some(start), Some(end)) = (row.moment("Start", offset)?, row.moment("End", offset)?) else { continue };
             let mut entry = Entry::empty(&run_name(&format!("slurm-{name}")), start, end);
             entry.project = row.text("Account").map(str::to_owned);
-            for (column, tag) in [("JobName", "job_name"), ("User", "user"), ("Partition", "partition"), ("State", "state")] {
+            for (column, tag) in
+                [("JobName", "job_name"), ("User", "user"), ("Partition", "partition"), ("State", "state")]
+            {
                 if let Some(text) = row.text(column) {
                     entry.tags.insert(tag.to_owned(), text.to_owned());
                 }
@@ -76,7 +78,7 @@ impl Job {
         let mut entry = self.entry?;
         let content: Vec<&str> = self.content.iter().map(String::as_str).collect();
         entry.id = content_id(entry.end, &content).to_string();
-        entry.source = "slurm sacct".to_owned();
+        "slurm sacct".clone_into(&mut entry.source);
         let energy_j = self.allocation_j.or(self.steps_j);
         entry.it_energy_j = energy_j;
         entry.devices.push(DeviceEnergy {

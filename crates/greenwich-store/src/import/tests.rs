@@ -1,4 +1,6 @@
 //! What other meters wrote, as it lies.
+//!
+//! In: files as their tools write them. Out: entries, or a refusal by file and line.
 
 use super::*;
 use crate::ledger::Ledger;
@@ -11,18 +13,19 @@ const CODECARBON: &str = "timestamp,project_name,run_id,experiment_id,duration,e
 ";
 
 fn text(entries: &[Entry]) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for entry in entries {
         let joules = |energy: Option<f64>| energy.map_or("?".to_owned(), |joules| format!("{joules:.1} J"));
-        text += &format!("{} {} – {} {} {}\n", entry.run, entry.start, entry.end, entry.source, joules(entry.it_energy_j));
+        let energy = joules(entry.it_energy_j);
+        lines.push(format!("{} {} – {} {} {energy}", entry.run, entry.start, entry.end, entry.source));
         for device in &entry.devices {
-            text += &format!("  {} {} {}\n", device.device, device.method, joules(device.energy_j));
+            lines.push(format!("  {} {} {}", device.device, device.method, joules(device.energy_j)));
         }
         for warning in &entry.warnings {
-            text += &format!("  ! {warning}\n");
+            lines.push(format!("  ! {warning}"));
         }
     }
-    text
+    lines.join("\n")
 }
 
 fn refusal(result: Result<impl Sized>) -> String {
@@ -110,7 +113,10 @@ fn a_slurm_job_counts_its_steps_once_and_no_plugin_is_not_zero() {
       nodes of job 103 unknown ?
       ! slurm wrote its mark for no value as the energy: taken as not known
     ");
-    assert_eq!(entries.iter().map(|entry| entry.exit_status).collect::<Vec<_>>(), [Some(0), Some(137), Some(0), Some(0)]);
+    assert_eq!(
+        entries.iter().map(|entry| entry.exit_status).collect::<Vec<_>>(),
+        [Some(0), Some(137), Some(0), Some(0)]
+    );
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! The reading side of a journal: a stream of ticks, whatever happened to the file.
+//!
+//! In: a file. Out: header, context, ticks; then how the run ended and what could not be read.
 
 use super::frame::{self, Found, kind};
 use super::record::{self, Recorded};

@@ -1,4 +1,6 @@
 //! Laws of the journal: whatever happens to the file, what is read was written.
+//!
+//! In: runs of random ticks, cut, damaged or overwritten at random. Out: what was written, or less of it.
 
 use super::frame::MAGIC;
 use super::*;
@@ -20,7 +22,9 @@ fn journal_of(folder: &Path, devices: u16, ticks: &[OwnTick]) -> PathBuf {
     journal.path().expect("it has begun").to_owned()
 }
 
-fn read(bytes: &[u8]) -> crate::Result<(Vec<OwnTick>, JournalFile<Cursor<Vec<u8>>>)> {
+type Read = (Vec<OwnTick>, JournalFile<Cursor<Vec<u8>>>);
+
+fn read(bytes: &[u8]) -> crate::Result<Read> {
     let mut file = JournalFile::from_reader("memory", Cursor::new(bytes.to_vec()))?;
     let mut ticks = Vec::new();
     while let Some(tick) = file.next_tick()? {

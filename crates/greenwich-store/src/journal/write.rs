@@ -1,4 +1,6 @@
 //! The writing side of a journal.
+//!
+//! In: ticks. Out: records in a file, and sums in memory that are right even where the disk refuses.
 
 use super::frame::{self, kind};
 use super::record;
@@ -109,6 +111,7 @@ impl TickSink for Journal {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one file")]
 struct Writer {
     file: File,
     path: PathBuf,

@@ -1,4 +1,6 @@
 //! Laws of merging: order-free, idempotent, eight copies are one.
+//!
+//! In: random intervals, and meters that run side by side. Out: each moment once.
 
 use super::*;
 use crate::RunContext;
@@ -81,7 +83,8 @@ proptest! {
 
 /// A meter on a node, 60 s; `rank` wakes at its own moments.
 fn meter(ledger: &Ledger, host: &str, rank: u64, seconds: u64) {
-    let nodes = RunContext { nodes: Some(2), node_names: vec!["node-a".into(), "node-b".into()], ..RunContext::default() };
+    let nodes =
+        RunContext { nodes: Some(2), node_names: vec!["node-a".into(), "node-b".into()], ..RunContext::default() };
     let mut header = Node::header("job-7", started(), 9_000_000_000 + rank * 1_000);
     header.started = started() + jiff::SignedDuration::from_micros(rank as i64);
     header.host = host.to_owned();

@@ -1,4 +1,6 @@
 //! What is made good after a crash, and what is left alone.
+//!
+//! In: ledgers as a crash leaves them. Out: entries, each once.
 
 use super::*;
 use crate::fixture::node::Node;

@@ -1,4 +1,6 @@
 //! Snapshots of what goes into checklists and documentation.
+//!
+//! In: three fixtures. Out: what a reader of each form sees.
 
 use super::{counted, estimated, phases};
 use crate::export::Form;

@@ -1,4 +1,6 @@
 //! Snapshots of what programs and auditors read.
+//!
+//! In: three fixtures. Out: what a reader of each form sees.
 
 use super::{counted, estimated, phases};
 use crate::export::Form;

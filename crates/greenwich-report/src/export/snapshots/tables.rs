@@ -1,4 +1,6 @@
 //! Snapshots of other tools' files.
+//!
+//! In: three fixtures. Out: what a reader of each form sees.
 
 use super::{counted, estimated, phases};
 use crate::export::Form;

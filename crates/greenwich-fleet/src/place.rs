@@ -1,0 +1,225 @@
+//! Who runs where and when, with what capacity is left.
+//!
+//! In: the model, priced tables, a task. Out: its best place on what is left, taken or given back. A place is
+//! never taken where capacity lacks: every state of the board is a plan that can be carried out.
+
+use crate::model::Model;
+use crate::tables::Tables;
+
+/// The site of a task that has none.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+/// A place that was found for a task.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Spot {
+    pub(crate) site: u32,
+    /// The first hour of a whole job.
+    pub(crate) start: u32,
+    /// The hours of an interruptible job, in no order.
+    pub(crate) hours: Vec<u32>,
+    /// Priced cost per accelerator.
+    pub(crate) priced: f64,
+}
+
+/// A plan that grows.
+#[derive(Debug, Clone)]
+pub(crate) struct Board {
+    hours: usize,
+    pub(crate) free: Vec<i32>,
+    pub(crate) site: Vec<u32>,
+    start: Vec<u32>,
+    /// Hours of interruptible tasks, as bits from their release; where each task's bits begin.
+    bits: Vec<u64>,
+    first_word: Vec<u32>,
+    /// Grams of each task: its emissions, or its penalty while it has no place.
+    pub(crate) grams: Vec<f64>,
+    trial: Vec<u32>,
+}
+
+impl Board {
+    pub(crate) fn new(model: &Model) -> Self {
+        let mut first_word = Vec::with_capacity(model.tasks.len() + 1);
+        let mut words = 0;
+        for task in &model.tasks {
+            first_word.push(words);
+            words += if task.interruptible { (task.deadline - task.release).div_ceil(64) } else { 0 };
+        }
+        Self {
+            hours: model.hours,
+            free: model.capacity.clone(),
+            site: vec![NOWHERE; model.tasks.len()],
+            start: vec![0; model.tasks.len()],
+            bits: vec![0; words as usize],
+            first_word,
+            grams: model.tasks.iter().map(|task| model.penalty(task)).collect(),
+            trial: Vec::new(),
+        }
+    }
+
+    /// What the plan costs: emissions and penalties.
+    pub(crate) fn total(&self) -> f64 {
+        self.grams.iter().sum()
+    }
+
+    /// Finds the cheapest place under `tables` that costs less than `limit` per accelerator.
+    pub(crate) fn find(&mut self, model: &Model, tables: &Tables, index: usize, limit: f64, spot: &mut Spot) -> bool {
+        let task = &model.tasks[index];
+        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
+        let needed = task.accelerators as i32;
+        spot.priced = limit;
+        spot.site = NOWHERE;
+        for &site in model.sites_of(task) {
+            let row = tables.row(task.power, site);
+            let free = &self.free[site as usize * self.hours..(site as usize + 1) * self.hours];
+            if task.interruptible {
+                let (mut sum, mut left) = (0.0, length);
+                self.trial.clear();
+                let most = spot.priced;
+                row.cheapest(release, deadline, |hour, cost| {
+                    if free[hour] >= needed {
+                        sum += cost;
+                        left -= 1;
+                        self.trial.push(hour as u32);
+                    }
+                    left > 0 && sum < most
+                });
+                if left == 0 && sum < spot.priced {
+                    spot.priced = sum;
+                    spot.site = site;
+                    std::mem::swap(&mut spot.hours, &mut self.trial);
+                }
+            } else {
+                let mut begin = release;
+                let prefix = row.prefix;
+                for hour in release..deadline {
+                    if free[hour] < needed {
+                        begin = hour + 1;
+                        if begin + length > deadline {
+                            break;
+                        }
+                    } else if hour + 1 - begin >= length {
+                        let sum = prefix[hour + 1] - prefix[hour + 1 - length];
+                        if sum < spot.priced {
+                            spot.priced = sum;
+                            spot.site = site;
+                            spot.start = (hour + 1 - length) as u32;
+                        }
+                    }
+                }
+            }
+        }
+        spot.site != NOWHERE
+    }
+
+    /// Finds the cheapest place whether or not there is capacity, and takes it: the board may be overfull after.
+    pub(crate) fn settle(&mut self, model: &Model, tables: &Tables, base: &Tables, index: usize, spot: &mut Spot) {
+        let task = &model.tasks[index];
+        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
+        self.give_back(model, index, spot);
+        spot.site = NOWHERE;
+        spot.priced = model.penalty_g * f64::from(task.hours);
+        for &site in model.sites_of(task) {
+            let row = tables.row(task.power, site);
+            let sum = if task.interruptible {
+                row.pausing(release, deadline, length)
+            } else {
+                row.whole(release, deadline, length)
+            };
+            if sum < spot.priced {
+                spot.priced = sum;
+                spot.site = site;
+            }
+        }
+        if spot.site == NOWHERE {
+            return;
+        }
+        let row = tables.row(task.power, spot.site);
+        if task.interruptible {
+            spot.hours.clear();
+            row.cheapest(release, deadline, |hour, _| {
+                spot.hours.push(hour as u32);
+                spot.hours.len() < length
+            });
+        } else {
+            spot.start = row.whole_start(release, deadline, length) as u32;
+        }
+        self.take(model, base, index, spot);
+    }
+
+    /// Whether every hour of a spot has room for the task.
+    pub(crate) fn fits(&self, model: &Model, index: usize, spot: &Spot) -> bool {
+        let task = &model.tasks[index];
+        let needed = task.accelerators as i32;
+        let free = &self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
+        if task.interruptible {
+            spot.hours.iter().all(|&hour| free[hour as usize] >= needed)
+        } else {
+            free[spot.start as usize..(spot.start + task.hours) as usize].iter().all(|&free| free >= needed)
+        }
+    }
+
+    /// Takes a place that was found. `base` are the tables without prices.
+    pub(crate) fn take(&mut self, model: &Model, base: &Tables, index: usize, spot: &Spot) {
+        let task = &model.tasks[index];
+        let row = base.row(task.power, spot.site);
+        let free = &mut self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
+        let needed = task.accelerators as i32;
+        self.site[index] = spot.site;
+        let mut grams = 0.0;
+        if task.interruptible {
+            let first = self.first_word[index] as usize;
+            let words = (task.deadline - task.release).div_ceil(64) as usize;
+            self.bits[first..first + words].fill(0);
+            for &hour in &spot.hours {
+                free[hour as usize] -= needed;
+                grams += row.cost[hour as usize];
+                let at = (hour - task.release) as usize;
+                self.bits[first + at / 64] |= 1 << (at % 64);
+            }
+        } else {
+            self.start[index] = spot.start;
+            let (from, until) = (spot.start as usize, (spot.start + task.hours) as usize);
+            for cell in &mut free[from..until] {
+                *cell -= needed;
+            }
+            grams = row.prefix[until] - row.prefix[from];
+        }
+        self.grams[index] = grams * f64::from(task.accelerators);
+    }
+
+    /// Gives the place of a task back, and tells which it was.
+    pub(crate) fn give_back(&mut self, model: &Model, index: usize, spot: &mut Spot) {
+        spot.site = self.site[index];
+        if spot.site == NOWHERE {
+            return;
+        }
+        let task = &model.tasks[index];
+        spot.start = self.start[index];
+        spot.hours.clear();
+        self.visit_hours(model, index, |hour| spot.hours.push(hour));
+        let free = &mut self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
+        for &hour in &spot.hours {
+            free[hour as usize] += task.accelerators as i32;
+        }
+        self.site[index] = NOWHERE;
+        self.grams[index] = model.penalty(task);
+    }
+
+    /// Visits the hours in which a placed task runs, in order.
+    pub(crate) fn visit_hours(&self, model: &Model, index: usize, mut visit: impl FnMut(u32)) {
+        let task = &model.tasks[index];
+        if !task.interruptible {
+            (self.start[index]..self.start[index] + task.hours).for_each(visit);
+            return;
+        }
+        let first = self.first_word[index] as usize;
+        let words = (task.deadline - task.release).div_ceil(64);
+        for word in 0..words {
+            let mut bits = self.bits[first + word as usize];
+            while bits != 0 {
+                visit(task.release + word * 64 + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+    }
+}
