@@ -8,6 +8,7 @@ use crate::settings::Settings;
 use greenwich_core::reading::{DeviceKind, MeterHeader, Tick, TickSink};
 use greenwich_facts::Catalog;
 use greenwich_launch::{Command, Ended};
+use greenwich_meter::attribution::{CpuShare, Usage};
 use greenwich_meter::host::{self as sensors, Wanted};
 use greenwich_meter::scheduler::Place;
 use greenwich_meter::{Ceilings, KernelClock, Sampler, Setup, lease};
@@ -99,7 +100,10 @@ pub fn run(
     let command = Command::new(program).args(arguments);
     let ledger = Ledger::at(&metering.ledger);
     let mut meter = Meter::start(words, metering, settings, variable, host, &ledger);
-    let begun = command.spawn().and_then(|child| child.wait(|_| {}));
+    let begun = command.spawn().and_then(|child| {
+        meter.watch(child.pid(), &metering.proc_root);
+        child.wait(|_| {})
+    });
     let mut notices = std::mem::take(&mut meter.notices);
     let ended = match begun {
         Ok(ended) => ended,
@@ -108,7 +112,7 @@ pub fn run(
             return Err(error);
         }
     };
-    let measured = meter.stop(i32::from(ended.status.exit_code()), &ledger, &mut notices);
+    let measured = meter.stop(&ended, &ledger, &mut notices);
     let entry = measured.map(|measured| {
         let mut entry = measured.entry;
         match Catalog::load() {
@@ -231,11 +235,19 @@ impl Meter {
         meter
     }
 
+    /// Has the sampler look at the child's CPU time as well.
+    fn watch(&self, pid: u32, proc_root: &Path) {
+        if let Some(sampler) = &self.sampler {
+            let cgroups = Path::new("/sys/fs/cgroup");
+            sampler.watch(CpuShare::of_process(pid, std::process::id(), proc_root, cgroups));
+        }
+    }
+
     /// Stops the meter and closes its journal into the ledger.
-    fn stop(mut self, exit_status: i32, ledger: &Ledger, notices: &mut Vec<String>) -> Option<Measured> {
+    fn stop(mut self, ended: &Ended, ledger: &Ledger, notices: &mut Vec<String>) -> Option<Measured> {
         let summary = self.sampler.take()?.stop();
         let header = self.header.take()?;
-        let end = End { end: Timestamp::now(), exit_status: Some(exit_status) };
+        let end = End { end: Timestamp::now(), exit_status: Some(i32::from(ended.status.exit_code())) };
         let (journal, hours) = {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             (shared.journal.take()?, std::mem::take(&mut shared.hours))
@@ -264,7 +276,9 @@ impl Meter {
                 entry.warnings.push(words);
             }
         }
-        drop(summary);
+        if let Some(words) = cpu_share(&summary, ended) {
+            entry.warnings.push(words);
+        }
         let hours =
             hours.into_iter().filter_map(|(second, uj)| Some((Timestamp::from_second(second).ok()?, uj as f64 / 1e6)));
         Some(Measured { entry, hours: hours.collect() })
@@ -278,6 +292,23 @@ impl Meter {
             _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// A busy CPU below this share of the run is worth a word: others had a part in what the node drew.
+const MOSTLY_OURS: f64 = 0.8;
+
+/// What share of the host's busy CPU time the run had, where others had a part that shows.
+fn cpu_share(summary: &greenwich_meter::Summary, ended: &Ended) -> Option<String> {
+    let usage = summary.cpu?;
+    let seen = ended.user_cpu.unwrap_or_default() + ended.system_cpu.unwrap_or_default();
+    // The tree is last looked at before its root is reaped; the kernel's own sum may hold more.
+    let share = Usage { run: usage.run.max(seen), ..usage }.share()?.share();
+    (share < MOSTLY_OURS).then(|| {
+        format!(
+            "the run had {:.0} % of the node's busy CPU time; the energy of CPU and memory is that of the whole node",
+            share * 100.0
+        )
+    })
 }
 
 /// Opens every source; where no CPU can be read, a model stands in.
