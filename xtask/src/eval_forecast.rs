@@ -8,6 +8,7 @@ use crate::pool;
 use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
 use greenwich_core::{Signal, Window};
+use greenwich_forecast::ridge::Strength;
 use greenwich_forecast::{Backtest, History, Naive, Pool, Prior, Score, Settings, backtest};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
@@ -80,6 +81,7 @@ const PROTOCOLS: [Protocol; 4] = [
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let mut data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let (mut names, mut only, mut plain) = (Vec::new(), Vec::new(), false);
+    let mut strength = Strength::CHOSEN;
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match *word {
@@ -87,7 +89,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             "--protocol" => names.push(*words.next().context("--protocol needs a name")?),
             "--zone" => only.push((*words.next().context("--zone needs a name")?).to_owned()),
             "--plain" => plain = true,
-            other => bail!("unknown argument `{other}`: write --data, --protocol, --zone or --plain"),
+            "--strength" => {
+                let parts: Result<Vec<f64>, _> = words.next().context("--strength needs numbers")?.split(',').map(str::parse).collect();
+                let [pooled, hour_of_day, calendar] = parts?[..] else { bail!("write --strength POOLED,HOUR,CALENDAR") };
+                strength = Strength { pooled, hour_of_day, calendar };
+            }
+            other => bail!("unknown argument `{other}`: write --data, --protocol, --zone, --plain or --strength"),
         }
     }
     if let Some(stranger) = names.iter().find(|name| PROTOCOLS.iter().all(|protocol| protocol.name != **name)) {
@@ -97,7 +104,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         names = vec!["held-out", "carboncast", "half-year"];
     }
     for protocol in PROTOCOLS.iter().filter(|protocol| names.contains(&protocol.name)) {
-        print(&table(&data, protocol, &only, plain)?);
+        print(&table(&data, protocol, &only, plain, strength)?);
     }
     Ok(())
 }
@@ -121,7 +128,7 @@ struct Row {
 
 const YARDSTICKS: [Naive; 3] = [Naive::LastDay, Naive::WeekMean, Naive::Ewma];
 
-fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool) -> Result<String> {
+fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strength: Strength) -> Result<String> {
     let from: Timestamp = protocol.from.parse().context("an origin")?;
     let until: Timestamp = protocol.until.parse().context("an origin")?;
     let pool = if plain { Pool::default() } else { pool::pool(data, from)? };
@@ -134,7 +141,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool) -> Resu
             continue;
         }
         let prior = if plain { None } else { pool.prior(Some(&history.zone)) }.unwrap_or_else(Prior::none);
-        rows.push(row(&history, Window::new(from, until)?, &prior)?);
+        rows.push(row(&history, Window::new(from, until)?, &prior, strength)?);
         let last = &rows[rows.len() - 1];
         let days: Vec<String> = last.ours.mape_by_day.iter().map(|day| percent(*day)).collect();
         eprintln!(
@@ -152,10 +159,11 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool) -> Resu
     Ok(markdown(protocol, &rows))
 }
 
-fn row(history: &History, origins: Window, prior: &Prior) -> Result<Row> {
+fn row(history: &History, origins: Window, prior: &Prior, strength: Strength) -> Result<Row> {
     let began = Instant::now();
     let clock = || SignedDuration::try_from(began.elapsed()).expect("less than an age of the world");
-    let test = backtest(history, origins, DAY, Settings::validated(HOURS, prior), clock)?;
+    let settings = Settings { strength, ..Settings::validated(HOURS, prior) };
+    let test = backtest(history, origins, DAY, settings, clock)?;
     let mut rungs: Vec<(&str, usize)> = Vec::new();
     for judged in &test.judged {
         let word = judged.forecast.rung.as_str();

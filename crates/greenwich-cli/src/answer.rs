@@ -5,14 +5,33 @@
 use crate::arguments::{
     Arguments, Command, FactsCommand, FillName, Format, JobArguments, Method, PlanArguments, SignalName,
 };
-use crate::terminal::{self, Failure};
+use crate::terminal::{self, Answer, Failure};
+use crate::{doctor, ledger, top};
 use greenwich::facts::{self, Look};
 use greenwich::job_file::{self, JobSpec};
 use greenwich::report::{Style, json, svg, text};
 use greenwich::{Fill, Greenwich, PlanOptions, Scope2, Signal, read_job};
 
-/// Answers a command.
-pub(crate) fn answer(arguments: &Arguments) -> Result<String, Failure> {
+/// Answers a command, by the facts or by the ledger.
+pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
+    match &arguments.command {
+        Command::Ledger(asked) => ledger::ledger(asked, &arguments.common),
+        Command::Report(asked) => ledger::report(asked, &arguments.common),
+        Command::Doctor(asked) => doctor::doctor(asked, &arguments.common),
+        Command::Account(asked) => match &asked.job.job {
+            Some(name) if ledger::may_be_run(name) => ledger::account(asked, name, &arguments.common),
+            _ if asked.correct || asked.ledger.is_some() || asked.signals.is_some() => Err(Failure::usage(
+                "--ledger, --signals and --correct are for a run of the ledger, and none is named",
+                "name a run, for example `greenwich account last --zone DE`; `greenwich ledger list` shows them",
+            )),
+            _ => answer(arguments).map(Answer::from),
+        },
+        _ => answer(arguments).map(Answer::from),
+    }
+}
+
+/// Answers a command that needs the facts alone.
+fn answer(arguments: &Arguments) -> Result<String, Failure> {
     let greenwich = Greenwich::load().map_err(greenwich::Error::from)?;
     let common = &arguments.common;
     let style = Style { width: terminal::width(), colour: terminal::colour(common.color), explain: common.explain };
@@ -29,8 +48,8 @@ pub(crate) fn answer(arguments: &Arguments) -> Result<String, Failure> {
             let estimate = greenwich.estimate(&read(job, &[])?)?;
             if is_json { terminal::pretty(&json::estimate(&estimate)) } else { text::estimate(&estimate, style) }
         }
-        Command::Account(job) => {
-            let account = greenwich.account(&read(job, &[])?)?;
+        Command::Account(asked) => {
+            let account = greenwich.account(&read(&asked.job, &[])?)?;
             if is_json { terminal::pretty(&json::account(&account)) } else { text::account(&account, style) }
         }
         Command::Levers(levers) => {
@@ -45,7 +64,10 @@ pub(crate) fn answer(arguments: &Arguments) -> Result<String, Failure> {
             }
             if is_json { terminal::pretty(&json::levers(&answer)) } else { text::levers(&answer, style) }
         }
-        Command::Run(_) => return Err(Failure::usage("`run` has no answer", "this is a bug: please report it")),
+        Command::Top(top) => top::once(top, common, style.width)?,
+        Command::Run(_) | Command::Ledger(_) | Command::Report(_) | Command::Doctor(_) => {
+            unreachable!("these are answered without the facts, one step before")
+        }
         Command::Facts { look } => {
             let look = match look {
                 FactsCommand::List { table } => Look::List(table.clone()),

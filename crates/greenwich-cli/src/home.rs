@@ -14,18 +14,22 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 /// The settings, with what is wrong with their file in words; a broken file counts as none.
 pub(crate) fn settings(place: &PlaceArguments) -> Result<(Settings, Option<String>), greenwich::Error> {
-    let flags = place.overrides();
+    settings_with(&place.overrides())
+}
+
+/// As [`settings`], from dotted keys with their values.
+pub(crate) fn settings_with(flags: &[(String, String)]) -> Result<(Settings, Option<String>), greenwich::Error> {
     let file = [Some(PathBuf::from("greenwich.toml")), user_file()].into_iter().flatten().find(|path| path.is_file());
     let Some(file) = file else {
-        return Ok((Settings::of(None, variable, &flags).map_err(greenwich::Error::from)?, None));
+        return Ok((Settings::of(None, variable, flags).map_err(greenwich::Error::from)?, None));
     };
     let name = file.display().to_string();
     let read = std::fs::read(&file).map_err(|error| format!("cannot read `{name}`: {error}"));
     let found =
-        read.and_then(|bytes| Settings::of(Some((&name, &bytes)), variable, &flags).map_err(|error| error.to_string()));
+        read.and_then(|bytes| Settings::of(Some((&name, &bytes)), variable, flags).map_err(|error| error.to_string()));
     match found {
         Ok(settings) => Ok((settings, None)),
-        Err(words) => Ok((Settings::of(None, variable, &flags).map_err(greenwich::Error::from)?, Some(words))),
+        Err(words) => Ok((Settings::of(None, variable, flags).map_err(greenwich::Error::from)?, Some(words))),
     }
 }
 
@@ -37,14 +41,17 @@ fn user_file() -> Option<PathBuf> {
 
 /// The ledger's folder: flag, `GREENWICH_HOME`, settings, the user's data folder, the working directory.
 pub(crate) fn ledger(place: &PlaceArguments, settings: &Settings) -> PathBuf {
+    ledger_at(place.ledger.as_deref(), settings)
+}
+
+/// As [`ledger`], from the flag.
+pub(crate) fn ledger_at(flag: Option<&Path>, settings: &Settings) -> PathBuf {
     let data = || {
         let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         data.or_else(|| Some(Path::new(&variable("HOME")?).join(".local/share")))
             .map(|data| data.join("greenwich/ledger"))
     };
-    place
-        .ledger
-        .clone()
+    flag.map(Path::to_owned)
         .or_else(|| variable("GREENWICH_HOME").filter(|home| !home.is_empty()).map(PathBuf::from))
         .or_else(|| settings.ledger.as_ref().map(PathBuf::from))
         .or_else(data)

@@ -5,9 +5,14 @@
 
 mod answer;
 mod arguments;
+mod doctor;
 mod home;
+mod ledger;
+mod metrics;
+mod progress;
 mod run;
 mod terminal;
+mod top;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -19,8 +24,13 @@ fn main() -> ExitCode {
             if let arguments::Command::Run(run) = &arguments.command {
                 return run::run(run, &arguments.common);
             }
+            if let arguments::Command::Top(top) = &arguments.command
+                && !top.once
+            {
+                return top::top(top, &arguments.common);
+            }
             let begun = Instant::now();
-            let answer = answer::answer(&arguments);
+            let answer = answer::any(&arguments);
             if arguments.common.verbose > 0 && !arguments.common.quiet && answer.is_ok() {
                 terminal::say(&format!("answered in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3));
             }

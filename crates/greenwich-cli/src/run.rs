@@ -5,7 +5,10 @@
 
 use crate::arguments::{Common, RunArguments};
 use crate::home;
+use crate::metrics;
+use crate::progress::Progress;
 use crate::terminal::{self, Failure};
+use greenwich::live::Watch;
 use greenwich::running::{self, host};
 use greenwich::{Labels, Metering, report::text, run_entry};
 use std::process::ExitCode;
@@ -42,7 +45,33 @@ pub(crate) fn run(arguments: &RunArguments, common: &Common) -> ExitCode {
         },
         accelerator: arguments.accelerator.clone(),
     };
-    let ran = match running::run(&arguments.command, &metering, &settings, &home::variable, &home::host()) {
+    let live = &arguments.live;
+    if let Err(failure) = metrics::allowed(live) {
+        return terminal::finish(Err(failure));
+    }
+    let watch = (live.progress || live.metrics.is_some()).then(Watch::default);
+    if let (Some(address), Some(watch)) = (live.metrics, &watch) {
+        let said = metrics::serve(address, watch.clone(), &metering, &settings);
+        if !common.quiet {
+            terminal::say(&format!("greenwich: {said}"));
+        }
+    }
+    let progress = watch
+        .as_ref()
+        .filter(|_| live.progress && !common.quiet)
+        .and_then(|watch| Progress::start(watch.clone(), &metering, &settings));
+    let ran = running::run_watched(
+        &arguments.command,
+        &metering,
+        &settings,
+        &home::variable,
+        &home::host(),
+        watch.as_ref(),
+    );
+    if let Some(progress) = progress {
+        progress.stop();
+    }
+    let ran = match ran {
         Ok(ran) => ran,
         Err(error) => return terminal::not_launched(&error),
     };
@@ -55,7 +84,7 @@ pub(crate) fn run(arguments: &RunArguments, common: &Common) -> ExitCode {
         }
     }
     if let (Some(file), Some(entry)) = (&arguments.summary, &ran.entry) {
-        let json = String::from_utf8_lossy(&entry.to_json()).into_owned();
+        let json = entry.to_json();
         if let Err(failure) = terminal::write_file(file, &json) {
             terminal::say(&format!("greenwich: {failure}"));
         }

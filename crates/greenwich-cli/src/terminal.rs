@@ -36,16 +36,29 @@ impl From<greenwich::Error> for Failure {
     }
 }
 
+/// An answer: what goes to stdout, and the status that says how it is.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) exit: Exit,
+}
+
+impl From<String> for Answer {
+    fn from(text: String) -> Self {
+        Self { bytes: text.into_bytes(), exit: Exit::Done }
+    }
+}
+
 /// Prints the answer or the failure and returns the exit status.
 #[expect(clippy::print_stderr, reason = "errors are for stderr, and this is the one place that prints them")]
-pub(crate) fn finish(answer: Result<String, Failure>) -> ExitCode {
+pub(crate) fn finish(answer: Result<Answer, Failure>) -> ExitCode {
     match answer {
-        Ok(text) => {
+        Ok(Answer { bytes, exit }) => {
             let mut stdout = std::io::stdout().lock();
-            match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-                Ok(()) => ExitCode::from(Exit::Done as u8),
+            match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
+                Ok(()) => ExitCode::from(exit as u8),
                 // `greenwich plan … | head` has read all that it wants.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(Exit::Done as u8),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(exit as u8),
                 Err(error) => {
                     eprintln!("error: cannot write the answer to stdout: {error}");
                     ExitCode::from(Exit::Usage as u8)
@@ -105,10 +118,10 @@ pub(crate) fn pretty(value: &serde_json::Value) -> String {
 }
 
 /// Writes a file whole or not at all.
-pub(crate) fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn write_file(file: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = file.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file));
+    let written = std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, file));
     written.map_err(|error| {
         _ = std::fs::remove_file(&beside);
         Failure::usage(

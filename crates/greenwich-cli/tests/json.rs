@@ -25,11 +25,42 @@ const COMMANDS: [&str; 14] = [
     "facts explain coal",
     "facts check",
 ];
+/// Commands on a ledger that holds a run, one that was cut off and one that was corrected.
+const OF_A_LEDGER: [&str; 11] = [
+    "ledger list",
+    "ledger show last",
+    "ledger summary --by project,phase --fleet-kwh 10",
+    "ledger hours last",
+    "ledger verify",
+    "ledger import codecarbon emissions.csv",
+    "ledger recover",
+    "account last --zone PL --accelerator h100-sxm",
+    "report last --for json",
+    "doctor --sysfs-root sys",
+    "doctor --sysfs-root nowhere",
+];
 /// Parts of the page that hold for more than one schema.
 const SHARED: [&str; 2] = ["Quantities", "Factors"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every answer that a ledger gives, after something happened in it.
+fn answers_of_a_ledger() -> Vec<Value> {
+    let rig = Rig::new();
+    assert!(rig.meter(&["--zone", "GB", "--project", "p", "--phase", "final"], &["sleep", "0.3"]).status.success());
+    let csv = "timestamp,run_id,duration,energy_consumed,codecarbon_version\n2026-03-01T12:30:00,a,5400,1.2,3.3.2\n";
+    std::fs::write(rig.folder.path().join("emissions.csv"), csv).expect("writable");
+    let open = rig.ledger().join("open");
+    std::fs::create_dir_all(&open).expect("writable");
+    std::fs::copy(journal_of_a_killed_run(&rig), open.join("left.gwj")).ok();
+    let answers = OF_A_LEDGER.iter().map(|words| rig.json(&words.split(' ').collect::<Vec<_>>())).collect();
+    let entry = newest(&rig.ledger().join("entries"));
+    std::fs::write(&entry, "{}").expect("writable");
+    let broken = rig.run(&["ledger", "verify", "--format", "json"]);
+    let broken = serde_json::from_slice(&broken.stdout).expect("one JSON document");
+    [answers, vec![broken]].concat()
 }
 
 fn answer(command: &str) -> Value {

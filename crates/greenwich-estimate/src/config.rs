@@ -72,9 +72,15 @@ impl Config {
     /// [`EstimateError::MissingField`], and [`EstimateError::BadField`] for anything but a whole
     /// number above 0.
     pub fn need(&self, spellings: &[&'static str]) -> Result<u128, EstimateError> {
+        self.said(spellings)?.ok_or_else(|| self.missing(spellings))
+    }
+    /// What the config says itself, or leaves to the library where it is a part of another.
+    ///
+    /// # Errors
+    /// As [`Config::maybe`].
+    pub fn said(&self, spellings: &[&'static str]) -> Result<Option<u128>, EstimateError> {
         let given = spellings.iter().any(|name| self.fields.contains_key(*name));
-        let found = if given || self.inner { self.maybe(spellings)? } else { None };
-        found.ok_or_else(|| self.missing(spellings))
+        if given || self.inner { self.maybe(spellings) } else { Ok(None) }
     }
     /// A number that the library has a default for, or must be there.
     ///
@@ -202,7 +208,8 @@ impl Config {
 
 /// A whole number; `4.0` is one too, as some files write it.
 fn whole(value: &Value) -> Option<u64> {
-    let written = |number: f64| (number.fract() == 0.0 && (0.0..=LARGEST as f64).contains(&number)).then_some(number as u64);
+    let written =
+        |number: f64| (number.fract() == 0.0 && (0.0..=LARGEST as f64).contains(&number)).then_some(number as u64);
     value.as_u64().or_else(|| value.as_f64().and_then(written))
 }
 

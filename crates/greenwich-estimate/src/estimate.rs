@@ -3,16 +3,15 @@
 //! In: [`Inputs`]. Out: a [`Footprint`] whose ranges are products of lognormals, with every factor that this crate
 //! adds and a warning for each quantity that cannot be known, naming the key that would mend it.
 
-use crate::duration::{TimeBasis, time};
+use crate::duration::TimeBasis;
 use crate::error::EstimateError;
+use crate::figures::{Figures, figures};
 use crate::flops::Work;
 use crate::inputs::Inputs;
 use crate::lognormal::LogNormal;
 use crate::power::PowerBasis;
-use greenwich_core::footprint::{Factor, Footprint, Stage, Tier};
-use greenwich_core::quantity::{
-    AcceleratorHours, AverageIntensity, Co2e, FacilityEnergy, Hours, ItEnergy, MarginalIntensity, Usd, Water,
-};
+use greenwich_core::footprint::{Factor, Footprint, Stage};
+use greenwich_core::quantity::Hours;
 use greenwich_core::{Check, Fit, Range};
 
 /// Estimates every quantity of the run.
@@ -20,93 +19,43 @@ use greenwich_core::{Check, Fit, Range};
 /// # Errors
 /// Inputs that cannot be, a model that cannot fit, and nothing that gives the time or the power.
 pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
-    inputs.check()?;
-    let work = Work::of(inputs);
-    let (hours, basis) = time(inputs, &work)?;
-    let power = inputs.power.ok_or_else(|| EstimateError::NoPower { accelerator: inputs.accelerator() })?;
-    let mean_power = power.mean_power();
-
-    let hours = hours.plus_exact(inputs.pause_overhead);
-    let accelerator_hours = hours.map(|hours| hours.on(inputs.setting.count));
-    let it_energy: LogNormal<ItEnergy> = mean_power.times(accelerator_hours);
-    let facility_energy: LogNormal<FacilityEnergy> = it_energy.times(inputs.site.pue);
-    let emissions = |intensity: Option<LogNormal<AverageIntensity>>| Some(facility_energy.times(intensity?));
-    let moved = |co2e: LogNormal<Co2e>| match inputs.transfer {
-        Some(transfer) => co2e.plus_exact(transfer.energy * AverageIntensity::from_g_per_kwh(transfer.g_per_kwh)),
-        None => co2e,
-    };
-    let consequential = inputs.site.marginal.map(|marginal| {
-        let own = facility_energy.times(marginal);
-        let transfer = inputs.transfer.map(|moved| moved.energy * MarginalIntensity::from_g_per_kwh(moved.g_per_kwh));
-        transfer.map_or(own, |transfer| own.plus_exact(transfer))
-    });
-    let embodied = inputs.site.embodied.map(|embodied| {
-        embodied.per_accelerator_hour().with(accelerator_hours, |each, hours: AcceleratorHours| each * hours.hours())
-    });
-
+    let figures = figures(inputs)?;
+    let Figures { work, basis, power, .. } = figures;
     let mut footprint = Footprint {
         stage: Stage::Estimate,
         job: inputs.job.clone(),
-        tier: tier(inputs, basis),
+        tier: figures.tier,
         setting: inputs.setting.clone(),
         params_total: inputs.model.params_total(),
         params_active: inputs.model.params_active(),
         forward_flops_per_token: work.forward_per_token,
         training_flops: work.training.map(Range::exact),
-        accelerator_hours: accelerator_hours.range(),
-        hours: hours.range(),
-        mean_power: mean_power.range(),
-        it_energy: it_energy.range(),
-        facility_energy: facility_energy.range(),
-        location_based: emissions(inputs.site.location_based).map(moved).map(LogNormal::range),
-        location_based_direct: emissions(inputs.site.location_based_direct).map(moved).map(LogNormal::range),
-        market_based: emissions(inputs.site.market_based).map(LogNormal::range),
-        consequential: consequential.map(LogNormal::range),
-        embodied: embodied.map(LogNormal::range),
-        water: water(inputs, it_energy).map(LogNormal::range),
-        cost: cost(inputs, accelerator_hours, facility_energy).map(LogNormal::range),
+        accelerator_hours: figures.accelerator_hours.range(),
+        hours: figures.hours.range(),
+        mean_power: figures.mean_power.range(),
+        it_energy: figures.it_energy.range(),
+        facility_energy: figures.facility_energy.range(),
+        location_based: figures.location_based.map(LogNormal::range),
+        location_based_direct: figures.location_based_direct.map(LogNormal::range),
+        market_based: figures.market_based.map(LogNormal::range),
+        consequential: figures.consequential.map(LogNormal::range),
+        embodied: figures.embodied.map(LogNormal::range),
+        water: figures.water.map(LogNormal::range),
+        cost: figures.cost.map(LogNormal::range),
         factors: inputs.factors.clone(),
         warnings: inputs.warnings.clone(),
     };
     footprint.factors.extend(own_factors(inputs, &work, basis, &power));
     let unknown = unknown_quantities(inputs, &footprint);
-    footprint.warnings.extend(work.warnings);
+    footprint.warnings.extend(Work::warnings(&inputs.model, inputs.seq_len));
     footprint.warnings.extend(unknown);
     if let PowerBasis::Tdp { tdp } = power {
         footprint.warnings.push(format!(
             "mean power is scaled from the design power of {tdp}, which is a cap and no draw: give `machine.mean_power_w` if you have measured it"
         ));
     }
-    footprint.warnings.extend(most_helpful(inputs, basis, hours, &power));
+    footprint.warnings.extend(most_helpful(inputs, basis, figures.hours, &power));
     Ok(footprint)
-}
-
-fn tier(inputs: &Inputs, basis: TimeBasis) -> Tier {
-    match basis {
-        TimeBasis::UsefulShare if inputs.given.layout.is_some() => Tier::T1,
-        TimeBasis::UsefulShare => Tier::T0,
-        _ if inputs.given.mean_power_given => Tier::T3,
-        _ => Tier::T2,
-    }
-}
-
-/// On site with IT energy, at the power plants with facility energy: PUE enters once.
-fn water(inputs: &Inputs, it_energy: LogNormal<ItEnergy>) -> Option<LogNormal<Water>> {
-    let one = LogNormal::exact(ItEnergy::from_kwh(1.0));
-    let on_site = one.times(inputs.site.wue?);
-    let at_plants = one.times(inputs.site.pue).times(inputs.site.source_water?);
-    let per_kwh: LogNormal<Water> = LogNormal::sum(&[on_site, at_plants]);
-    Some(per_kwh.with(it_energy, |water, energy| water * energy.kwh()))
-}
-
-/// The accelerator-hour's price holds the electricity; without one, the electricity is what can be told.
-fn cost(
-    inputs: &Inputs,
-    hours: LogNormal<AcceleratorHours>,
-    energy: LogNormal<FacilityEnergy>,
-) -> Option<LogNormal<Usd>> {
-    let by_hour = inputs.site.price.map(|price| price.times(hours));
-    by_hour.or_else(|| inputs.site.electricity_price.map(|price| price.times(energy)))
 }
 
 fn own_factors(inputs: &Inputs, work: &Work, basis: TimeBasis, power: &PowerBasis) -> Vec<Factor> {

@@ -15,7 +15,7 @@ const PASSES: f64 = 3.0;
 pub const CALIBRATED_SEQ_LEN: u64 = 4096;
 
 /// The FLOPs of a run, as far as they are known.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Work {
     /// Model FLOPs of the whole run.
     pub training: Option<Flops>,
@@ -26,8 +26,6 @@ pub struct Work {
     pub forward_per_token: Option<Flops>,
     /// The formula, for the list of factors.
     pub formula: &'static str,
-    /// What was left out or taken from elsewhere.
-    pub warnings: Vec<String>,
 }
 
 impl Work {
@@ -50,16 +48,9 @@ impl Work {
                     calibrated: training,
                     forward_per_token: Some(Flops::from_flops(per_token)),
                     formula: "6 × active parameters × tokens",
-                    warnings: Vec::new(),
                 }
             }
-            Model::Unknown => Self {
-                training: None,
-                calibrated: None,
-                forward_per_token: None,
-                formula: "not known",
-                warnings: Vec::new(),
-            },
+            Model::Unknown => Self { training: None, calibrated: None, forward_per_token: None, formula: "not known" },
         };
         if let Some(total) = total {
             work.training = Some(total);
@@ -69,29 +60,29 @@ impl Work {
         work
     }
 
-    fn of_shape(counts: &ModelCounts, tokens: Option<f64>, seq_len: Option<u32>) -> Self {
+    /// What the FLOPs of a model leave out or take from elsewhere.
+    pub fn warnings(model: &Model, seq_len: Option<u32>) -> Vec<String> {
+        let Model::Shape(counts) = model else { return Vec::new() };
         let mut warnings = Vec::new();
-        let longest = counts.max_seq_len;
-        let seq_len = seq_len.map(u64::from).or_else(|| {
-            warnings.push(match longest {
-                Some(longest) => {
-                    format!("`model.seq_len` is not given: the config's longest, {longest}, is taken")
-                }
-                None => {
-                    "neither `model.seq_len` nor the config says how long a sequence is: FLOPs of attention are left out"
-                        .to_owned()
-                }
-            });
-            longest
-        });
-        if let (Some(asked), Some(longest)) = (seq_len, longest)
-            && asked > longest
-        {
-            warnings.push(format!(
+        match (seq_len.map(u64::from), counts.max_seq_len) {
+            (None, Some(longest)) => {
+                warnings.push(format!("`model.seq_len` is not given: the config's longest, {longest}, is taken"));
+            }
+            (None, None) => warnings.push(
+                "neither `model.seq_len` nor the config says how long a sequence is: FLOPs of attention are left out"
+                    .to_owned(),
+            ),
+            (Some(asked), Some(longest)) if asked > longest => warnings.push(format!(
                 "`model.seq_len` is {asked}, the config's longest is {longest}: parameters of positions are not added"
-            ));
+            )),
+            (Some(_), _) => {}
         }
         warnings.extend(counts.left_out.iter().map(|what| format!("`{}` model: {what}", counts.model_type)));
+        warnings
+    }
+
+    fn of_shape(counts: &ModelCounts, tokens: Option<f64>, seq_len: Option<u32>) -> Self {
+        let seq_len = seq_len.map(u64::from).or(counts.max_seq_len);
         let at = seq_len.unwrap_or(1);
         let tokens_of_pass = counts.tokens_per_pass(at);
         let products = counts.pass.product_flops(at).flops();
@@ -116,7 +107,6 @@ impl Work {
             } else {
                 "3 × 2·S·multiplied parameters × tokens ÷ tokens of a pass"
             },
-            warnings,
         }
     }
 }
@@ -139,7 +129,7 @@ mod tests {
         let expected = 3.0 * (2.0 * 6_607_077_376.0 + 2.0 * 4096.0 * 32.0 * 256.0 * 32.0) * 2e12;
         assert!((work.training.expect("known").flops() / expected - 1.0).abs() < 1e-12);
         assert_eq!(work.calibrated.expect("known").flops(), 6.0 * 6_738_415_616.0 * 2e12);
-        assert!(work.warnings.is_empty());
+        assert!(Work::warnings(&llama(), Some(4096)).is_empty());
     }
 
     #[test]
@@ -156,11 +146,12 @@ mod tests {
     fn a_missing_sequence_length_is_taken_from_the_config_or_left_out_aloud() {
         let work = Work::new(&llama(), Some(1e9), None, None);
         assert_eq!(work.training, Work::new(&llama(), Some(1e9), Some(4096), None).training);
-        insta::assert_snapshot!(work.warnings.join("\n"), @"`model.seq_len` is not given: the config's longest, 4096, is taken");
+        insta::assert_snapshot!(Work::warnings(&llama(), None).join("\n"), @"`model.seq_len` is not given: the config's longest, 4096, is taken");
         let without = LLAMA_2_7B.replace(r#", "max_position_embeddings": 4096"#, "");
-        let work = Work::new(&Model::Shape(ModelCounts::from_config(&without).expect("known")), Some(1e9), None, None);
+        let without = Model::Shape(ModelCounts::from_config(&without).expect("known"));
+        let work = Work::new(&without, Some(1e9), None, None);
         assert_eq!(work.training.expect("known").flops(), 6.0 * 6_607_077_376.0 * 1e9);
-        insta::assert_snapshot!(work.warnings.join("\n"), @"neither `model.seq_len` nor the config says how long a sequence is: FLOPs of attention are left out");
+        insta::assert_snapshot!(Work::warnings(&without, None).join("\n"), @"neither `model.seq_len` nor the config says how long a sequence is: FLOPs of attention are left out");
     }
 
     #[test]

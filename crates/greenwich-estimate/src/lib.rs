@@ -11,6 +11,8 @@
 //!                             │  power ┼→ energy × site → Footprint
 //!                      memory ┘(fits?) ┘
 //! ```
+//!
+//! [`run`] gives the figures with every factor and warning, [`figures`] the same figures alone.
 
 pub mod architecture;
 pub mod calibrate;
@@ -18,6 +20,7 @@ pub mod config;
 mod duration;
 pub mod error;
 pub mod estimate;
+mod figures;
 pub mod flops;
 mod inputs;
 pub mod lognormal;
@@ -31,6 +34,7 @@ pub mod site;
 pub use duration::duration;
 pub use error::EstimateError;
 pub use estimate::run;
+pub use figures::{Figures, figures};
 pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};

@@ -87,6 +87,7 @@ impl ModelCounts {
 }
 
 /// What is known of the model that is trained.
+#[expect(clippy::large_enum_variant, reason = "there is one to an estimate, and a shape is the common case")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Model {
     /// Its shape, from a config.

@@ -40,6 +40,10 @@ pub enum Reach {
     Around(u64),
     /// Itself and those before it in its own stretch of so many.
     Chunk(u64),
+    /// So many around itself; no plain form multiplies more.
+    Band(u64),
+    /// All in its own stretch of so many, as a scan in chunks does; no plain form multiplies more.
+    Within(u64),
 }
 
 impl Reach {
@@ -52,15 +56,23 @@ impl Reach {
                 let width = (width as f64).min(keys);
                 width * (queries - width / 2.0)
             }
-            Self::Around(width) => {
+            Self::Around(width) | Self::Band(width) => {
                 let side = (width as f64 / 2.0).min(keys);
                 side * (2.0 * queries - side)
             }
-            Self::Chunk(width) => {
+            Self::Chunk(width) => Self::Within(width).pairs(queries, keys) / 2.0,
+            Self::Within(width) => {
                 let width = (width as f64).min(keys);
                 let (whole, rest) = ((queries / width).floor(), queries % width);
-                (whole * width * width + rest * rest) / 2.0
+                whole * width * width + rest * rest
             }
+        }
+    }
+    /// The same without its mask: a product of all with all, part of which is then struck out.
+    fn unmasked(self) -> Self {
+        match self {
+            Self::Band(_) | Self::Within(_) => self,
+            _ => Self::Every,
         }
     }
 }
@@ -106,7 +118,7 @@ impl Pass {
     }
     /// FLOPs of attention where every token attends to every other, whatever the mask.
     pub fn attention_flops(&self, seq_len: u64) -> Flops {
-        self.attention(seq_len, |_| Reach::Every)
+        self.attention(seq_len, |attention| attention.reach.unmasked())
     }
     /// FLOPs of attention under the model's own mask: causal, sliding, or none.
     pub fn masked_attention_flops(&self, seq_len: u64) -> Flops {

@@ -183,6 +183,38 @@ fn a_model_inside_a_larger_one_is_found_with_the_tie_written_outside() {
 }
 
 #[test]
+fn an_inner_config_leaves_out_what_is_the_librarys_default() {
+    // Gemma 3 4B, as its own file has it: heads, their width and the vocabulary are left out.
+    let outer = r#"{"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560,
+        "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024}, "vision_config": {"hidden_size": 1152}}"#;
+    let found = counts(outer);
+    assert_eq!(found.params_total, 3_880_263_168);
+    assert_eq!(found.left_out.as_deref(), Some("the parts around `text_config` are left out"));
+    assert_eq!(counts(r#"{"model_type": "clip"}"#).params_total, 151_277_313);
+}
+
+#[test]
+fn blocks_that_slide_see_no_more_than_their_window() {
+    // Gemma 3 4B: 5 of 34 blocks see all before, the others 1,024 tokens; 8 heads of 256 and 256.
+    let config = r#"{"model_type": "gemma3_text", "vocab_size": 262208, "hidden_size": 2560, "intermediate_size": 10240,
+        "num_hidden_layers": 34, "num_attention_heads": 8, "sliding_window": 1024}"#;
+    let (tokens, window) = (32_768.0, 1024.0);
+    let pairs = 5.0 * tokens * tokens / 2.0 + 29.0 * (window * tokens - window * window / 2.0);
+    let masked = counts(config).pass.masked_attention_flops(32_768).flops();
+    assert!((masked / (2.0 * 8.0 * 512.0 * pairs) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn an_encoder_sees_both_ways_and_its_decoder_back() {
+    let bert = counts(BERT);
+    assert_eq!(bert.forward_flops_causal(512), bert.forward_flops(512));
+    // T5: 12 encoder blocks and 12 looks at the encoder in full, 12 decoder blocks under the mask.
+    let t5 = counts(T5_BASE);
+    let (full, masked) = (t5.pass.attention_flops(512).flops(), t5.pass.masked_attention_flops(512).flops());
+    assert!((masked / full - 2.5 / 3.0).abs() < 1e-12);
+}
+
+#[test]
 fn dense_blocks_among_sparse_ones_are_counted_dense() {
     let every_other = QWEN3_MOE.replace(r#""decoder_sparse_step": 1"#, r#""decoder_sparse_step": 2"#);
     let by_name = QWEN3_MOE.replace(

@@ -5,7 +5,7 @@
 //! plan: see [`crate::bound`], which proves the figure that is reported.
 
 use crate::model::Model;
-use crate::shapes::Shapes;
+use crate::shapes::{Part, Shapes};
 use crate::tables::Tables;
 
 /// What prices give.
@@ -18,22 +18,22 @@ pub(crate) struct Answer {
 }
 
 /// Asks every group for its best choice under prices.
-pub(crate) fn ask(model: &Model, shapes: &Shapes, tables: &Tables, prices: &[f64], answer: &mut Answer) {
+pub(crate) fn ask(model: &Model, shapes: &Shapes, part: Part, tables: &Tables, prices: &[f64], capacity: &[f64], answer: &mut Answer) {
     let hours = model.hours;
-    answer.asked.clear();
-    answer.asked.resize(model.sites * hours, 0.0);
+    let cells = model.sites * hours;
+    let mut asked = vec![0.0; model.profiles.len() * cells];
     // Whole jobs are added as differences, one a start and one an end.
-    let mut edges = vec![0.0; model.sites * (hours + 1)];
+    let mut edges = vec![0.0; model.profiles.len() * model.sites * (hours + 1)];
     let mut best = vec![0.0; model.sites];
     let mut taken = vec![0.0; model.sites];
     let mut value = 0.0;
-    for (shape, groups, sites) in shapes.iter() {
+    for (shape, groups, sites) in shapes.iter(part) {
         if groups.iter().all(|group| group.accelerators == 0.0) {
             continue;
         }
         let (release, deadline, length) = (shape.release as usize, shape.deadline as usize, shape.hours as usize);
         for &site in sites {
-            let row = tables.row(shape.power, site);
+            let row = tables.row(shape.class, site);
             best[site as usize] = if shape.interruptible {
                 row.pausing(release, deadline, length)
             } else {
@@ -58,10 +58,11 @@ pub(crate) fn ask(model: &Model, shapes: &Shapes, tables: &Tables, prices: &[f64
             if accelerators == 0.0 {
                 continue;
             }
-            let row = tables.row(shape.power, site);
+            let row = tables.row(shape.class, site);
+            let at = model.classes[shape.class as usize].profile as usize * model.sites + site as usize;
             if shape.interruptible {
                 let mut left = length;
-                let asked = &mut answer.asked[site as usize * hours..(site as usize + 1) * hours];
+                let asked = &mut asked[at * hours..(at + 1) * hours];
                 row.cheapest(release, deadline, |hour, _| {
                     asked[hour] += accelerators;
                     left -= 1;
@@ -69,21 +70,83 @@ pub(crate) fn ask(model: &Model, shapes: &Shapes, tables: &Tables, prices: &[f64
                 });
             } else {
                 let start = row.whole_start(release, deadline, length);
-                let edges = &mut edges[site as usize * (hours + 1)..];
+                let edges = &mut edges[at * (hours + 1)..];
                 edges[start] += accelerators;
                 edges[start + length] -= accelerators;
             }
         }
     }
-    for site in 0..model.sites {
+    for (asked, edges) in asked.chunks_exact_mut(hours).zip(edges.chunks_exact(hours + 1)) {
         let mut running = 0.0;
-        for hour in 0..hours {
-            running += edges[site * (hours + 1) + hour];
-            answer.asked[site * hours + hour] += running;
+        for (asked, edge) in asked.iter_mut().zip(edges) {
+            running += edge;
+            *asked += running;
         }
     }
-    let held: f64 = prices.iter().zip(&model.capacity).map(|(price, &capacity)| price * f64::from(capacity)).sum();
+    answer.asked.clear();
+    answer.asked.resize(model.steps.len() * cells, 0.0);
+    for (shares, asked) in model.profiles.iter().zip(asked.chunks_exact(cells)) {
+        for (share, level) in shares.iter().zip(answer.asked.chunks_exact_mut(cells)) {
+            if *share > 0.0 {
+                level.iter_mut().zip(asked).for_each(|(level, asked)| *level += share * asked);
+            }
+        }
+    }
+    let held: f64 = prices.iter().zip(capacity).map(|(price, capacity)| price * capacity).sum();
     answer.value = value - held;
+}
+
+/// Prices to begin with: parts of the jobs answer in turn, and prices move after each.
+pub(crate) fn begin(model: &Model, shapes: &Shapes, trace: &mut dyn FnMut(&str, f64, f64)) -> (Vec<f64>, Vec<f64>) {
+    let env = |name: &str, default: f64| std::env::var(name).ok().and_then(|r| r.parse().ok()).unwrap_or(default);
+    let parts = (env("PARTS", 16.0) as usize).min(shapes.shapes.len()).max(1);
+    let passes = env("BEGIN", 10.0) as usize;
+    let eta = env("BETA", 0.3);
+    let capacity = model.stepped(&model.capacity);
+    let cells = capacity.len();
+    let mut prices = vec![0.0; cells];
+    let mut tables = Tables::new(model);
+    let mut answers = vec![Answer::default(); parts];
+    let mut asked = vec![0.0; cells];
+    let (mut mean, mut mean_asked, mut count) = (vec![0.0; cells], vec![0.0; cells], 0.0);
+    let scale = model.grams_per_wh.iter().sum::<f64>() / model.grams_per_wh.len() as f64
+        * model.classes.iter().map(|class| class.watts).sum::<f64>()
+        / model.classes.len() as f64;
+    for pass in 0..=passes {
+        for first in 0..parts {
+            tables.fill(model, &prices, 1.0);
+            let answer = &mut answers[first];
+            let before = std::mem::take(&mut answer.asked);
+            ask(model, shapes, Part { first, step: parts }, &tables, &prices, &capacity, answer);
+            for (at, now) in answer.asked.iter().enumerate() {
+                asked[at] += now - before.get(at).copied().unwrap_or(0.0);
+            }
+            if pass == 0 {
+                continue;
+            }
+            let progress = (pass - 1) as f64 + first as f64 / parts as f64;
+            let step = eta * scale / (1.0 + env("DECAY", 1.0) * progress) / parts as f64;
+            for at in 0..cells {
+                if capacity[at] > 0.0 {
+                    prices[at] = (prices[at] + step * (asked[at] - capacity[at]) / capacity[at]).max(0.0);
+                }
+            }
+            if pass * 2 > passes {
+                count += 1.0;
+                for at in 0..cells {
+                    mean[at] += prices[at];
+                    mean_asked[at] += asked[at];
+                }
+            }
+        }
+    }
+    mean.iter_mut().chain(&mut mean_asked).for_each(|sum| *sum /= count);
+    tables.fill(model, &mean, 1.0);
+    let mut answer = Answer::default();
+    ask(model, shapes, Part::ALL, &tables, &mean, &capacity, &mut answer);
+    let over: f64 = mean_asked.iter().zip(&capacity).map(|(m, c)| (m - c).max(0.0)).sum::<f64>() / capacity.iter().sum::<f64>();
+    trace("begin", answer.value, over);
+    (mean, mean_asked)
 }
 
 /// Prices on their way up: the volume algorithm of Barahona and Anbil.
@@ -112,15 +175,16 @@ impl Volume {
         let mut tables = Tables::new(model);
         let mut answer = Answer::default();
         tables.fill(model, &centre, 1.0);
-        ask(model, shapes, &tables, &centre, &mut answer);
+        let capacity = model.stepped(&model.capacity);
+        ask(model, shapes, Part::ALL, &tables, &centre, &capacity, &mut answer);
         Self {
             top: answer.value,
             mean: answer.asked.clone(),
-            capacity: model.capacity.iter().map(|&now| f64::from(now)).collect(),
-            pace: 0.1,
+            capacity,
+            pace: std::env::var("PACE").ok().and_then(|r| r.parse().ok()).unwrap_or(0.02),
             share: 0.1,
             red: 0,
-            target: answer.value * 1.05,
+            target: answer.value * 1.01,
             rounds: 0,
             checkpoint: answer.value,
             tables,
@@ -142,15 +206,15 @@ impl Volume {
         if norm <= 0.0 {
             return;
         }
-        if self.top > self.target * 0.98 {
-            self.target = self.top * 1.04;
+        if self.top > self.target * 0.998 {
+            self.target = self.top * 1.01;
         }
         let step = self.pace * (self.target - self.top) / norm;
         for (at, price) in self.prices.iter_mut().enumerate() {
             *price = (self.centre[at] + step * (self.mean[at] - self.capacity[at])).max(0.0);
         }
         self.tables.fill(model, &self.prices, 1.0);
-        ask(model, shapes, &self.tables, &self.prices, &mut self.answer);
+        ask(model, shapes, Part::ALL, &self.tables, &self.prices, &self.capacity, &mut self.answer);
         let both = self.remember();
         if self.answer.value > self.top {
             self.top = self.answer.value;
@@ -201,7 +265,7 @@ impl Volume {
             *price = (*price + step * (self.mean[at] - self.capacity[at])).max(0.0);
         }
         self.tables.fill(model, &self.centre, 1.0);
-        ask(model, shapes, &self.tables, &self.centre, &mut self.answer);
+        ask(model, shapes, Part::ALL, &self.tables, &self.centre, &self.capacity, &mut self.answer);
         for (mean, asked) in self.mean.iter_mut().zip(&self.answer.asked) {
             *mean += share * (asked - *mean);
         }

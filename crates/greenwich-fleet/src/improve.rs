@@ -3,30 +3,12 @@
 //! In: the model and prices. Out: a board: tasks placed by priced cost, then taken up and put down again.
 
 use crate::dual::Volume;
+use crate::exchange::Exchange;
+use crate::lot::Lot;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE, Spot};
 use crate::shapes::Shapes;
 use crate::tables::Tables;
-
-/// SplitMix64.
-#[derive(Debug, Clone)]
-pub(crate) struct Lot(pub(crate) u64);
-
-impl Lot {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
-    }
-    pub(crate) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 * (0.5_f64).powi(53)
-    }
-}
 
 fn env(name: &str, default: f64) -> f64 {
     std::env::var(name).ok().and_then(|r| r.parse().ok()).unwrap_or(default)
@@ -43,7 +25,7 @@ pub(crate) fn search(
     base.fill(model, &prices, 0.0);
     let mut tables = Tables::new(model);
     let mut board = Board::new(model);
-    let mut lot = Lot(1);
+    let mut lot = Lot::new(1);
     let n = model.tasks.len();
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {
@@ -80,11 +62,14 @@ pub(crate) fn search(
         let limit = model.penalty_g * f64::from(task.hours);
         if board.find(model, &volume.tables, index, limit, &mut spot) {
             board.take(model, &base, index, &spot);
+            let cells = model.sites * model.hours;
             let from = spot.site as usize * model.hours;
+            let shares = &model.profiles[model.classes[task.class as usize].profile as usize];
             board.visit_hours(model, index, |hour| {
-                let at = from + hour as usize;
-                volume.mean[at] = (volume.mean[at] - f64::from(task.accelerators)).max(0.0);
-                volume.capacity[at] -= f64::from(task.accelerators);
+                for (level, share) in shares.iter().enumerate() {
+                    let at = level * cells + from + hour as usize;
+                    volume.mean[at] = (volume.mean[at] - share * f64::from(task.accelerators)).max(0.0);
+                }
             });
         }
         shapes.groups[shapes.group_of[index] as usize].accelerators -= f64::from(task.accelerators);
@@ -92,6 +77,7 @@ pub(crate) fn search(
         placed += task.area();
         if left > area / chunks {
             left = 0.0;
+            volume.capacity = model.stepped(&board.free);
             for _ in 0..rounds {
                 volume.follow(model, &shapes, theta * top * (1.0 - placed / area), share);
             }
@@ -114,6 +100,22 @@ pub(crate) fn search(
             }
         }
         trace(&format!("pass {weight:.2}"), board.total(), 0.0);
+    }
+    let weights = [0.6, 0.2, 0.0];
+    let all: Vec<Tables> = weights.iter().map(|&w| {
+        let mut t = Tables::new(model);
+        t.fill(model, &prices, w);
+        t
+    }).collect();
+    let mut exchange = Exchange::new(model, &all, &board);
+    let tries = env("TRIES", 1e5) as usize;
+    let mean = board.total() / n as f64;
+    let heat = env("HEAT", 0.1) * mean;
+    let cool = env("COOL", 0.001) * mean;
+    for part in 0..10 {
+        let at = |p: f64| heat * (cool / heat).powf(p / 10.0);
+        exchange.run(&mut board, &mut lot, tries / 10, at(f64::from(part)), at(f64::from(part) + 1.0));
+        trace(&format!("exchange {part} {}", exchange.accepted), board.total(), board.total() / top - 1.0);
     }
     let un: Vec<usize> = (0..n).filter(|&i| board.site[i] == NOWHERE).collect();
     let area: f64 = un.iter().map(|&i| model.penalty(&model.tasks[i])).sum();

@@ -10,9 +10,11 @@
 mod csv;
 mod dual;
 mod error;
+mod exchange;
 mod fleet;
 mod hour;
 mod improve;
+mod lot;
 mod model;
 mod place;
 mod plan;

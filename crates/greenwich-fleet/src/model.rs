@@ -6,6 +6,11 @@ use crate::fleet::{Fleet, Options};
 use crate::plan::Reason;
 use std::collections::HashMap;
 
+/// The share of the capacity that rounding has to lose for a step to be worth its prices.
+const LEAST_LOSS: f64 = 0.02;
+/// Most steps beside the first.
+const MOST_STEPS: usize = 8;
+
 /// A job that can be placed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
@@ -15,8 +20,8 @@ pub(crate) struct Task {
     pub(crate) deadline: u32,
     pub(crate) hours: u32,
     pub(crate) accelerators: u32,
-    /// Its power class: an index into [`Model::powers_w`].
-    pub(crate) power: u32,
+    /// Its class of power and size: an index into [`Model::classes`].
+    pub(crate) class: u32,
     /// Its sites: an index into [`Model::sets`].
     pub(crate) set: u32,
     pub(crate) interruptible: bool,
@@ -29,6 +34,13 @@ impl Task {
     }
 }
 
+/// Jobs that cost alike per accelerator: by power, and by how far their size counts at each level.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Class {
+    pub(crate) watts: f64,
+    pub(crate) profile: u32,
+}
+
 /// The numbers of a fleet. Arrays by site and hour are laid out site by site.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -37,7 +49,13 @@ pub(crate) struct Model {
     /// Grams per watt-hour of IT energy: PUE times intensity.
     pub(crate) grams_per_wh: Vec<f64>,
     pub(crate) capacity: Vec<i32>,
-    pub(crate) powers_w: Vec<f64>,
+    /// Steps in which capacity is counted; the first is 1. At step k, jobs count in whole multiples of k and so
+    /// does capacity: Σ k⌊size/k⌋ ≤ k⌊capacity/k⌋ (a Chvátal–Gomory cut). Where two jobs of 8 cannot share 14
+    /// accelerators, the step of 8 says so.
+    pub(crate) steps: Vec<u32>,
+    /// For each profile, how much of a job's size counts at each step.
+    pub(crate) profiles: Vec<Vec<f64>>,
+    pub(crate) classes: Vec<Class>,
     pub(crate) sets: Vec<Vec<u32>>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) penalty_g: f64,
@@ -60,7 +78,9 @@ impl Model {
             hours,
             grams_per_wh,
             capacity,
-            powers_w: Vec::new(),
+            steps: steps(fleet),
+            profiles: Vec::new(),
+            classes: Vec::new(),
             sets: Vec::new(),
             tasks: Vec::with_capacity(fleet.jobs.len()),
             penalty_g: options.unplaced_penalty_g,
@@ -72,7 +92,8 @@ impl Model {
 
     fn take_jobs(&mut self, fleet: &Fleet) {
         let most: Vec<u32> = fleet.sites.iter().map(|site| site.capacity.iter().copied().max().unwrap_or(0)).collect();
-        let mut powers: HashMap<u64, u32> = HashMap::new();
+        let mut classes: HashMap<(u64, u32), u32> = HashMap::new();
+        let mut profile_of: HashMap<u32, u32> = HashMap::new();
         let mut sets: HashMap<Vec<u32>, u32> = HashMap::new();
         // Which sites of a set are large enough and of the right kind, by set, size and kind.
         let mut fitting: HashMap<(u32, u32, Option<&str>), Result<u32, Reason>> = HashMap::new();
@@ -106,10 +127,12 @@ impl Model {
                 (_, None) => Reason::WindowTooShort,
                 (Err(reason), _) => reason,
                 (Ok(set), Some(_)) => {
-                    let next = powers.len() as u32;
+                    let size = job.accelerators;
+                    let profile = *profile_of.entry(size).or_insert_with(|| self.profile(size));
+                    let next = classes.len() as u32;
                     let watts = job.power.watts();
-                    let power = *powers.entry(watts.to_bits()).or_insert_with(|| {
-                        self.powers_w.push(watts);
+                    let class = *classes.entry((watts.to_bits(), profile)).or_insert_with(|| {
+                        self.classes.push(Class { watts, profile });
                         next
                     });
                     self.tasks.push(Task {
@@ -118,7 +141,7 @@ impl Model {
                         deadline,
                         hours: job.hours,
                         accelerators: job.accelerators,
-                        power,
+                        class,
                         set,
                         interruptible: job.interruptible,
                     });
@@ -127,6 +150,22 @@ impl Model {
             };
             self.hopeless.push((index as u32, reason));
         }
+    }
+
+    /// The index of the profile of a size.
+    fn profile(&mut self, size: u32) -> u32 {
+        let shares: Vec<f64> = self.steps.iter().map(|&step| f64::from(step * (size / step)) / f64::from(size)).collect();
+        let found = self.profiles.iter().position(|profile| *profile == shares);
+        found.unwrap_or_else(|| {
+            self.profiles.push(shares);
+            self.profiles.len() - 1
+        }) as u32
+    }
+
+    /// Capacity as each step counts it: by step, site and hour.
+    pub(crate) fn stepped(&self, free: &[i32]) -> Vec<f64> {
+        let rounded = |step: u32| free.iter().map(move |&free| f64::from(free.max(0) / step as i32 * step as i32));
+        self.steps.iter().flat_map(|&step| rounded(step)).collect()
     }
 
     /// The sites where a task may run.
@@ -138,4 +177,17 @@ impl Model {
     pub(crate) fn penalty(&self, task: &Task) -> f64 {
         self.penalty_g * task.area()
     }
+}
+
+/// The steps that matter: sizes of jobs at which capacity loses something when it is rounded down.
+fn steps(fleet: &Fleet) -> Vec<u32> {
+    let mut sizes: Vec<u32> = fleet.jobs.iter().map(|job| job.accelerators).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let cells = || fleet.sites.iter().flat_map(|site| site.capacity.iter().map(|&now| u64::from(now)));
+    let all: u64 = cells().sum();
+    let loses = |step: u32| cells().map(|now| now % u64::from(step)).sum::<u64>() as f64 > LEAST_LOSS * all as f64;
+    let mut steps = vec![1];
+    steps.extend(sizes.into_iter().rev().filter(|&size| size > 1 && loses(size)).take(MOST_STEPS));
+    steps
 }

@@ -34,6 +34,7 @@ pub(crate) struct Board {
     /// Grams of each task: its emissions, or its penalty while it has no place.
     pub(crate) grams: Vec<f64>,
     trial: Vec<u32>,
+    keyed: Vec<(f64, u32)>,
 }
 
 impl Board {
@@ -53,6 +54,7 @@ impl Board {
             first_word,
             grams: model.tasks.iter().map(|task| model.penalty(task)).collect(),
             trial: Vec::new(),
+            keyed: Vec::new(),
         }
     }
 
@@ -69,7 +71,7 @@ impl Board {
         spot.priced = limit;
         spot.site = NOWHERE;
         for &site in model.sites_of(task) {
-            let row = tables.row(task.power, site);
+            let row = tables.row(task.class, site);
             let free = &self.free[site as usize * self.hours..(site as usize + 1) * self.hours];
             if task.interruptible {
                 let (mut sum, mut left) = (0.0, length);
@@ -119,7 +121,7 @@ impl Board {
         spot.site = NOWHERE;
         spot.priced = model.penalty_g * f64::from(task.hours);
         for &site in model.sites_of(task) {
-            let row = tables.row(task.power, site);
+            let row = tables.row(task.class, site);
             let sum = if task.interruptible {
                 row.pausing(release, deadline, length)
             } else {
@@ -133,7 +135,7 @@ impl Board {
         if spot.site == NOWHERE {
             return;
         }
-        let row = tables.row(task.power, spot.site);
+        let row = tables.row(task.class, spot.site);
         if task.interruptible {
             spot.hours.clear();
             row.cheapest(release, deadline, |hour, _| {
@@ -144,6 +146,42 @@ impl Board {
             spot.start = row.whole_start(release, deadline, length) as u32;
         }
         self.take(model, base, index, spot);
+    }
+
+    /// Finds a spot on a site where the task costs little and lacks little: each lacking accelerator-hour counts
+    /// `toll`. Keeps what `spot` holds if that is better.
+    pub(crate) fn wish(&mut self, model: &Model, tables: &Tables, index: usize, site: u32, toll: f64, spot: &mut Spot) {
+        let task = &model.tasks[index];
+        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
+        let needed = task.accelerators as i32;
+        let toll = toll / f64::from(task.accelerators);
+        let row = tables.row(task.class, site);
+        let free = &self.free[site as usize * self.hours..(site as usize + 1) * self.hours];
+        let cost = |hour: usize| row.cost[hour] + toll * f64::from((needed - free[hour]).max(0));
+        if !task.interruptible {
+            let mut sum: f64 = (release..release + length).map(cost).sum();
+            for start in release..=deadline - length {
+                if sum < spot.priced {
+                    (spot.priced, spot.site, spot.start) = (sum, site, start as u32);
+                }
+                if start + length < deadline {
+                    sum += cost(start + length) - cost(start);
+                }
+            }
+            return;
+        }
+        self.keyed.clear();
+        self.keyed.extend((release..deadline).map(|hour| (cost(hour), hour as u32)));
+        if length < self.keyed.len() {
+            let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            self.keyed.select_nth_unstable_by(length - 1, order);
+        }
+        let sum: f64 = self.keyed[..length].iter().map(|(cost, _)| cost).sum();
+        if sum < spot.priced {
+            (spot.priced, spot.site) = (sum, site);
+            spot.hours.clear();
+            spot.hours.extend(self.keyed[..length].iter().map(|(_, hour)| *hour));
+        }
     }
 
     /// Whether every hour of a spot has room for the task.
@@ -161,7 +199,7 @@ impl Board {
     /// Takes a place that was found. `base` are the tables without prices.
     pub(crate) fn take(&mut self, model: &Model, base: &Tables, index: usize, spot: &Spot) {
         let task = &model.tasks[index];
-        let row = base.row(task.power, spot.site);
+        let row = base.row(task.class, spot.site);
         let free = &mut self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
         let needed = task.accelerators as i32;
         self.site[index] = spot.site;
@@ -203,6 +241,16 @@ impl Board {
         }
         self.site[index] = NOWHERE;
         self.grams[index] = model.penalty(task);
+    }
+
+    /// Whether a placed task runs in an hour.
+    pub(crate) fn runs(&self, model: &Model, index: usize, hour: u32) -> bool {
+        let task = &model.tasks[index];
+        if !task.interruptible {
+            return (self.start[index]..self.start[index] + task.hours).contains(&hour);
+        }
+        let Some(at) = hour.checked_sub(task.release).filter(|_| hour < task.deadline) else { return false };
+        self.bits[self.first_word[index] as usize + at as usize / 64] >> (at % 64) & 1 == 1
     }
 
     /// Visits the hours in which a placed task runs, in order.

@@ -77,12 +77,13 @@ pub fn plan_traced(fleet: &Fleet, options: &Options, trace: &mut dyn FnMut(&str,
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
     trace("shapes", shapes.shapes.len() as f64, shapes.groups.len() as f64);
-    let zero = vec![0.0; model.sites * model.hours];
-    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(300);
-    let mut volume = dual::Volume::new(&model, &shapes, zero);
+    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(60);
+    let (prices, mean) = dual::begin(&model, &shapes, trace);
+    let mut volume = dual::Volume::new(&model, &shapes, prices);
+    volume.mean = mean;
     for round in 0..rounds {
         volume.round(&model, &shapes);
-        if round % 50 == 49 {
+        if round % 20 == 19 {
             trace(&format!("dual {round} {:.5} {:.3}", volume.pace, volume.share), volume.top, volume.excess());
         }
     }

@@ -1,6 +1,6 @@
 //! Jobs that are alike, counted once.
 //!
-//! In: the tasks of a model. Out: [`Shapes`]: windows that differ (power, release, deadline, hours, pauses),
+//! In: the tasks of a model. Out: [`Shapes`]: windows that differ (class, release, deadline, hours, pauses),
 //! and under each the groups that differ in their sites, with the accelerators that they hold together. Under
 //! prices, all jobs of a group cost the same per accelerator, so one look serves them all.
 
@@ -9,11 +9,22 @@ use crate::model::Model;
 /// A window that some jobs have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Shape {
-    pub(crate) power: u32,
+    pub(crate) class: u32,
     pub(crate) release: u32,
     pub(crate) deadline: u32,
     pub(crate) hours: u32,
     pub(crate) interruptible: bool,
+}
+
+/// Every so many shapes from the first: a fair share of them, since neighbours are alike.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) first: usize,
+    pub(crate) step: usize,
+}
+
+impl Part {
+    pub(crate) const ALL: Self = Self { first: 0, step: 1 };
 }
 
 /// Jobs of one shape and one set of sites.
@@ -41,7 +52,7 @@ impl Shapes {
     pub(crate) fn new(model: &Model) -> Self {
         let mut keys: Vec<(u64, u64, u32)> = Vec::with_capacity(model.tasks.len());
         for (index, task) in model.tasks.iter().enumerate() {
-            let high = u64::from(task.power) << 33 | u64::from(task.release) << 1 | u64::from(task.interruptible);
+            let high = u64::from(task.class) << 33 | u64::from(task.release) << 1 | u64::from(task.interruptible);
             let low = u64::from(task.deadline) << 44 | u64::from(task.hours) << 24 | u64::from(task.set) & 0xFF_FFFF;
             keys.push((high, low, index as u32));
         }
@@ -52,7 +63,7 @@ impl Shapes {
         for (_, _, index) in keys {
             let task = &model.tasks[index as usize];
             let shape = Shape {
-                power: task.power,
+                class: task.class,
                 release: task.release,
                 deadline: task.deadline,
                 hours: task.hours,
@@ -91,12 +102,13 @@ impl Shapes {
         self.ends.push((self.groups.len() as u32, self.sites.len() as u32));
     }
 
-    /// Each shape with its groups and sites.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Shape, &[Group], &[u32])> {
-        let begins = std::iter::once((0, 0)).chain(self.ends.iter().copied());
-        self.shapes.iter().zip(begins.zip(&self.ends)).map(|(shape, ((group, site), &(group_end, site_end)))| {
+    /// Each shape of a part with its groups and sites.
+    pub(crate) fn iter(&self, part: Part) -> impl Iterator<Item = (&Shape, &[Group], &[u32])> {
+        (part.first..self.shapes.len()).step_by(part.step).map(|index| {
+            let (group, site) = if index == 0 { (0, 0) } else { self.ends[index - 1] };
+            let (group_end, site_end) = self.ends[index];
             let groups = &self.groups[group as usize..group_end as usize];
-            (shape, groups, &self.sites[site as usize..site_end as usize])
+            (&self.shapes[index], groups, &self.sites[site as usize..site_end as usize])
         })
     }
 }

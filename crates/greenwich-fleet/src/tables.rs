@@ -39,10 +39,10 @@ pub(crate) struct Row<'a> {
 
 impl Tables {
     pub(crate) fn new(model: &Model) -> Self {
-        let (sites, hours, classes) = (model.sites, model.hours, model.powers_w.len());
+        let (sites, hours, classes) = (model.sites, model.hours, model.classes.len());
         let mut pausing = vec![false; classes];
         for task in model.tasks.iter().filter(|task| task.interruptible) {
-            pausing[task.power as usize] = true;
+            pausing[task.class as usize] = true;
         }
         let words = if hours <= MOST_MASKED_HOURS { hours.div_ceil(64) } else { 0 };
         let rows = classes * sites;
@@ -60,10 +60,25 @@ impl Tables {
         }
     }
 
-    /// Takes new prices, each `weight` times what is given.
+    /// Takes new prices by step, site and hour, each `weight` times what is given.
     pub(crate) fn fill(&mut self, model: &Model, prices: &[f64], weight: f64) {
         let (sites, hours) = (self.sites, self.hours);
-        for (class, &watts) in model.powers_w.iter().enumerate() {
+        let cells = sites * hours;
+        let mut priced = vec![0.0; cells];
+        let mut order: Vec<usize> = (0..model.classes.len()).collect();
+        order.sort_by_key(|&class| model.classes[class].profile);
+        let mut last = None;
+        for class in order {
+            let (watts, profile) = (model.classes[class].watts, model.classes[class].profile);
+            if last.replace(profile) != Some(profile) {
+                priced.fill(0.0);
+                for (share, level) in model.profiles[profile as usize].iter().zip(prices.chunks_exact(cells)) {
+                    let factor = weight * share;
+                    if factor > 0.0 {
+                        priced.iter_mut().zip(level).for_each(|(priced, price)| *priced += factor * price);
+                    }
+                }
+            }
             for site in 0..sites {
                 let row = class * sites + site;
                 let cost = &mut self.cost[row * hours..(row + 1) * hours];
@@ -71,7 +86,7 @@ impl Tables {
                 let mut sum = 0.0;
                 for hour in 0..hours {
                     let at = site * hours + hour;
-                    cost[hour] = watts * model.grams_per_wh[at] + weight * prices[at];
+                    cost[hour] = watts * model.grams_per_wh[at] + priced[at];
                     sum += cost[hour];
                     prefix[hour + 1] = sum;
                 }

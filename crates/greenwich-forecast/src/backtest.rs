@@ -9,7 +9,7 @@ use crate::forecaster::{Forecast, Forecaster, Settings};
 use crate::history::{HOUR_S, History, hour_of, stamp};
 use crate::naive::Naive;
 use greenwich_core::{Window, ZoneId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
 /// Days after which coefficients are fitted anew.

@@ -14,8 +14,8 @@ const PACE: f64 = 0.04;
 const RECENT_DAYS: usize = 120;
 /// Errors of neighbouring hours speak for an hour too.
 const NEIGHBOURS: usize = 1;
-/// Days of record that weigh as much as the pooled bands.
-const PRIOR_DAYS: f64 = 8.0;
+/// Days of record after which the pooled bands have no say.
+const PRIOR_DAYS: f64 = 30.0;
 const DAY: usize = 24;
 
 /// A record of errors, and the offsets that it gives.
@@ -92,7 +92,7 @@ impl Bands {
             recent.extend(errors[errors.len().saturating_sub(RECENT_DAYS)..].iter().filter(|error| !error.is_nan()));
         }
         let days = recent.len() as f64 / (2 * NEIGHBOURS + 1) as f64;
-        let own = days / (days + PRIOR_DAYS);
+        let own = (days / PRIOR_DAYS).min(1.0);
         let [low, high] = self.outside[day];
         let below = quantile(&mut recent, low);
         let above = quantile(&mut recent, 1.0 - high);

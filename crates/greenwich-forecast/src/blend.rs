@@ -28,10 +28,6 @@ pub(crate) fn week_shape(levels: &Levels, origin: usize) -> [f64; DAY] {
 pub(crate) struct Shares(Vec<f64>);
 
 impl Shares {
-    pub(crate) fn none(horizon: usize) -> Self {
-        Self(vec![0.0; horizon.div_ceil(DAY)])
-    }
-
     /// The shares that would have been best for past forecasts, each by its origin.
     pub(crate) fn of(levels: &Levels, past: &[(usize, Vec<f64>)]) -> Self {
         let horizon = past.first().map_or(0, |(_, ahead)| ahead.len());

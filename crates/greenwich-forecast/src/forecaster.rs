@@ -253,7 +253,7 @@ impl Fitted {
         };
         // What would have been foretold each day, by coefficients that had not seen it.
         let origins = (1..=RECORD_DAYS).rev().filter_map(|day| end.checked_sub(day * DAY));
-        let record: Vec<(usize, Vec<f64>)> = origins
+        let mut record: Vec<(usize, Vec<f64>)> = origins
             .filter(|origin| *origin >= LAGS + WEEK)
             .map(|origin| {
                 let fitted = ends.iter().zip(&ridges).rev().find(|(cut, _)| **cut <= origin);
@@ -263,6 +263,11 @@ impl Fitted {
             .collect();
         let ridge = own.unwrap_or(pooled);
         let shares = Shares::of(&levels, &record);
+        for (origin, ahead) in &mut record {
+            shares.apply(ahead, &week_shape(&levels, *origin));
+        }
+        let boost = rung.ge(&Rung::Ridge).then(|| Boost::won(&levels, &mut record)).flatten();
+        let rung = if boost.is_some() { Rung::Boosted } else { rung };
         let mut fitted = Self {
             bands: Bands::new(settings.prior, spread, horizon),
             levels,
@@ -270,14 +275,13 @@ impl Fitted {
             rung,
             ridge,
             shares,
-            boost: None,
+            boost,
             record: Vec::new(),
         };
-        for (at, (origin, mut ahead)) in record.into_iter().enumerate() {
+        for (at, (origin, ahead)) in record.into_iter().enumerate() {
             if at > 0 {
                 fitted.judge(origin);
             }
-            fitted.shares.apply(&mut ahead, &week_shape(&fitted.levels, origin));
             fitted.record.push((origin, ahead));
         }
         fitted.judge(end);

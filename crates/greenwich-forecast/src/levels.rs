@@ -5,6 +5,7 @@
 //! stand 28 days that repeat the first week, so that a young history can be read with long lags.
 
 use crate::history::History;
+use std::f64::consts::TAU;
 
 /// The longest look back of a model, in hours: four weeks.
 pub(crate) const LAGS: usize = 672;
@@ -26,7 +27,14 @@ pub(crate) struct Levels {
     filled_before: Vec<u32>,
     reference: f64,
     floor: f64,
+    seasons: bool,
 }
+
+/// Weekdays and season.
+pub(crate) const CALENDAR: usize = 9;
+const HOURS_OF_YEAR: f64 = 8765.82;
+/// A season that was seen once is taken for a trend: fewer hours than these tell nothing of it.
+const LEAST_FOR_SEASONS: usize = 450 * 24;
 
 impl Levels {
     /// The levels of the hours that had ended at `issue_hour`; `None` where no hour is known.
@@ -36,8 +44,8 @@ impl Levels {
         let known: Vec<f64> = (first..end).map(|hour| history.value(hour)).filter(|value| !value.is_nan()).collect();
         let floor = (FLOOR_SHARE * median(&known)).max(f64::MIN_POSITIVE);
         let reference = known.iter().map(|value| value.max(floor).ln()).sum::<f64>() / known.len() as f64;
-        let mut levels =
-            Self { first_hour: first, x: Vec::new(), filled_before: vec![0], reference, floor };
+        let seasons = (end - first) as usize >= LEAST_FOR_SEASONS;
+        let mut levels = Self { first_hour: first, x: Vec::new(), filled_before: vec![0], reference, floor, seasons };
         levels.extend(history, issue_hour);
         let period = [WEEK, 24].into_iter().find(|period| *period <= levels.x.len()).unwrap_or(1);
         let pad = |back: usize| levels.x[(period - back % period) % period];
@@ -93,9 +101,16 @@ impl Levels {
         let week = self.week(origin);
         self.x[origin - LAGS..origin].iter().map(|level| level - week).collect()
     }
-    /// The day of the week of an origin in UTC; Monday is 0.
-    pub(crate) fn weekday(&self, origin: usize) -> usize {
-        (self.hour(origin).div_euclid(24) + 3).rem_euclid(7) as usize
+    /// The day of the week of an origin in UTC, Monday first, as seven cells of which one is set; then the season, for
+    /// a history that has seen enough of them to tell.
+    pub(crate) fn calendar(&self, origin: usize) -> [f64; CALENDAR] {
+        let mut cells = [0.0; CALENDAR];
+        let hour = self.hour(origin);
+        cells[(hour.div_euclid(24) + 3).rem_euclid(7) as usize] = 1.0;
+        if self.seasons {
+            (cells[7], cells[8]) = (TAU * (hour as f64 / HOURS_OF_YEAR).fract()).sin_cos();
+        }
+        cells
     }
     /// g/kWh of a level.
     pub(crate) fn g_per_kwh(&self, level: f64) -> f64 {
@@ -143,7 +158,7 @@ mod tests {
         for at in 0..LAGS {
             assert!((levels.x[at] - levels.x[at + 168]).abs() < 1e-12, "{at}");
         }
-        assert_eq!(levels.weekday(LAGS), 0, "the third of January 2022 is a Monday");
+        assert_eq!(levels.calendar(LAGS)[0], 1.0, "the third of January 2022 is a Monday");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod blend;
 mod boost;
 mod levels;
 mod moments;
+mod trees;
 
 pub use backtest::{Backtest, Judged, Score, backtest};
 pub use error::ForecastError;

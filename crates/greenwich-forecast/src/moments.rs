@@ -5,7 +5,7 @@
 //! of (i, j) less the first product and plus the last: 17,000 origins × 768² products cost 768² steps.
 
 use crate::algebra::Matrix;
-use crate::levels::{LAGS, Levels, WEEK};
+use crate::levels::{CALENDAR, LAGS, Levels, WEEK};
 use std::ops::Range;
 
 /// Sums over origins of one zone.
@@ -16,12 +16,13 @@ pub(crate) struct Moments {
     pub(crate) origins: usize,
     /// Σ of products by pair of places in the window; upper half.
     pairs: Matrix,
-    /// Σ of the window by the weekday of its origin.
-    by_weekday: Matrix,
-    weekdays: [f64; 7],
+    /// Σ of calendar × window.
+    by_calendar: Matrix,
+    /// Σ of calendar × calendar.
+    calendars: [[f64; CALENDAR]; CALENDAR],
 }
 
-/// The normal equations of levels relative to the last week's mean: lags, then weekdays, against targets.
+/// The normal equations of levels relative to the last week's mean: lags, then calendar, against targets.
 #[derive(Debug, Clone)]
 pub(crate) struct Normal {
     /// Inputs × inputs, lower half.
@@ -32,8 +33,8 @@ pub(crate) struct Normal {
     pub(crate) variance: f64,
 }
 
-/// How many inputs a row has: lags and weekdays.
-pub(crate) const INPUTS: usize = LAGS + 7;
+/// How many inputs a row has: lags and calendar.
+pub(crate) const INPUTS: usize = LAGS + CALENDAR;
 
 impl Moments {
     pub(crate) fn new(horizon: usize) -> Self {
@@ -42,8 +43,8 @@ impl Moments {
             horizon,
             origins: 0,
             pairs: Matrix::zeros(window, window),
-            by_weekday: Matrix::zeros(7, window),
-            weekdays: [0.0; 7],
+            by_calendar: Matrix::zeros(CALENDAR, window),
+            calendars: [[0.0; CALENDAR]; CALENDAR],
         }
     }
 
@@ -67,11 +68,11 @@ impl Moments {
             for (sum, level) in row.iter_mut().zip(&x[origin - LAGS..origin + self.horizon]) {
                 *sum += lead * level;
             }
-            let weekday = levels.weekday(origin);
-            self.weekdays[weekday] += 1.0;
-            let sums = self.by_weekday.row_mut(weekday);
-            for (sum, level) in sums.iter_mut().zip(&x[origin - LAGS..origin + self.horizon]) {
-                *sum += level;
+            let calendar = levels.calendar(origin);
+            for (at, one) in calendar.iter().enumerate().filter(|(_, one)| **one != 0.0) {
+                self.calendars[at].iter_mut().zip(&calendar).for_each(|(sum, other)| *sum += one * other);
+                let sums = self.by_calendar.row_mut(at).iter_mut();
+                sums.zip(&x[origin - LAGS..origin + self.horizon]).for_each(|(sum, level)| *sum += one * level);
             }
         }
         self.origins += run.len();
@@ -113,15 +114,15 @@ impl Moments {
                 right.row_mut(lag)[target] = centred(lag, LAGS + target);
             }
         }
-        for weekday in 0..7 {
-            let sums = self.by_weekday.row(weekday);
+        for at in 0..CALENDAR {
+            let sums = self.by_calendar.row(at);
             let level = sums[week.clone()].iter().sum::<f64>() / WEEK as f64;
-            let row = gram.row_mut(LAGS + weekday);
+            let row = gram.row_mut(LAGS + at);
             for (cell, sum) in row.iter_mut().zip(&sums[..LAGS]) {
                 *cell = sum - level;
             }
-            row[LAGS + weekday] = self.weekdays[weekday];
-            for (cell, sum) in right.row_mut(LAGS + weekday).iter_mut().zip(&sums[LAGS..]) {
+            row[LAGS..].copy_from_slice(&self.calendars[at]);
+            for (cell, sum) in right.row_mut(LAGS + at).iter_mut().zip(&sums[LAGS..]) {
                 *cell = sum - level;
             }
         }
@@ -153,9 +154,9 @@ mod tests {
         let rows: Vec<usize> = (LAGS..past).filter(|origin| levels.teaches(*origin, horizon)).collect();
         assert_eq!(moments.origins, rows.len());
         assert!(rows.len() > 300 && rows.len() < past - LAGS);
-        for (one, other) in [(0, 0), (671, 3), (500, 499), (675, 20), (678, 671)] {
+        for (one, other) in [(0, 0), (671, 3), (500, 499), (675, 20), (678, 671), (680, 675), (679, 300)] {
             let input = |origin: usize, at: usize| {
-                if at < LAGS { levels.lags(origin)[at] } else { f64::from(u8::from(levels.weekday(origin) == at - LAGS)) }
+                if at < LAGS { levels.lags(origin)[at] } else { levels.calendar(origin)[at - LAGS] }
             };
             let sum: f64 = rows.iter().map(|origin| input(*origin, one) * input(*origin, other)).sum();
             assert!((normal.gram.at(one, other) - sum).abs() < 1e-8, "{one} {other}");

@@ -1,4 +1,4 @@
-//! The core: four weeks of log levels and the weekday against each of the next hours, by ridge.
+//! The core: four weeks of log levels, weekday and season against each of the next hours, by ridge.
 //!
 //! In: levels, the ends of pasts to learn from, the pooled prior. Out: coefficients for each past. Two steps: origins
 //! at every hour draw the pooled coefficients towards the zone's own; then origins at the hour of issue draw
@@ -21,13 +21,13 @@ pub struct Strength {
     pub pooled: f64,
     /// Of the zone's coefficients over those of one hour of the day.
     pub hour_of_day: f64,
-    /// Of nought for a weekday's coefficient, as a share of the above.
-    pub weekday: f64,
+    /// Of nought for a coefficient of the calendar, as a share of the above.
+    pub calendar: f64,
 }
 
 impl Strength {
     /// What the walk-forward validation of 2021–22 chose.
-    pub const CHOSEN: Self = Self { pooled: 6000.0, hour_of_day: 1000.0, weekday: 0.1 };
+    pub const CHOSEN: Self = Self { pooled: 6000.0, hour_of_day: 1000.0, calendar: 0.1 };
 }
 
 /// An old lag is held more strongly than a young one.
@@ -35,7 +35,7 @@ pub(crate) fn age_penalty(lag: usize) -> f64 {
     ((LAGS - lag) as f64 / 24.0).powf(1.5)
 }
 
-/// Coefficients of lags and weekdays by lead.
+/// Coefficients of lags and calendar by lead.
 #[derive(Debug, Clone)]
 pub(crate) struct Ridge {
     coefficients: Matrix,
@@ -62,8 +62,7 @@ impl Ridge {
 
 fn inputs(levels: &Levels, origin: usize) -> Vec<f64> {
     let mut row = levels.lags(origin);
-    row.resize(INPUTS, 0.0);
-    row[LAGS + levels.weekday(origin)] = 1.0;
+    row.extend(levels.calendar(origin));
     row
 }
 
@@ -103,7 +102,7 @@ fn towards(normal: Normal, origins: usize, pooled: &Matrix, strength: Strength) 
     let Normal { mut gram, mut right, variance } = normal;
     let held = strength.pooled * (8766.0 / origins as f64).max(0.5);
     for input in 0..INPUTS {
-        let penalty = penalty(input, held, variance, strength.weekday);
+        let penalty = penalty(input, held, variance, strength.calendar);
         gram.row_mut(input)[input] += penalty;
         let pairs = right.row_mut(input).iter_mut().zip(pooled.row(input));
         pairs.for_each(|(cell, pooled)| *cell += penalty * pooled);
@@ -111,8 +110,8 @@ fn towards(normal: Normal, origins: usize, pooled: &Matrix, strength: Strength) 
     Some(Cholesky::of(gram)?.solve(right))
 }
 
-fn penalty(input: usize, held: f64, variance: f64, weekday: f64) -> f64 {
-    if input < LAGS { held * age_penalty(input) * variance } else { held * weekday }
+fn penalty(input: usize, held: f64, variance: f64, calendar: f64) -> f64 {
+    if input < LAGS { held * age_penalty(input) * variance } else { held * calendar }
 }
 
 /// The rows of one hour of the day, solved by rows rather than by inputs: they are few, and each past is a
@@ -139,7 +138,7 @@ impl HourOfDay {
             ahead.for_each(|(cell, level)| *cell = level - week);
         }
         let free: Vec<f64> = (0..INPUTS)
-            .map(|input| 1.0 / penalty(input, strength.hour_of_day, variance, strength.weekday))
+            .map(|input| 1.0 / penalty(input, strength.hour_of_day, variance, strength.calendar))
             .collect();
         let mut kernel = gram_of_rows(&rows, &free);
         (0..origins.len()).for_each(|at| kernel.row_mut(at)[at] += 1.0);

@@ -5,6 +5,7 @@
 //! that is for the command line.
 
 pub mod export;
+pub mod figures;
 pub mod json;
 pub mod sentence;
 pub mod svg;

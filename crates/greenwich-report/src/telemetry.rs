@@ -48,6 +48,10 @@ pub enum Kind {
     Actual,
     /// It is expected for the hour that runs.
     Forecast,
+    /// A typical or yearly mean stands in for it: not a forecast.
+    Typical,
+    /// The user's own number.
+    Given,
 }
 
 /// A zone's intensity.
@@ -155,6 +159,8 @@ pub fn prometheus(scrape: &Scrape) -> String {
                 let kind = match sample.kind {
                     Kind::Actual => "actual",
                     Kind::Forecast => "forecast",
+                    Kind::Typical => "typical",
+                    Kind::Given => "given",
                 };
                 let zone = sample.zone.as_str();
                 (labels(&[("zone", zone), ("signal", sample.signal.as_str()), ("kind", kind)]), sample.g_per_kwh)

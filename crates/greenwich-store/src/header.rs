@@ -28,6 +28,9 @@ pub struct RunContext {
     pub nodes: Option<u32>,
     /// Their names, where the launcher tells.
     pub node_names: Vec<String>,
+    /// Where it runs: dotted keys of the settings (`site.zone` …) with their values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub place: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use greenwich_facts::FactsError;
 use greenwich_ledger::LeversError;
 use greenwich_plan::PlanError;
 use greenwich_signals::SignalError;
+use greenwich_store::StoreError;
 use miette::Diagnostic;
 use thiserror::Error;
 
@@ -27,10 +28,12 @@ pub enum Exit {
     SignalUnavailable = 4,
     /// What is asked cannot be done.
     Infeasible = 5,
+    /// Nothing can be measured or estimated.
+    MeterUnavailable = 6,
 }
 
 /// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
+#[derive(Debug, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
     /// A file that the user wrote.
@@ -76,6 +79,51 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Signal(#[from] SignalError),
+    /// The ledger.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(#[from] StoreError),
+    /// A ledger without a run.
+    #[error("the ledger `{folder}` holds no run")]
+    #[diagnostic(
+        code(greenwich::ledger::empty),
+        help("`greenwich run -- COMMAND` records one; another ledger is named by --ledger DIR or GREENWICH_HOME")
+    )]
+    EmptyLedger {
+        /// The ledger's folder.
+        folder: String,
+    },
+    /// A name that is neither a job file nor a run.
+    #[error("`{name}` is neither a file nor a run of the ledger `{folder}`")]
+    #[diagnostic(code(greenwich::ledger::neither), help("{}", neither_help(nearest)))]
+    Neither {
+        /// What was asked for.
+        name: String,
+        /// The ledger's folder.
+        folder: String,
+        /// Runs whose names begin alike, or the newest.
+        nearest: Vec<String>,
+    },
+    /// A name under which several runs go.
+    #[error("`{name}` is the beginning of several runs of the ledger")]
+    #[diagnostic(code(greenwich::ledger::several), help("write one of {}", listed(runs)))]
+    Several {
+        /// What was asked for.
+        name: String,
+        /// The runs.
+        runs: Vec<String>,
+    },
+    /// What is asked of a run cannot be had from what was stored of it.
+    #[error("run `{run}`: {problem}")]
+    #[diagnostic(code(greenwich::ledger::run), help("{mend}"))]
+    Run {
+        /// The run.
+        run: String,
+        /// What was found.
+        problem: String,
+        /// What to do.
+        mend: String,
+    },
     /// No intensity is known where the job would run.
     #[error("{place}: no {signal} intensity is known of zone `{zone}`")]
     #[diagnostic(code(greenwich::no_intensity), help("{mend}"))]
@@ -114,6 +162,9 @@ impl Error {
                 | SignalError::NotGzip { .. }
                 | SignalError::Row { .. },
             ) => Exit::Usage,
+            Self::Store(_) | Self::EmptyLedger { .. } | Self::Neither { .. } | Self::Several { .. } | Self::Run { .. } => {
+                Exit::Usage
+            }
             Self::Signal(_) => Exit::SignalUnavailable,
             Self::NoIntensity { signal: "marginal", .. } => Exit::SignalUnavailable,
             Self::NoIntensity { .. } => Exit::FactsMissing,
@@ -130,4 +181,20 @@ impl Error {
     pub fn help_text(&self) -> Option<String> {
         self.help().map(|help| help.to_string())
     }
+}
+
+fn neither_help(nearest: &[String]) -> String {
+    let file = "name a job file such as examples/llm-7b.toml";
+    match nearest {
+        [] => format!("{file}, or meter a run first: `greenwich run -- COMMAND`"),
+        runs => format!("{file}, or a run: {}; `last` is the newest", listed(runs)),
+    }
+}
+
+/// Names that a help line lists.
+const MOST_NAMES: usize = 3;
+
+fn listed(names: &[String]) -> String {
+    let more = if names.len() > MOST_NAMES { " …" } else { "" };
+    names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ") + more
 }

@@ -29,13 +29,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod doctor;
 pub mod document;
 pub mod error;
 pub mod facts;
 pub mod job_file;
+pub mod ledger_acts;
+pub mod ledger_sums;
+pub mod ledger_view;
+pub mod live;
 pub mod pipeline;
 pub mod planning;
 pub mod remembered;
+pub mod reissue;
 pub mod running;
 pub mod settings;
 
@@ -57,6 +63,7 @@ pub use greenwich_signals::Fill;
 pub use greenwich_store as store;
 pub use pipeline::{Greenwich, read_job};
 pub use planning::{PlanOptions, Planned};
+pub use metered::Terms;
 pub use remembered::run_entry;
 pub use running::{Labels, Metering, Ran};
 pub use settings::Settings;

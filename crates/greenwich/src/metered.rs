@@ -5,14 +5,14 @@
 
 use crate::factor::assumed;
 use crate::grid::Grid;
+use crate::job_file::SiteSpec;
 use crate::machine::Machine;
-use crate::running::Metering;
 use crate::settings::Settings;
 use crate::site::Place;
 use greenwich_core::footprint::{Setting, Stage};
 use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, Power};
 use greenwich_core::reading::DeviceKind;
-use greenwich_core::{Factor, Footprint, Provenance, Range, Signal, Window};
+use greenwich_core::{Factor, Footprint, IntensitySeries, Provenance, Range, Signal, Window};
 use greenwich_estimate::{Given, Inputs, LogNormal, Model, PowerBasis, Site};
 use greenwich_facts::{Catalog, Precision};
 use greenwich_meter::model::{Figures, Load, Model as LoadModel};
@@ -24,8 +24,7 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// A model of CPUs and memory by load, from `assumptions.csv`; `None` where not even their number is known.
-pub(crate) fn stand_in(proc_root: &Path, with_memory: bool) -> Option<LoadModel> {
-    let catalog = Catalog::load().ok()?;
+pub(crate) fn stand_in(catalog: &Catalog, proc_root: &Path, with_memory: bool) -> Option<LoadModel> {
     let threads = std::fs::read_to_string(proc_root.join("stat")).ok()?;
     let is_cpu = |line: &&str| line.starts_with("cpu") && line[3..].starts_with(|c: char| c.is_ascii_digit());
     let threads = threads.lines().filter(is_cpu).count();
@@ -33,7 +32,7 @@ pub(crate) fn stand_in(proc_root: &Path, with_memory: bool) -> Option<LoadModel>
         return None;
     }
     let cpu = |quantity: [&'static str; 3]| {
-        let [low, mid, high] = quantity.map(|quantity| assumed(&catalog, "cpu-thread", quantity) * threads as f64);
+        let [low, mid, high] = quantity.map(|quantity| assumed(catalog, "cpu-thread", quantity) * threads as f64);
         Range { p5: Power::from_watts(low), p50: Power::from_watts(mid), p95: Power::from_watts(high) }
     };
     let mut figures = vec![Figures {
@@ -46,7 +45,7 @@ pub(crate) fn stand_in(proc_root: &Path, with_memory: bool) -> Option<LoadModel>
     }];
     if with_memory && let Some(gb) = memory_gb(proc_root) {
         let [low, mid, high] = ["power_per_gb_low", "power_per_gb", "power_per_gb_high"]
-            .map(|quantity| Power::from_watts(assumed(&catalog, "memory", quantity) * gb));
+            .map(|quantity| Power::from_watts(assumed(catalog, "memory", quantity) * gb));
         let power = Range { p5: low, p50: mid, p95: high };
         figures.push(Figures {
             id: "dram-model".to_owned(),
@@ -67,20 +66,63 @@ fn memory_gb(proc_root: &Path) -> Option<f64> {
     Some(kib * 1024.0 / 1e9)
 }
 
+/// The place and the machine that an account is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Where the run ran.
+    pub settings: &'a Settings,
+    /// A folder of grid traces.
+    pub signals: Option<&'a Path>,
+    /// The accelerator by its catalog name, for embodied carbon and price.
+    pub accelerator: Option<&'a str>,
+}
+
+impl Terms<'_> {
+    /// Refuses a place, a machine or traces that are not known, before anything is written.
+    ///
+    /// # Errors
+    /// [`crate::Error::Named`], [`crate::Error::Facts`], [`crate::Error::Signal`] with the nearest names.
+    pub(crate) fn check(&self, catalog: &Catalog) -> Result<(), crate::Error> {
+        place(catalog, &self.settings.site, None)?;
+        if let Some(name) = self.accelerator {
+            Machine::find(catalog, name, Precision::Bf16)?;
+        }
+        if let Some(folder) = self.signals {
+            Replay::open(folder, Fill::Hold)?;
+        }
+        Ok(())
+    }
+}
+
+/// The entry's own key for the warnings that are its account's, so that another account can take their place.
+pub(crate) const ACCOUNT_WARNINGS: &str = "account_warnings";
+
 /// Adds PUE, CO2e by both methods, water, embodied and cost to an entry; `hours` are UTC hours with their joules.
 pub(crate) fn add_account(
     catalog: &Catalog,
     entry: &mut Entry,
     hours: &[(Timestamp, f64)],
-    metering: &Metering,
-    settings: &Settings,
+    terms: &Terms<'_>,
 ) {
-    match footprint(catalog, entry, hours, metering, settings) {
+    let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose();
+    let answer = replay.map_err(crate::Error::from).and_then(|replay| {
+        let grid = Grid { catalog, replay, signal: Signal::Lifecycle };
+        let basis = Basis {
+            catalog,
+            site: &terms.settings.site,
+            accelerator: terms.accelerator,
+            series: &|place, signal, span| grid.beside(place, signal, span),
+        };
+        footprint(&basis, entry, hours)
+    });
+    match answer {
         Ok(Some((footprint, grid))) => {
             let Value::Object(mut account) = json::estimate(&footprint) else { return };
             // The entry's own name is its run.
             account.shift_remove("job");
             account.insert("hours_of_run".to_owned(), grid);
+            let warnings = account.get("warnings").cloned().unwrap_or_default();
+            account.insert(ACCOUNT_WARNINGS.to_owned(), warnings);
             entry.add_account(account);
         }
         Ok(None) => entry.warnings.push("nothing was metered, so there is no account".to_owned()),
@@ -88,38 +130,52 @@ pub(crate) fn add_account(
     }
 }
 
-fn footprint(
-    catalog: &Catalog,
+/// Where intensities over a span are from.
+pub(crate) type SeriesOf<'a> = dyn Fn(&Place, Signal, Window) -> Option<IntensitySeries> + 'a;
+
+/// What an account of a run is made with.
+pub(crate) struct Basis<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) site: &'a SiteSpec,
+    pub(crate) accelerator: Option<&'a str>,
+    pub(crate) series: &'a SeriesOf<'a>,
+}
+
+/// The place of a run; where none is known the world, which is said.
+pub(crate) fn place(catalog: &Catalog, site: &SiteSpec, year: Option<i16>) -> Result<Place, crate::Error> {
+    let place = crate::resolve::home(catalog, site, year)?;
+    if place.zone.is_some() || place.lifecycle.is_some() {
+        return Ok(place);
+    }
+    let mut world = Place::new(catalog, Some(catalog.zone("WORLD", year)?), site, year);
+    let unknown = assumed(catalog, "intensity-of-parent-zone", "log_sd");
+    world.lifecycle = world.lifecycle.map(|mean| LogNormal::new(mean.median(), mean.sigma().hypot(unknown)));
+    world.warnings.push(
+        "the place is not known, so the world's mean intensity is taken: set --region or --zone, or [site] in greenwich.toml"
+            .to_owned(),
+    );
+    Ok(world)
+}
+
+/// The quantities of a run and, as JSON rows, its hours; nothing where nothing was metered.
+pub(crate) fn footprint(
+    basis: &Basis<'_>,
     entry: &Entry,
     hours: &[(Timestamp, f64)],
-    metering: &Metering,
-    settings: &Settings,
 ) -> Result<Option<(Footprint, Value)>, crate::Error> {
+    let catalog = basis.catalog;
     let Some(known_j) = entry.it_energy_j else { return Ok(None) };
     let outer = entry.devices.iter().filter(|device| !device.inside_another);
     let least_j: f64 = outer.filter_map(crate::remembered::least_j).sum();
-    let most_j = entry.most_it_energy_j.unwrap_or(known_j).max(known_j);
+    // Sums of the same joules in another order differ in their last bit.
+    let most_j = entry.most_it_energy_j.unwrap_or(known_j).max(known_j).max(least_j);
     let lasted_h = entry.end.duration_since(entry.start).as_secs_f64().max(1e-3) / 3600.0;
     if most_j <= 0.0 {
         return Ok(None);
     }
     let year = Some(crate::resolve::year_of(entry.start));
-    let place = crate::resolve::home(catalog, &settings.site, year)?;
-    let mut place = if place.zone.is_none() && place.lifecycle.is_none() {
-        let mut world = Place::new(catalog, Some(catalog.zone("WORLD", year)?), &settings.site, year);
-        let unknown = assumed(catalog, "intensity-of-parent-zone", "log_sd");
-        world.lifecycle = world.lifecycle.map(|mean| LogNormal::new(mean.median(), mean.sigma().hypot(unknown)));
-        world.warnings.push(
-            "the place is not known, so the world's mean intensity is taken: set --region or --zone, or [site] in greenwich.toml"
-                .to_owned(),
-        );
-        world
-    } else {
-        place
-    };
-    let replay = metering.signals.as_ref().map(|path| Replay::open(path, Fill::Hold)).transpose()?;
-    let grid = Grid { catalog, replay, signal: Signal::Lifecycle };
-    let by_hour = mean_by_hour(catalog, &grid, &mut place, hours, year);
+    let mut place = place(catalog, basis.site, year)?;
+    let by_hour = mean_by_hour(basis, &mut place, hours, year);
 
     let gpus: std::collections::BTreeSet<(&str, &str)> = entry
         .devices
@@ -129,7 +185,7 @@ fn footprint(
         .collect();
     let count = u32::try_from(gpus.len()).unwrap_or(1).max(1);
     let machine =
-        metering.accelerator.as_ref().map(|name| Machine::find(catalog, name, Precision::Bf16)).transpose()?;
+        basis.accelerator.map(|name| Machine::find(catalog, name, Precision::Bf16)).transpose()?;
     let mut warnings = std::mem::take(&mut place.warnings);
     let mut factors = std::mem::take(&mut place.factors);
     let mut price = place.rent.map(LogNormal::exact);
@@ -217,8 +273,7 @@ fn middle(entry: &Entry, least_j: f64, most_j: f64) -> f64 {
 /// Sets the place's intensities to their means over the hours, weighed by what was drawn in each, and returns the
 /// hours for the entry, so that the figures can be made again under another method.
 fn mean_by_hour(
-    catalog: &Catalog,
-    grid: &Grid<'_>,
+    basis: &Basis<'_>,
     place: &mut Place,
     hours: &[(Timestamp, f64)],
     year: Option<i16>,
@@ -243,7 +298,7 @@ fn mean_by_hour(
     for (signal, key) in
         [(Signal::Lifecycle, "location_based_gco2e_per_kwh"), (Signal::Direct, "location_based_direct_gco2e_per_kwh")]
     {
-        let Some(series) = grid.beside(place, signal, whole) else { continue };
+        let Some(series) = (basis.series)(place, signal, whole) else { continue };
         let (mut weighted, mut weight) = (0.0, 0.0);
         for ((window, joules), row) in spans.iter().zip(&mut rows) {
             if let Some(mean) = series.mean_g_per_kwh(*window) {
@@ -259,10 +314,10 @@ fn mean_by_hour(
         let log_sd = match &series.provenance {
             Provenance::Typical { to_year, .. } => {
                 let years = year.map_or(0, |year| i32::from(year - to_year).abs());
-                let per_year = assumed(catalog, "intensity-of-another-year", "log_sd_per_year");
-                assumed(catalog, "typical-year", "log_sd").hypot(per_year * f64::from(years).sqrt())
+                let per_year = assumed(basis.catalog, "intensity-of-another-year", "log_sd_per_year");
+                assumed(basis.catalog, "typical-year", "log_sd").hypot(per_year * f64::from(years).sqrt())
             }
-            _ => assumed(catalog, "intensity-of-the-year", "log_sd"),
+            _ => assumed(basis.catalog, "intensity-of-the-year", "log_sd"),
         };
         let average = LogNormal::new(AverageIntensity::from_g_per_kwh(mean), log_sd);
         let quantity = if signal == Signal::Lifecycle {

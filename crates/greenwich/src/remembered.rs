@@ -46,6 +46,8 @@ fn devices(entry: &Entry) -> Vec<DeviceEnergy> {
         let longest = parts.iter().copied().max_by(|a, b| a.coverage.total_cmp(&b.coverage))?;
         let least: f64 = parts.iter().filter_map(|part| least_j(part)).sum();
         let most: f64 = parts.iter().filter_map(|part| part.most_energy_j.or(part.energy_j)).sum();
+        // Sums of the same joules in another order differ in their last bit.
+        let most = most.max(least);
         let likely: f64 = parts.iter().filter_map(|part| likely_j(part)).sum();
         let joules = ItEnergy::from_joules;
         let known = parts.iter().filter(|part| part.method != "unknown").map(|part| part.coverage).sum::<f64>();
@@ -184,15 +186,48 @@ fn factors(rows: Option<&Value>) -> Vec<Factor> {
             unit: text("unit"),
             source: text("source"),
             year: row.get("year").and_then(Value::as_i64).and_then(|year| i16::try_from(year).ok()),
-            fit: match text("fit").as_str() {
-                "exact" => Fit::Exact,
-                "given" => Fit::Given,
-                "assumed" => Fit::Assumed,
-                "world default" => Fit::WorldDefault,
-                other => Fit::Similar(other.trim_start_matches("figure of ").to_owned()),
-            },
+            fit: fit(&text("fit")),
             check: checks.into_iter().find(|check| check.as_str() == text("check")).unwrap_or(Check::Unverified),
         })
     };
     rows.and_then(Value::as_array).into_iter().flatten().filter_map(one).collect()
+}
+
+/// A fit from its words.
+fn fit(words: &str) -> Fit {
+    let years = words.split_once(" figure for ").and_then(|(found, asked)| Some((found.parse().ok()?, asked.parse().ok()?)));
+    match (words, years) {
+        ("exact", _) => Fit::Exact,
+        ("given", _) => Fit::Given,
+        ("assumed", _) => Fit::Assumed,
+        ("world default", _) => Fit::WorldDefault,
+        (_, Some((found, asked))) => Fit::OtherYear { asked, found },
+        _ => {
+            let parent = words.strip_prefix("figure of the parent zone ").map(|zone| Fit::ParentZone(ZoneId::new(zone)));
+            let fleet = words.strip_prefix("fleet average of ").map(|fleet| Fit::FleetAverage(fleet.to_owned()));
+            parent.or(fleet).unwrap_or_else(|| Fit::Similar(words.trim_start_matches("figure of ").to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fit_is_read_back_from_its_words() {
+        let fits = [
+            Fit::Exact,
+            Fit::OtherYear { asked: 2026, found: 2024 },
+            Fit::ParentZone(ZoneId::new("SE")),
+            Fit::FleetAverage("gcp".to_owned()),
+            Fit::Similar("h100-sxm5-80g".to_owned()),
+            Fit::WorldDefault,
+            Fit::Given,
+            Fit::Assumed,
+        ];
+        for one in fits {
+            assert_eq!(fit(&one.to_string()), one);
+        }
+    }
 }

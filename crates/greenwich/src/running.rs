@@ -3,10 +3,11 @@
 //! In: a command, where to look for sensors, where the ledger is, where it runs. Out: [`Ran`]: how the child ended
 //! and what it drew. The child comes first: whatever fails around it is a notice, never a failure of the run.
 
+use crate::live::Watch;
 use crate::metered;
 use crate::settings::Settings;
 use greenwich_core::reading::{DeviceKind, MeterHeader, Tick, TickSink};
-use greenwich_facts::Catalog;
+use greenwich_facts::{Catalog, FactsError};
 use greenwich_launch::{Command, Ended};
 use greenwich_meter::attribution::{CpuShare, Usage};
 use greenwich_meter::host::{self as sensors, Wanted};
@@ -14,6 +15,7 @@ use greenwich_meter::scheduler::Place;
 use greenwich_meter::{Ceilings, KernelClock, Sampler, Setup, lease};
 use greenwich_store::{About, Closed, End, Entry, Id, Journal, Ledger, RunContext};
 use jiff::Timestamp;
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,10 +98,26 @@ pub fn run(
     variable: &dyn Fn(&str) -> Option<String>,
     host: &str,
 ) -> Result<Ran, LaunchError> {
+    run_watched(words, metering, settings, variable, host, None)
+}
+
+/// As [`run`], with a window through which others look at the run while it goes on.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(
+    words: &[OsString],
+    metering: &Metering,
+    settings: &Settings,
+    variable: &dyn Fn(&str) -> Option<String>,
+    host: &str,
+    watch: Option<&Watch>,
+) -> Result<Ran, LaunchError> {
     let (program, arguments) = words.split_first().expect("the command line asks for one word at least");
     let command = Command::new(program).args(arguments);
     let ledger = Ledger::at(&metering.ledger);
-    let mut meter = Meter::start(words, metering, settings, variable, host, &ledger);
+    let facts = Facts::default();
+    let mut meter = Meter::start(words, metering, settings, variable, host, &ledger, watch, &facts);
     let begun = command.spawn().and_then(|child| {
         meter.watch(child.pid(), &metering.proc_root);
         child.wait(|_| {})
@@ -115,8 +133,13 @@ pub fn run(
     let measured = meter.stop(&ended, &ledger, &mut notices);
     let entry = measured.map(|measured| {
         let mut entry = measured.entry;
-        match Catalog::load() {
-            Ok(catalog) => metered::add_account(&catalog, &mut entry, &measured.hours, metering, settings),
+        let terms = metered::Terms {
+            settings,
+            signals: metering.signals.as_deref(),
+            accelerator: metering.accelerator.as_deref(),
+        };
+        match facts.get() {
+            Ok(catalog) => metered::add_account(catalog, &mut entry, &measured.hours, &terms),
             Err(error) => notices.push(format!("no account is made: {error}")),
         }
         if let Err(error) = ledger.record(&entry) {
@@ -125,6 +148,16 @@ pub fn run(
         entry
     });
     Ok(Ran { ended, entry, notices })
+}
+
+/// The facts, read when they are first asked for and only then: where sensors can be read that is after the child.
+#[derive(Default)]
+struct Facts(OnceCell<Result<Catalog, FactsError>>);
+
+impl Facts {
+    fn get(&self) -> &Result<Catalog, FactsError> {
+        self.0.get_or_init(Catalog::load)
+    }
 }
 
 /// A started meter.
@@ -148,16 +181,25 @@ struct Shared {
 }
 
 /// The sink of the sampler: the journal, and a sum by hour beside it.
-struct Sink(Arc<Mutex<Shared>>);
+struct Sink {
+    shared: Arc<Mutex<Shared>>,
+    watch: Option<(Watch, RunContext)>,
+}
 
 impl TickSink for Sink {
     fn begin(&mut self, header: &MeterHeader) -> io::Result<()> {
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((watch, context)) = &self.watch {
+            watch.begin(header, context);
+        }
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.outer = header.devices.iter().map(|device| !device.inside_another).collect();
         shared.journal.as_mut().map_or(Ok(()), |journal| journal.begin(header))
     }
     fn tick(&mut self, tick: Tick<'_>) -> io::Result<()> {
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((watch, _)) = &self.watch {
+            watch.add(tick);
+        }
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let hour_s = tick.wall.as_second().div_euclid(3600) * 3600;
         let outer = &shared.outer;
         let is_outer = |device: u16| outer.get(usize::from(device)).copied().unwrap_or(true);
@@ -184,11 +226,13 @@ impl Meter {
         variable: &dyn Fn(&str) -> Option<String>,
         host: &str,
         ledger: &Ledger,
+        watch: Option<&Watch>,
+        facts: &Facts,
     ) -> Self {
         let (mut warnings, mut notices) = (Vec::new(), Vec::new());
         let place = Place::from_settings(variable);
         let run = name_of(&place);
-        let sources = open(metering, variable, &mut warnings, &mut notices);
+        let sources = open(metering, facts, variable, &mut warnings, &mut notices);
         let folder = lease::folder(variable, rustix::process::getuid().as_raw(), &std::env::temp_dir());
         let folder = lease::of_machine(&folder, &metering.sysfs_root, metering.nvml_lib.as_deref());
         let holder = format!("run {run}, process {}", std::process::id());
@@ -216,8 +260,9 @@ impl Meter {
         if claimed.sources.is_empty() {
             return meter;
         }
-        shared.lock().unwrap_or_else(PoisonError::into_inner).journal =
-            Some(ledger.journal(context(words, metering, settings, &place)));
+        let context = context(words, metering, settings, &place);
+        let watch = watch.map(|watch| (watch.clone(), context.clone()));
+        shared.lock().unwrap_or_else(PoisonError::into_inner).journal = Some(ledger.journal(context));
         let sampler = Sampler::start(Setup {
             run,
             host: host.to_owned(),
@@ -225,7 +270,7 @@ impl Meter {
             period: metering.period,
             sources: claimed.sources,
             clock: Box::new(KernelClock),
-            sink: Box::new(Sink(shared)),
+            sink: Box::new(Sink { shared, watch }),
             notices: Box::new(move |notice| {
                 said.lock().unwrap_or_else(PoisonError::into_inner).push(notice.to_string());
             }),
@@ -314,6 +359,7 @@ fn cpu_share(summary: &greenwich_meter::Summary, ended: &Ended) -> Option<String
 /// Opens every source; where no CPU can be read, a model stands in.
 fn open(
     metering: &Metering,
+    facts: &Facts,
     variable: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
     notices: &mut Vec<String>,
@@ -333,7 +379,9 @@ fn open(
     });
     warnings.append(&mut opened.notes);
     if !opened.measures(DeviceKind::CpuPackage) {
-        let model = metered::stand_in(&metering.proc_root, !opened.measures(DeviceKind::Dram));
+        let with_memory = !opened.measures(DeviceKind::Dram);
+        let catalog = facts.get().as_ref().ok();
+        let model = catalog.and_then(|catalog| metered::stand_in(catalog, &metering.proc_root, with_memory));
         if let Some(model) = model {
             warnings.push(
                 "CPU and memory cannot be read here: a model by load stands in (`greenwich doctor` says what would open them)"
@@ -388,6 +436,7 @@ fn context(words: &[OsString], metering: &Metering, settings: &Settings, place: 
         tags,
         nodes: place.nodes,
         node_names: place.node_names.clone(),
+        place: settings.place(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::document::{DocumentError, Table, read};
 use crate::job_file::{SiteSpec, site};
+use std::collections::BTreeMap;
 
 /// Keys of `[site]` that have a variable, with its name.
 const VARIABLES: [(&str, &str); 8] = [
@@ -68,6 +69,25 @@ impl Settings {
         root.finish()?;
         Ok(Self { site, ledger, project })
     }
+
+    /// The place as dotted keys with their values, from which [`Settings::of`] makes it again.
+    pub fn place(&self) -> BTreeMap<String, String> {
+        let site = &self.site;
+        let number = |value: Option<f64>| value.map(|value| value.to_string());
+        let named = |place: &Option<(String, crate::document::Place)>| place.as_ref().map(|(name, _)| name.clone());
+        let values = [
+            named(&site.region),
+            named(&site.zone),
+            number(site.pue),
+            number(site.wue_l_per_kwh),
+            number(site.location_based_gco2e_per_kwh),
+            number(site.market_based_gco2e_per_kwh),
+            number(site.usd_per_accelerator_hour),
+            number(site.usd_per_kwh),
+        ];
+        let keys = VARIABLES.iter().map(|(key, _)| (*key).to_owned());
+        keys.zip(values).filter_map(|(key, value)| Some((key, value?))).collect()
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +115,15 @@ mod tests {
         let settings = Settings::of(Some(("greenwich.toml", FILE)), |_| None, &flags).expect("lawful");
         assert_eq!(region(&settings), None);
         assert_eq!(settings.site.zone.map(|(zone, _)| zone).as_deref(), Some("DE"));
+    }
+
+    #[test]
+    fn a_place_written_as_keys_is_read_back() {
+        let settings = Settings::of(Some(("greenwich.toml", FILE)), |_| None, &[]).expect("lawful");
+        let keys: Vec<(String, String)> = settings.place().into_iter().collect();
+        let again = Settings::of(None, |_| None, &keys).expect("lawful");
+        assert_eq!((region(&again), again.site.pue), (Some("gcp/us-central1"), Some(1.2)));
+        assert_eq!(keys.len(), 2);
     }
 
     #[test]

@@ -30,12 +30,33 @@ pub(super) fn mistral(config: &Config) -> Counted {
     s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
 }
 
+/// Code World Model: Llama of whose blocks every fourth sees all, the first among them.
+pub(super) fn cwm(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let inner = gated(s.width, config.need(INNER)?, config.flag(&["mlp_bias"])?);
+    let block = |reach| 2 * vector(s.width) + s.attention(Bias::None, reach) + inner.clone();
+    let blocks = stack(&reaches(config, s.layers, Pattern::FullFirstOf(4))?, block);
+    s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
+}
+
+/// BitNet: norms before the output of each half too.
+pub(super) fn bitnet(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let bias = Bias::all(config.flag(&["attention_bias"])?);
+    let inner = config.need(INNER)?;
+    let attention = s.attention(bias, Reach::Before) + vector(s.width);
+    let feed_forward = gated(s.width, inner, false) + vector(inner);
+    let block = 2 * vector(s.width) + attention + feed_forward;
+    s.counts(config, &(s.vocabulary(config)? + s.layers * block + vector(s.width)))
+}
+
 /// SmolLM 3: Llama; with `use_sliding_window`, the blocks without rotary positions slide.
 pub(super) fn smollm3(config: &Config) -> Counted {
     let s = Shape::read(config)?;
     let bias = Bias::all(config.flag(&["attention_bias"])?);
     let inner = gated(s.width, config.need(INNER)?, config.flag(&["mlp_bias"])?);
-    let window = config.maybe(&["sliding_window"])?.filter(|_| matches!(config.flag(&["use_sliding_window"]), Ok(true)));
+    let window =
+        config.maybe(&["sliding_window"])?.filter(|_| matches!(config.flag(&["use_sliding_window"]), Ok(true)));
     let sliding = match (config.list(&["no_rope_layers"])?, config.maybe(&["no_rope_layer_interval"])?.unwrap_or(4)) {
         (Some(rotary), _) => rotary.iter().filter(|rotary| **rotary == 0).count() as u128,
         (None, interval) => s.layers / interval,
@@ -126,10 +147,19 @@ pub(super) fn gemma(config: &Config) -> Counted {
 
 /// Gemma 2: norms before and after each half; every other block slides.
 pub(super) fn gemma2(config: &Config) -> Counted {
+    gemma2_with(config, 4)
+}
+
+/// VaultGemma: Gemma 2 without the norms after.
+pub(super) fn vaultgemma(config: &Config) -> Counted {
+    gemma2_with(config, 2)
+}
+
+fn gemma2_with(config: &Config, norms: u128) -> Counted {
     let s = Shape::read(config)?;
     let bias = Bias::all(config.flag(&["attention_bias"])?);
     let inner = gated(s.width, config.need(INNER)?, false);
-    let block = |reach| 4 * vector(s.width) + s.attention(bias, reach) + inner.clone();
+    let block = |reach| norms * vector(s.width) + s.attention(bias, reach) + inner.clone();
     let blocks = stack(&reaches(config, s.layers, Pattern::FullEvery(2))?, block);
     s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
 }
@@ -171,10 +201,7 @@ pub(super) fn olmo3(config: &Config) -> Counted {
     olmo_2_or_3(config, |layers| reaches(config, layers, Pattern::FullEvery(4)))
 }
 
-fn olmo_2_or_3(
-    config: &Config,
-    reaches: impl Fn(u128) -> Result<Vec<(u128, Reach)>, EstimateError>,
-) -> Counted {
+fn olmo_2_or_3(config: &Config, reaches: impl Fn(u128) -> Result<Vec<(u128, Reach)>, EstimateError>) -> Counted {
     let s = Shape::read(config)?;
     let bias = Bias::all(config.flag(&["attention_bias"])?);
     let norms = vector(s.queries()) + vector(s.keys()) + 2 * vector(s.width);
@@ -216,11 +243,9 @@ pub(super) fn cohere(config: &Config) -> Counted {
     s.counts(config, &(s.vocabulary(config)? + s.layers * block + vector(s.width)))
 }
 
-/// Cohere 2: three of four blocks slide; the width of a head is the quotient, whatever the config says.
+/// Cohere 2: three of four blocks slide.
 pub(super) fn cohere2(config: &Config) -> Counted {
-    let mut s = Shape::read(config)?;
-    s.head_dim = s.width / s.heads;
-    s.value_dim = s.head_dim;
+    let s = Shape::read(config)?;
     let bias = Bias::all(config.flag(&["attention_bias"])?);
     let inner = gated(s.width, config.need(INNER)?, false);
     let block = |reach| vector(s.width) + s.attention(bias, reach) + inner.clone();

@@ -22,14 +22,21 @@ fn block(s: &Shape, inner: u128) -> Part {
     s.attention(Bias::All, Reach::Every) + layer_norm(s.width) + plain(s.width, inner, true) + layer_norm(s.width)
 }
 
-/// BERT, RoBERTa and their kin: the head is a square matrix, a norm and the tied embedding with a bias.
+/// BERT, RoBERTa, Ernie with its tasks, Megatron's with norms before each half and one at the end, and their kin: the head is a square matrix, a norm and the tied embedding with a bias; untied, the
+/// head and its matrix have a bias each.
 pub(super) fn bert(config: &Config) -> Counted {
     let s = Shape::read(config)?;
-    let rows = config.known(POSITIONS)? + config.some(&["type_vocab_size"])?;
+    let tasks = if config.flag(&["use_task_id"])? { config.known(&["task_type_vocab_size"])? } else { 0 };
+    let rows = config.known(POSITIONS)? + config.some(&["type_vocab_size"])? + tasks;
     let embedding = table(rows, s.width) + layer_norm(s.width);
-    let head = linear(s.width, s.width, true) + layer_norm(s.width) + vector(s.vocab);
+    let head = linear(s.width, s.width, true) + layer_norm(s.width) + biases(config, s.vocab)?;
     let blocks = s.layers * block(&s, config.need(INNER)?);
     told(s.counts(config, &(s.vocabulary(config)? + embedding + blocks + head)), MASKED)
+}
+
+/// The head's bias, which the matrix shares where it is the embedding.
+fn biases(config: &Config, vocab: u128) -> Result<Part, EstimateError> {
+    Ok(if tied(config)? { vector(vocab) } else { 2 * vector(vocab) })
 }
 
 /// DistilBERT: BERT without token types.
@@ -63,7 +70,7 @@ pub(super) fn albert(config: &Config) -> Counted {
     let (groups, each) = (config.known(&["num_hidden_groups"])?, config.known(&["inner_group_num"])?);
     let one = each * block(&s, config.need(INNER)?);
     let blocks = (groups * one.clone()).resting() + (s.layers * one).shared();
-    let head = linear(s.width, narrow, true) + layer_norm(narrow) + vector(s.vocab);
+    let head = linear(s.width, narrow, true) + layer_norm(narrow) + biases(config, s.vocab)?;
     let words = vocabulary(s.vocab, narrow, tied(config)?);
     told(s.counts_of(config, &(words + embedding + blocks + head), vec![Extent::Sequence], s.layers * each), MASKED)
 }
@@ -73,7 +80,7 @@ pub(super) fn mpnet(config: &Config) -> Counted {
     let s = Shape::read(config)?;
     let embedding = table(config.known(POSITIONS)?, s.width) + layer_norm(s.width);
     let relative = table(config.known(&["relative_attention_num_buckets"])?, s.heads);
-    let head = linear(s.width, s.width, true) + layer_norm(s.width) + vector(s.vocab);
+    let head = linear(s.width, s.width, true) + layer_norm(s.width) + biases(config, s.vocab)?;
     let blocks = s.layers * block(&s, config.need(INNER)?);
     told(s.counts(config, &(s.vocabulary(config)? + embedding + relative + blocks + head)), MASKED)
 }
@@ -190,7 +197,8 @@ fn deberta_with(config: &Config, s: &Shape, narrow: u128, blocks: Part) -> Count
     // The older head goes through the embedding's width, the newer one keeps the model's.
     let legacy = config.flag(&["legacy"])?;
     let out = if legacy { narrow } else { s.width };
-    let head = linear(s.width, out, true) + layer_norm(out) + vector(s.vocab);
+    let head =
+        linear(s.width, out, true) + layer_norm(out) + if legacy { biases(config, s.vocab)? } else { vector(s.vocab) };
     let words = vocabulary(s.vocab, narrow, tied(config)? || !legacy);
     told(s.counts(config, &(words + embedding + blocks + head)), MASKED)
 }

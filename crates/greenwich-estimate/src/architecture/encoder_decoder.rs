@@ -82,8 +82,7 @@ pub(super) fn switch_transformers(config: &Config) -> Counted {
             _ => layers.saturating_sub(1).div_ceil(step),
         })
     };
-    let sparse =
-        sparse(t5.encoder, "num_sparse_encoder_layers")? + sparse(t5.decoder, "num_sparse_decoder_layers")?;
+    let sparse = sparse(t5.encoder, "num_sparse_encoder_layers")? + sparse(t5.decoder, "num_sparse_decoder_layers")?;
     let choice = Choice::of(config, config.known(&["num_experts"])?, 1)?;
     let router_bias = only_if(config.flag(&["router_bias"])?, vector(choice.total));
     let expert = plain(width, inner, false);
@@ -109,6 +108,11 @@ pub(super) fn bart(config: &Config) -> Counted {
 /// mBART: norms before each half, so one at the end.
 pub(super) fn mbart(config: &Config) -> Counted {
     bart_with(config, &Bart { positions: Some(2), embedding_norm: true, last_norm: true })
+}
+
+/// Blenderbot: learned positions without an offset, a norm at the end alone.
+pub(super) fn blenderbot(config: &Config) -> Counted {
+    bart_with(config, &Bart { positions: Some(0), embedding_norm: false, last_norm: true })
 }
 
 /// Pegasus: positions of sines that the library counts as weights.
@@ -177,8 +181,13 @@ fn bart_with(config: &Config, kind: &Bart) -> Counted {
     let attentions = d.attention(Bias::All, Reach::Before) + d.attention(Bias::All, Reach::Every);
     let decoder = d.layers * stacks.decoder_block(attentions);
     let last = only_if(kind.last_norm, 2 * layer_norm(width));
-    let words = vocabulary(vocab, width, tied(config)?);
-    stacks.counts(config, vocab, &(words + embedding + encoder + decoder + last), PAIR, BOTH)
+    stacks.counts(config, vocab, &(words(config, vocab, width)? + embedding + encoder + decoder + last), PAIR, BOTH)
+}
+
+/// One embedding for both stacks and the head; untied, each has its own, and one that none looks at is kept.
+fn words(config: &Config, vocab: u128, width: u128) -> Result<Part, EstimateError> {
+    let tied = tied(config)?;
+    Ok(vocabulary(vocab, width, tied) + only_if(!tied, 2 * table(vocab, width)))
 }
 
 /// LED: BART whose encoder sees its surroundings, with a second set of projections for tokens that see all.
@@ -186,7 +195,8 @@ pub(super) fn led(config: &Config) -> Counted {
     let stacks = Stacks::read(config)?;
     let (e, d, vocab) = (&stacks.encoder, &stacks.decoder, config.need(VOCAB)?);
     let width = e.width;
-    let rows = config.known(&["max_encoder_position_embeddings"])? + config.known(&["max_decoder_position_embeddings"])?;
+    let rows =
+        config.known(&["max_encoder_position_embeddings"])? + config.known(&["max_decoder_position_embeddings"])?;
     let embedding = table(rows, width) + 2 * layer_norm(width);
     let window = match config.list(&["attention_window"]) {
         Ok(Some(widths)) => widths.first().copied().unwrap_or(512),
@@ -194,12 +204,11 @@ pub(super) fn led(config: &Config) -> Counted {
     };
     // The second set works for the few tokens that see all: none of it is in a pass.
     let for_all = vector(3 * (width + 1) * width);
-    let near = e.attention(Bias::All, Reach::Around(window)) + for_all;
+    let near = e.attention(Bias::All, Reach::Band(window)) + for_all;
     let encoder = e.layers * stacks.encoder_block(near);
     let attentions = d.attention(Bias::All, Reach::Before) + d.attention(Bias::All, Reach::Every);
     let decoder = d.layers * stacks.decoder_block(attentions);
-    let words = vocabulary(vocab, width, tied(config)?);
-    stacks.counts(config, vocab, &(words + embedding + encoder + decoder), PAIR, BOTH)
+    stacks.counts(config, vocab, &(words(config, vocab, width)? + embedding + encoder + decoder), PAIR, BOTH)
 }
 
 /// Whisper: two convolutions over frames of sound, half of which the encoder sees; the decoder writes the sequence.

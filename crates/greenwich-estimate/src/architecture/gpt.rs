@@ -116,17 +116,14 @@ pub(super) fn falcon(config: &Config) -> Counted {
         (false, false) => 2,
     };
     let inner = config.maybe(&["ffn_hidden_size"])?.unwrap_or(4 * s.width);
-    let block = norms * layer_norm(s.width)
-        + s.attention(Bias::all(bias), Reach::Before)
-        + plain(s.width, inner, bias);
+    let block = norms * layer_norm(s.width) + s.attention(Bias::all(bias), Reach::Before) + plain(s.width, inner, bias);
     s.counts(config, &(s.vocabulary(config)? + s.layers * block + layer_norm(s.width)))
 }
 
-/// MPT: no bias anywhere, positions linear in the distance.
+/// MPT: no bias anywhere, positions linear in the distance; four widths inside, whatever the config says.
 pub(super) fn mpt(config: &Config) -> Counted {
     let s = Shape::read(config)?;
-    let inner = config.maybe(&["expansion_ratio"])?.unwrap_or(4) * s.width;
-    let block = 2 * vector(s.width) + s.attention(Bias::None, Reach::Before) + plain(s.width, inner, false);
+    let block = 2 * vector(s.width) + s.attention(Bias::None, Reach::Before) + plain(s.width, 4 * s.width, false);
     s.counts(config, &(s.vocabulary(config)? + s.layers * block + vector(s.width)))
 }
 

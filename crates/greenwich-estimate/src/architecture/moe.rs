@@ -12,7 +12,7 @@ use crate::pass::Reach;
 type Counted = Result<ModelCounts, EstimateError>;
 
 const TOTAL: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
-const CHOSEN: &[&str] = &["num_experts_per_tok", "moe_k", "moe_top_k"];
+const CHOSEN: &[&str] = &["num_experts_per_tok", "moe_k", "moe_topk"];
 const EXPERT: &[&str] = &["moe_intermediate_size"];
 
 /// How many experts there are and how many a token passes.
@@ -148,10 +148,19 @@ pub(super) fn deepseek(config: &Config) -> Counted {
     s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
 }
 
+/// GLM 4.7 Flash: the same; the first block is dense where no list says otherwise.
+pub(super) fn glm4_moe_lite(config: &Config) -> Counted {
+    let (s, attention) = latent_attention(config)?;
+    let dense = if config.raw("mlp_layer_types").is_some() { dense_count(config, s.layers)? } else { 1 };
+    let blocks = s.layers * (2 * vector(s.width) + attention) + dense_and_routed(config, &s, dense)?;
+    s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
+}
+
 /// Multi-head latent attention: the query through a rank too, where it has one.
 fn latent_attention(config: &Config) -> Result<(Shape, Part), EstimateError> {
     let heads = config.need(super::shape::HEADS)?;
-    let (plain_dim, rotary_dim) = (config.known(&["qk_nope_head_dim"])?, config.maybe(&["qk_rope_head_dim"])?.unwrap_or(64));
+    let (plain_dim, rotary_dim) =
+        (config.known(&["qk_nope_head_dim"])?, config.maybe(&["qk_rope_head_dim"])?.unwrap_or(64));
     let (value_dim, rank) = (config.known(&["v_head_dim"])?, config.known(&["kv_lora_rank"])?);
     let bias = config.flag(&["attention_bias"])?;
     let s = Shape {
@@ -173,13 +182,69 @@ fn latent_attention(config: &Config) -> Result<(Shape, Part), EstimateError> {
     Ok((s, query + latent + key_and_value + attend(s.pair(), Reach::Before) + output))
 }
 
-/// `first_k_dense_replace` dense blocks; in the others routed experts beside shared ones.
+/// Dense blocks by `first_k_dense_replace`, or by the list of their types.
+fn dense_count(config: &Config, layers: u128) -> Result<u128, EstimateError> {
+    let dense = match config.words(&["mlp_layer_types"])? {
+        Some(types) => types.iter().filter(|kind| **kind == "dense").count() as u128,
+        None => config.some(&["first_k_dense_replace"])?,
+    };
+    Ok(dense.min(layers))
+}
+
 fn dense_then_routed(config: &Config, s: &Shape) -> Result<Part, EstimateError> {
-    let dense = config.some(&["first_k_dense_replace"])?.min(s.layers);
+    dense_and_routed(config, s, dense_count(config, s.layers)?)
+}
+
+/// So many dense blocks; in the others routed experts beside shared ones.
+fn dense_and_routed(config: &Config, s: &Shape, dense: u128) -> Result<Part, EstimateError> {
     let expert = config.known(EXPERT)?;
-    let shared = gated(s.width, expert * config.some(&["n_shared_experts"])?, false);
-    let routed = if dense < s.layers { Choice::read(config)?.mixture(s.width, &gated(s.width, expert, false)) } else { Part::default() };
-    Ok(dense_blocks(config, s, dense, false)? + (s.layers - dense) * (routed + shared))
+    let shared = gated(s.width, expert * config.some(&["n_shared_experts", "num_shared_experts"])?, false);
+    let sparse = s.layers - dense;
+    let routed = match sparse {
+        0 => Part::default(),
+        _ => Choice::read(config)?.mixture(s.width, &gated(s.width, expert, false)),
+    };
+    Ok(dense_blocks(config, s, dense, false)? + sparse * (routed + shared))
+}
+
+/// EXAONE MoE: the same behind norms on queries and keys; three of four blocks slide.
+pub(super) fn exaone_moe(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let block = |reach| 2 * vector(s.width) + s.attention(Bias::None, reach) + 2 * vector(s.head_dim);
+    let blocks = stack(&reaches(config, s.layers, Pattern::FullEvery(4))?, block) + dense_then_routed(config, &s)?;
+    s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
+}
+
+/// MiniMax M2: OLMoE without biases, its heads of a width of their own.
+pub(super) fn minimax_m2(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let mixture = Choice::read(config)?.mixture(s.width, &gated(s.width, config.need(INNER)?, false));
+    let norms = 2 * vector(s.width) + vector(s.queries()) + vector(s.keys());
+    let block = norms + s.attention(Bias::None, Reach::Before) + mixture;
+    s.counts(config, &(s.vocabulary(config)? + s.layers * block + vector(s.width)))
+}
+
+/// Hunyuan A13B: one shared feed-forward as wide as an expert, norms on queries and keys.
+pub(super) fn hunyuan_v1_moe(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let bias = Bias::all(config.flag(&["attention_bias"])?);
+    let total = same_in_all(config, "num_experts")?;
+    let choice = Choice::of(config, total, same_in_all(config, "moe_topk")?)?;
+    let expert = gated(s.width, config.need(INNER)?, false);
+    let norms = 2 * vector(s.width) + 2 * vector(s.head_dim);
+    let block = norms + s.attention(bias, Reach::Before) + choice.mixture(s.width, &expert) + expert;
+    s.counts(config, &(s.vocabulary(config)? + s.layers * block + vector(s.width)))
+}
+
+/// A number, or a list with the same number for each block.
+fn same_in_all(config: &Config, name: &'static str) -> Result<u128, EstimateError> {
+    match config.list(&[name]) {
+        Ok(Some(list)) => match list.first() {
+            Some(first) if *first > 0 && list.iter().all(|each| each == first) => Ok(u128::from(*first)),
+            _ => Err(config.bad(name, &format!("{list:?}"), "the same number above 0 for every block")),
+        },
+        _ => config.known(&[name]),
+    }
 }
 
 /// GLM 4.5: DeepSeek's experts behind plain attention, norms on queries and keys if asked for.
@@ -219,7 +284,7 @@ pub(super) fn ernie4_5_moe(config: &Config) -> Counted {
     let blocks = s.layers * (2 * vector(s.width) + s.attention(Bias::all(bias), Reach::Before))
         + sparse * (routed + shared)
         + dense_blocks(config, &s, s.layers - sparse, bias)?;
-    s.counts(config, &(s.vocabulary(config)? + blocks + vector(s.width)))
+    s.counts(config, &(s.vocabulary(config)? + only_if(bias, vector(s.vocab)) + blocks + vector(s.width)))
 }
 
 /// Llama 4: a shared expert beside the routed ones, dense blocks between; blocks with rotary positions see a chunk.

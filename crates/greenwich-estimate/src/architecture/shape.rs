@@ -56,6 +56,7 @@ impl Shape {
     /// Reads a language model's: heads, the keys' and values' as many unless the config says otherwise, as wide as the
     /// quotient of width and heads unless it says otherwise.
     pub(super) fn read(config: &Config) -> Result<Self, EstimateError> {
+        config.need(WIDTH)?;
         let heads = config.need(HEADS)?;
         let kv_heads = match config.maybe(KV_HEADS)? {
             Some(number) => number,
@@ -131,7 +132,7 @@ impl Shape {
             head_dim: whole(self.head_dim)?,
             value_dim: whole(self.value_dim)?,
             vocab: whole(self.vocab)?,
-            max_seq_len: config.maybe(POSITIONS)?.map(|longest| longest as u64),
+            max_seq_len: config.said(POSITIONS)?.map(|longest| longest as u64),
             left_out: around,
             pass,
         })
@@ -156,6 +157,8 @@ pub(super) enum Pattern {
     Every,
     /// Every so many-th sees all, the others slide; the config may say another number.
     FullEvery(u128),
+    /// The first of every so many sees all, the others slide.
+    FullFirstOf(u128),
     /// Only with `use_sliding_window`, from `max_window_layers` on.
     FromLayer,
 }
@@ -169,6 +172,7 @@ pub(super) fn reaches(config: &Config, layers: u128, pattern: Pattern) -> Result
         (None, Pattern::FullEvery(period)) => {
             layers - layers / config.maybe(&["sliding_window_pattern"])?.unwrap_or(period)
         }
+        (None, Pattern::FullFirstOf(period)) => layers - layers.div_ceil(period),
         (None, Pattern::FromLayer) if !config.flag(&["use_sliding_window"])? => 0,
         (None, Pattern::FromLayer) => layers - config.some(&["max_window_layers"])?.min(layers),
     };

@@ -1,7 +1,8 @@
 //! Language models that carry a state from token to token, alone or between blocks of attention.
 //!
-//! In: a config. Out: its counts. A scan's own work is the read-out of its state, a multiply-add for each number that
-//! it holds; the rest of it is element by element and counts nothing, as everywhere.
+//! In: a config. Out: its counts. A scan's own work is what it multiplies as matrices: token by token, the read-out of
+//! the state; in chunks, what goes into the state and out, and the tokens of a chunk with one another. The rest is
+//! element by element and counts nothing, as everywhere.
 
 use super::moe::{Choice, dense_blocks, shared_and_routed, stepped};
 use super::part::{Part, attend, conv, gated, linear, only_if, state, vector};
@@ -69,10 +70,10 @@ struct Mamba2 {
     groups: u128,
     state: u128,
     kernel: u128,
+    chunk: u128,
     bias: bool,
     output_bias: bool,
     conv_bias: bool,
-    norm: bool,
 }
 
 impl Mamba2 {
@@ -85,10 +86,10 @@ impl Mamba2 {
             groups: config.known(&["mamba_n_groups"])?,
             state: config.known(&["mamba_d_state"])?,
             kernel: config.known(&["mamba_d_conv"])?,
+            chunk: config.known(&["mamba_chunk_size"])?,
             bias,
             output_bias: bias,
             conv_bias: config.flag(&["mamba_conv_bias"])?,
-            norm: true,
         })
     }
     fn mixer(&self, width: u128) -> Part {
@@ -96,9 +97,13 @@ impl Mamba2 {
         linear(width, self.inner + convolved + self.heads, self.bias)
             + channelwise(convolved, self.kernel, self.conv_bias)
             + vector(3 * self.heads)
-            + only_if(self.norm, vector(self.inner))
-            + state(self.inner * self.state)
+            + state(2 * self.inner * self.state)
+            + attend(self.heads * self.state + self.inner, Reach::Within(self.chunk as u64))
             + linear(self.inner, width, self.output_bias)
+    }
+    /// With a norm before the output.
+    fn normed_mixer(&self, width: u128) -> Part {
+        self.mixer(width) + vector(self.inner)
     }
 }
 
@@ -112,13 +117,13 @@ pub(super) fn mamba2(config: &Config) -> Counted {
         groups: config.known(&["n_groups"])?,
         state: config.known(&["state_size"])?,
         kernel: config.known(&["conv_kernel"])?,
+        chunk: config.known(&["chunk_size"])?,
         bias,
         output_bias: bias,
         conv_bias: config.flag(&["use_conv_bias"])?,
-        norm: true,
     };
     let s = recurrent(width, layers, mixer.inner, config.need(VOCAB)?);
-    let blocks = layers * (vector(width) + mixer.mixer(width));
+    let blocks = layers * (vector(width) + mixer.normed_mixer(width));
     without_attention(config, &s, &(s.vocabulary(config)? + blocks + vector(width)))
 }
 
@@ -170,7 +175,7 @@ pub(super) fn bamba(config: &Config) -> Counted {
     let inner = gated(s.width, config.need(INNER)?, config.flag(&["mlp_bias"])?);
     let blocks = s.layers * (2 * vector(s.width) + inner)
         + attending * s.attention(bias, Reach::Before)
-        + (s.layers - attending) * Mamba2::read(config, s.width)?.mixer(s.width);
+        + (s.layers - attending) * Mamba2::read(config, s.width)?.normed_mixer(s.width);
     let model = s.vocabulary(config)? + blocks + vector(s.width);
     s.counts_of(config, &model, vec![Extent::Sequence], attending)
 }
@@ -187,7 +192,7 @@ pub(super) fn granitemoehybrid(config: &Config) -> Counted {
     };
     let blocks = s.layers * (2 * vector(s.width) + shared + routed)
         + attending * s.attention(bias, Reach::Before)
-        + (s.layers - attending) * Mamba2::read(config, s.width)?.mixer(s.width);
+        + (s.layers - attending) * Mamba2::read(config, s.width)?.normed_mixer(s.width);
     let model = s.vocabulary(config)? + blocks + vector(s.width);
     s.counts_of(config, &model, vec![Extent::Sequence], attending)
 }
@@ -203,17 +208,19 @@ pub(super) fn falcon_h1(config: &Config) -> Counted {
     let s = Shape::read(config)?;
     let mut mamba = Mamba2::read(config, s.width)?;
     mamba.inner = config.maybe(&["mamba_d_ssm"])?.unwrap_or(mamba.inner);
-    mamba.norm = config.flag(&["mamba_rms_norm"])?;
+    let norm = only_if(config.flag(&["mamba_rms_norm"])?, vector(mamba.inner));
     mamba.output_bias = config.flag(&["projectors_bias"])?;
     let bias = Bias::all(config.flag(&["attention_bias"])?);
     let inner = gated(s.width, config.need(INNER)?, config.flag(&["mlp_bias"])?);
-    let block = 2 * vector(s.width) + s.attention(bias, Reach::Before) + mamba.mixer(s.width) + inner;
+    let block = 2 * vector(s.width) + s.attention(bias, Reach::Before) + mamba.mixer(s.width) + norm + inner;
     s.counts(config, &(s.vocabulary(config)? + s.layers * block + vector(s.width)))
 }
 
-/// Qwen 3 Next: three of four blocks keep a state by the delta rule, the fourth attends behind a gate.
-pub(super) fn qwen3_next(config: &Config) -> Counted {
-    let s = Shape::read(config)?;
+/// Tokens that the delta rule takes at once.
+const DELTA_CHUNK: u64 = 64;
+
+/// Blocks that attend in full, and all the others' state by the delta rule; a norm before each half.
+fn delta_and_full(config: &Config, s: &Shape) -> Result<(Part, u128), EstimateError> {
     let period = config.maybe(&["full_attention_interval"])?.unwrap_or(4);
     let attending = named_blocks(config, "full_attention")?.unwrap_or(s.layers / period).min(s.layers);
     let (key_heads, value_heads) = (config.known(&["linear_num_key_heads"])?, config.known(&["linear_num_value_heads"])?);
@@ -223,21 +230,43 @@ pub(super) fn qwen3_next(config: &Config) -> Counted {
         + linear(s.width, 2 * value_heads, false)
         + channelwise(2 * keys + values, config.known(&["linear_conv_kernel_dim"])?, false)
         + vector(2 * value_heads + value_dim)
-        + state(values * key_dim)
+        + state(3 * values * key_dim)
+        + attend(value_heads * (2 * key_dim + value_dim), Reach::Within(DELTA_CHUNK))
         + linear(values, s.width, false);
     let bias = config.flag(&["attention_bias"])?;
+    // The query's matrix makes the gate of the output too.
     let attention = linear(s.width, 2 * s.queries(), bias)
         + 2 * linear(s.width, s.keys(), bias)
         + 2 * vector(s.head_dim)
         + attend(s.pair(), Reach::Before)
         + linear(s.queries(), s.width, bias);
+    let norms = s.layers * (2 * vector(s.width));
+    Ok((norms + attending * attention + (s.layers - attending) * delta, attending))
+}
+
+/// Qwen 3 Next: three of four blocks keep a state by the delta rule, the fourth attends behind a gate.
+pub(super) fn qwen3_next(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let (mixers, attending) = delta_and_full(config, &s)?;
     let sparse = stepped(config, s.layers)?;
-    let blocks = s.layers * (2 * vector(s.width))
-        + attending * attention
-        + (s.layers - attending) * delta
-        + sparse * shared_and_routed(config, &s)?
-        + dense_blocks(config, &s, s.layers - sparse, false)?;
-    let model = s.vocabulary(config)? + blocks + vector(s.width);
+    let halves = sparse * shared_and_routed(config, &s)? + dense_blocks(config, &s, s.layers - sparse, false)?;
+    let model = s.vocabulary(config)? + mixers + halves + vector(s.width);
+    s.counts_of(config, &model, vec![Extent::Sequence], attending)
+}
+
+/// Qwen 3.5: the same with a dense feed-forward.
+pub(super) fn qwen3_5(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let (mixers, attending) = delta_and_full(config, &s)?;
+    let model = s.vocabulary(config)? + mixers + dense_blocks(config, &s, s.layers, false)? + vector(s.width);
+    s.counts_of(config, &model, vec![Extent::Sequence], attending)
+}
+
+/// Qwen 3.5 MoE: experts in every block.
+pub(super) fn qwen3_5_moe(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let (mixers, attending) = delta_and_full(config, &s)?;
+    let model = s.vocabulary(config)? + mixers + s.layers * shared_and_routed(config, &s)? + vector(s.width);
     s.counts_of(config, &model, vec![Extent::Sequence], attending)
 }
 
@@ -246,14 +275,32 @@ pub(super) fn lfm2(config: &Config) -> Counted {
     let s = Shape::read(config)?;
     let listed = config.list(&["full_attn_idxs"])?.map_or(s.layers, |list| list.len() as u128);
     let attending = named_blocks(config, "full_attention")?.unwrap_or(listed).min(s.layers);
+    let halves = s.layers * gated(s.width, lfm2_inner(config)?, false);
+    lfm2_with(config, &s, attending, halves)
+}
+
+/// LFM 2 MoE: a few dense blocks, then experts.
+pub(super) fn lfm2_moe(config: &Config) -> Counted {
+    let s = Shape::read(config)?;
+    let attending = match named_blocks(config, "full_attention")? {
+        Some(attending) => attending.min(s.layers),
+        None => config.known(&["layer_types"])?,
+    };
+    let dense = config.some(&["num_dense_layers"])?.min(s.layers);
+    let expert = gated(s.width, config.known(&["moe_intermediate_size"])?, false);
+    let mixture = Choice::read(config)?.mixture(s.width, &expert);
+    let halves = dense_blocks(config, &s, dense, false)? + (s.layers - dense) * mixture;
+    lfm2_with(config, &s, attending, halves)
+}
+
+fn lfm2_with(config: &Config, s: &Shape, attending: u128, halves: Part) -> Counted {
     let bias = config.flag(&["conv_bias"])?;
     let short = linear(s.width, 3 * s.width, bias)
         + channelwise(s.width, config.known(&["conv_L_cache"])?, bias)
         + linear(s.width, s.width, bias);
     let attention = s.attention(Bias::None, Reach::Before) + 2 * vector(s.head_dim);
-    let blocks = s.layers * (2 * vector(s.width) + gated(s.width, lfm2_inner(config)?, false))
-        + attending * attention
-        + (s.layers - attending) * short;
+    let blocks =
+        s.layers * (2 * vector(s.width)) + attending * attention + (s.layers - attending) * short + halves;
     let tied = config.maybe_flag(&["tie_embedding", "tie_word_embeddings"])?.unwrap_or(true);
     let model = super::part::vocabulary(s.vocab, s.width, tied) + blocks + vector(s.width);
     s.counts_of(config, &model, vec![Extent::Sequence], attending)
@@ -275,7 +322,8 @@ fn lfm2_inner(config: &Config) -> Result<u128, EstimateError> {
 pub(super) fn recurrent_gemma(config: &Config) -> Counted {
     let heads = config.need(super::shape::HEADS)?;
     let s = Shape::of(config, heads, config.maybe(KV_HEADS)?.unwrap_or(heads))?;
-    let kinds = config.words(&["block_types", "_block_types"])?.unwrap_or_else(|| vec!["recurrent", "recurrent", "attention"]);
+    let kinds =
+        config.words(&["block_types", "_block_types"])?.unwrap_or_else(|| vec!["recurrent", "recurrent", "attention"]);
     if kinds.is_empty() {
         return Err(config.bad("block_types", &"[]", "a list of `recurrent` and `attention`"));
     }

@@ -113,12 +113,13 @@ pub(super) fn beit(config: &Config) -> Counted {
     over_patches(config, &s, tokens, &(embedding + s.layers * one + shared + head))
 }
 
-/// DINOv2 without a head: halves scaled by a learned vector, a gated feed-forward if asked for.
+/// DINOv2 without a head, and with tokens that only hold something: halves scaled by a learned vector, a gated feed-forward if asked for.
 pub(super) fn dinov2(config: &Config) -> Counted {
     let (s, image) = (stack(config)?, Image::read(config)?);
-    let tokens = image.patches() + 1;
-    let mask = only_if(config.flag(&["use_mask_token"])?, table(1, s.width));
-    let embedding = image.embedding(s.width, true) + table(tokens + 1, s.width) + mask;
+    let (positions, registers) = (image.patches() + 1, config.some(&["num_register_tokens"])?);
+    let tokens = positions + registers;
+    let mask = only_if(config.maybe_flag(&["use_mask_token"])?.unwrap_or(true), table(1, s.width));
+    let embedding = image.embedding(s.width, true) + table(positions + 1 + registers, s.width) + mask;
     let inner = (config.ratio(&["mlp_ratio"])?.unwrap_or(4.0) * s.width as f64) as u128;
     let inner = if config.flag(&["use_swiglu_ffn"])? {
         gated(s.width, (2 * inner / 3).div_ceil(8) * 8, true)
@@ -131,7 +132,8 @@ pub(super) fn dinov2(config: &Config) -> Counted {
 
 /// Swin: four stages of ever fewer and wider tokens, each attending inside a window.
 pub(super) fn swin(config: &Config) -> Counted {
-    let (width, depths, heads) = (config.need(&["embed_dim"])?, stages(config, "depths")?, stages(config, "num_heads")?);
+    let (width, depths, heads) =
+        (config.need(&["embed_dim"])?, stages(config, "depths")?, stages(config, "num_heads")?);
     let image = Image::read(config)?;
     let ratio = config.ratio(&["mlp_ratio"])?.unwrap_or(4.0);
     let (window, bias) = (config.known(&["window_size"])?, biases(config)?);
@@ -308,7 +310,8 @@ pub(super) fn clip(config: &Config) -> Counted {
     let tokens = pair.image.patches() + 1;
     let seen = Extent::Fixed(tokens as u64);
     let vision = pair.image.embedding(s.width, false)
-        + table(tokens + 1, s.width)
+        + vector(s.width)
+        + table(tokens, s.width)
         + 2 * layer_norm(s.width)
         + pair.vision(seen);
     let shared = config.known(&["projection_dim"])?;

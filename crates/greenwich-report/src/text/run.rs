@@ -179,7 +179,8 @@ fn groups(hours: &[HourOfRun], per: usize) -> impl Iterator<Item = &[HourOfRun]>
 fn mean_watts(hours: &[HourOfRun], run: &RunEntry) -> Option<f64> {
     let last = hours.last()?;
     let hour_end = Timestamp::from_second((last.start.as_second().div_euclid(3600) + 1) * 3600).ok()?;
-    let seconds = hour_end.min(run.end).duration_since(hours.first()?.start).as_secs_f64();
+    let hour_start = hours.first()?.start.max(run.start);
+    let seconds = hour_end.min(run.end).duration_since(hour_start).as_secs_f64();
     let joules: f64 = hours.iter().map(|hour| hour.it_energy.joules()).sum();
     (seconds > 0.0).then(|| joules / seconds)
 }
@@ -383,6 +384,17 @@ mod tests {
         let row = text.lines().find(|line| line.starts_with("GPU-0")).expect("its row");
         assert!(row.contains("inside") && !row.contains("11 %"), "{row}");
         assert!(text.starts_with("▸ 2 h 14 min") && text.contains("rest 11 %"), "{text}");
+    }
+
+    #[test]
+    fn an_hour_that_began_before_the_run_counts_from_the_run() {
+        let mut run = fixture::counted();
+        let hour = run.hours[1];
+        let whole = Timestamp::from_second(run.start.as_second().div_euclid(3600) * 3600).expect("an hour");
+        run.hours = vec![HourOfRun { start: whole, ..hour }];
+        run.end = run.start + jiff::SignedDuration::from_mins(15);
+        let watts = mean_watts(&run.hours, &run).expect("a power");
+        assert!((watts / (hour.it_energy.joules() / 900.0) - 1.0).abs() < 1e-9, "{watts} W");
     }
 
     #[test]

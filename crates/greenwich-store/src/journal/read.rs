@@ -9,7 +9,7 @@ use crate::header::{End, HeaderWire, RunContext};
 use greenwich_core::reading::{MeterHeader, Tick};
 use rustix::fs::FlockOperation;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// A stretch of a journal that could not be read, though sound records follow it.
@@ -218,6 +218,23 @@ impl<R: Read> JournalFile<R> {
         while let Some(tick) = self.next_tick()? {
             each(Tick { at_ns: tick.at_ns, wall: tick.wall, spans: &tick.spans })?;
         }
+        Ok(())
+    }
+}
+
+impl<R: Read + Seek> JournalFile<R> {
+    /// Goes on where the last whole record ended: a journal that is still written may hold more by now.
+    ///
+    /// What looked torn at the end is read again from its beginning, since it may have been half a write.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn look_again(&mut self) -> Result<()> {
+        self.input.offset -= self.torn_bytes;
+        let offset = self.input.offset;
+        self.input.source.seek(SeekFrom::Start(offset)).map_err(StoreError::io("read", &self.path))?;
+        self.input.buffer.clear();
+        (self.input.at, self.input.ended, self.torn_bytes, self.done) = (0, false, 0, false);
         Ok(())
     }
 }

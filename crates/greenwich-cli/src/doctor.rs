@@ -1,0 +1,33 @@
+//! `greenwich doctor`: what can be measured here.
+//!
+//! In: where to look. Out: the findings, and exit status 6 where nothing can be measured or even estimated.
+
+use crate::arguments::{Common, DoctorArguments, Format};
+use crate::home;
+use crate::ledger::style;
+use crate::terminal::{self, Answer, Failure};
+use greenwich::{Exit, Labels, Metering, doctor};
+use std::time::Duration;
+
+pub(crate) fn doctor(arguments: &DoctorArguments, common: &Common) -> Result<Answer, Failure> {
+    let (settings, broken) = home::settings(&arguments.place)?;
+    if let Some(words) = broken.filter(|_| !common.quiet) {
+        terminal::say(&format!("greenwich: settings are passed over: {words}"));
+    }
+    let metering = Metering {
+        ledger: home::ledger(&arguments.place, &settings),
+        period: Duration::from_secs(1),
+        sysfs_root: arguments.sensors.sysfs_root.clone(),
+        proc_root: arguments.sensors.proc_root.clone(),
+        nvml_lib: arguments.sensors.nvml_lib.clone(),
+        wall: None,
+        signals: arguments.place.signals.clone(),
+        labels: Labels::default(),
+        accelerator: None,
+    };
+    let found = doctor::examine(&metering, &settings, &home::variable, &home::host());
+    let text =
+        if common.format == Format::Json { terminal::pretty(&found.json()) } else { found.text(style(common)) };
+    let exit = if found.can_meter() { Exit::Done } else { Exit::MeterUnavailable };
+    Ok(Answer { bytes: text.into_bytes(), exit })
+}

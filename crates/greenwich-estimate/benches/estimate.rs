@@ -1,0 +1,69 @@
+//! The promise of sweeps: a million estimates a second on one core, layouts not searched.
+//!
+//! In: Llama-2-7B's shape on 1,024 A100 for 2e12 tokens. Out: criterion's timings, which `docs/performance.md` quotes.
+//! Nothing is asserted here.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::{llama_7b, seven_b};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use greenwich_core::range::Quantity;
+use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, figures, run};
+use std::hint::black_box;
+
+/// The 5th, 50th and 95th percentile of everything that grows with the run.
+fn percentiles(figures: &Figures) -> [[f64; 3]; 7] {
+    fn of<Q: Quantity>(quantity: LogNormal<Q>) -> [f64; 3] {
+        let range = quantity.range();
+        [range.p5.base(), range.p50.base(), range.p95.base()]
+    }
+    let known = "the inputs name them all";
+    [
+        of(figures.hours),
+        of(figures.it_energy),
+        of(figures.facility_energy),
+        of(figures.location_based.expect(known)),
+        of(figures.embodied.expect(known)),
+        of(figures.water.expect(known)),
+        of(figures.cost.expect(known)),
+    ]
+}
+
+/// Another setting each time, as a sweep has it.
+fn next(inputs: &mut Inputs) {
+    inputs.setting.count = inputs.setting.count % 4096 + 64;
+    inputs.tokens = inputs.tokens.map(|tokens| tokens % 1e13 + 1e9);
+}
+
+fn estimates(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("estimate");
+    group.throughput(Throughput::Elements(1));
+    let mut inputs = seven_b();
+    group.bench_function("t0", |bench| {
+        bench.iter(|| {
+            next(&mut inputs);
+            figures(black_box(&inputs)).expect("inputs that can be")
+        });
+    });
+    group.bench_function("t0-with-percentiles", |bench| {
+        bench.iter(|| {
+            next(&mut inputs);
+            percentiles(&figures(black_box(&inputs)).expect("inputs that can be"))
+        });
+    });
+    group.bench_function("t0-with-words", |bench| {
+        bench.iter(|| {
+            next(&mut inputs);
+            run(black_box(&inputs)).expect("inputs that can be")
+        });
+    });
+    let config = llama_7b();
+    group.bench_function("config", |bench| {
+        bench.iter(|| ModelCounts::from_config(black_box(&config)).expect("a config that we read"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, estimates);
+criterion_main!(benches);

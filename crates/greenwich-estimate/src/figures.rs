@@ -1,0 +1,130 @@
+//! The numbers of an estimate without their words: what a sweep over a million settings needs of each.
+//!
+//! In: [`Inputs`]. Out: [`Figures`], every quantity with its range; nothing is written or allocated where the inputs can
+//! be. `estimate` adds factors and warnings to the same numbers.
+
+use crate::duration::{TimeBasis, time};
+use crate::error::EstimateError;
+use crate::flops::Work;
+use crate::inputs::Inputs;
+use crate::lognormal::LogNormal;
+use crate::power::PowerBasis;
+use greenwich_core::footprint::Tier;
+use greenwich_core::quantity::{
+    AcceleratorHours, AverageIntensity, Co2e, ConsequentialCo2e, FacilityEnergy, Hours, ItEnergy, MarginalIntensity,
+    Power, Usd, Water,
+};
+
+/// Every quantity of one estimate, as a median and a spread; [`LogNormal::range`] gives its percentiles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[must_use]
+pub struct Figures {
+    /// How much was known.
+    pub tier: Tier,
+    /// What has to be computed.
+    pub work: Work,
+    /// Wall-clock time.
+    pub hours: LogNormal<Hours>,
+    /// Wall-clock time times accelerators.
+    pub accelerator_hours: LogNormal<AcceleratorHours>,
+    /// Mean power per accelerator with its share of the host, before PUE.
+    pub mean_power: LogNormal<Power>,
+    /// Before PUE.
+    pub it_energy: LogNormal<ItEnergy>,
+    /// After PUE.
+    pub facility_energy: LogNormal<FacilityEnergy>,
+    /// Scope 2 by grid average.
+    pub location_based: Option<LogNormal<Co2e>>,
+    /// The same by the direct factor.
+    pub location_based_direct: Option<LogNormal<Co2e>>,
+    /// Scope 2 by contracts.
+    pub market_based: Option<LogNormal<Co2e>>,
+    /// What the run adds at the margin.
+    pub consequential: Option<LogNormal<ConsequentialCo2e>>,
+    /// Share of the hardware's manufacture.
+    pub embodied: Option<LogNormal<Co2e>>,
+    /// On site and at the power plants.
+    pub water: Option<LogNormal<Water>>,
+    /// At dated list prices.
+    pub cost: Option<LogNormal<Usd>>,
+    /// How the power is known.
+    pub(crate) power: PowerBasis,
+    /// What the time rests on.
+    pub(crate) basis: TimeBasis,
+}
+
+/// Estimates every quantity of the run.
+///
+/// # Errors
+/// Inputs that cannot be, a model that cannot fit, and nothing that gives the time or the power.
+pub fn figures(inputs: &Inputs) -> Result<Figures, EstimateError> {
+    inputs.check()?;
+    let work = Work::of(inputs);
+    let (hours, basis) = time(inputs, &work)?;
+    let power = inputs.power.ok_or_else(|| EstimateError::NoPower { accelerator: inputs.accelerator() })?;
+    let mean_power = power.mean_power();
+
+    let hours = hours.plus_exact(inputs.pause_overhead);
+    let accelerator_hours = hours.map(|hours| hours.on(inputs.setting.count));
+    let it_energy: LogNormal<ItEnergy> = mean_power.times(accelerator_hours);
+    let facility_energy: LogNormal<FacilityEnergy> = it_energy.times(inputs.site.pue);
+    let emissions = |intensity: Option<LogNormal<AverageIntensity>>| Some(facility_energy.times(intensity?));
+    let moved = |co2e: LogNormal<Co2e>| match inputs.transfer {
+        Some(transfer) => co2e.plus_exact(transfer.energy * AverageIntensity::from_g_per_kwh(transfer.g_per_kwh)),
+        None => co2e,
+    };
+    let consequential = inputs.site.marginal.map(|marginal| {
+        let own = facility_energy.times(marginal);
+        let transfer = inputs.transfer.map(|moved| moved.energy * MarginalIntensity::from_g_per_kwh(moved.g_per_kwh));
+        transfer.map_or(own, |transfer| own.plus_exact(transfer))
+    });
+    let embodied = inputs.site.embodied.map(|embodied| {
+        embodied.per_accelerator_hour().with(accelerator_hours, |each, hours: AcceleratorHours| each * hours.hours())
+    });
+    Ok(Figures {
+        tier: tier(inputs, basis),
+        work,
+        hours,
+        accelerator_hours,
+        mean_power,
+        it_energy,
+        facility_energy,
+        location_based: emissions(inputs.site.location_based).map(moved),
+        location_based_direct: emissions(inputs.site.location_based_direct).map(moved),
+        market_based: emissions(inputs.site.market_based),
+        consequential,
+        embodied,
+        water: water(inputs, it_energy),
+        cost: cost(inputs, accelerator_hours, facility_energy),
+        power,
+        basis,
+    })
+}
+
+fn tier(inputs: &Inputs, basis: TimeBasis) -> Tier {
+    match basis {
+        TimeBasis::UsefulShare if inputs.given.layout.is_some() => Tier::T1,
+        TimeBasis::UsefulShare => Tier::T0,
+        _ if inputs.given.mean_power_given => Tier::T3,
+        _ => Tier::T2,
+    }
+}
+
+/// On site with IT energy, at the power plants with facility energy: PUE enters once.
+fn water(inputs: &Inputs, it_energy: LogNormal<ItEnergy>) -> Option<LogNormal<Water>> {
+    let one = LogNormal::exact(ItEnergy::from_kwh(1.0));
+    let on_site = one.times(inputs.site.wue?);
+    let at_plants = one.times(inputs.site.pue).times(inputs.site.source_water?);
+    let per_kwh: LogNormal<Water> = LogNormal::sum(&[on_site, at_plants]);
+    Some(per_kwh.with(it_energy, |water, energy| water * energy.kwh()))
+}
+
+/// The accelerator-hour's price holds the electricity; without one, the electricity is what can be told.
+fn cost(
+    inputs: &Inputs,
+    hours: LogNormal<AcceleratorHours>,
+    energy: LogNormal<FacilityEnergy>,
+) -> Option<LogNormal<Usd>> {
+    let by_hour = inputs.site.price.map(|price| price.times(hours));
+    by_hour.or_else(|| inputs.site.electricity_price.map(|price| price.times(energy)))
+}

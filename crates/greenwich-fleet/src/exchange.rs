@@ -1,0 +1,260 @@
+//! Takes a few tasks up and puts them down otherwise, as long as that pays.
+//!
+//! In: a board, prices, a fixed lot and how many tries. Out: a board that costs no more. Each try gives one
+//! task a spot of its liking, moves those out of the way and finds them new places; what does not pay is undone.
+//! Early tries may cost a little, later ones less and less: annealing.
+
+use crate::lot::Lot;
+use crate::model::Model;
+use crate::place::{Board, NOWHERE, Spot};
+use crate::tables::Tables;
+
+/// Most tasks that one try moves.
+const MOST_MOVED: usize = 24;
+/// Occupants looked at for one that is to go.
+const LOOKED_AT: usize = 6;
+/// Most tasks that one try puts where others have to go.
+const MOST_FORCED: usize = 3;
+
+/// The state of the exchange.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    model: &'a Model,
+    /// Tables by falling weight of the prices; the last has none.
+    tables: &'a [Tables],
+    /// Tasks by site and hour; entries go stale when a task moves and are dropped when met.
+    here: Vec<Vec<u32>>,
+    unplaced: Vec<u32>,
+    /// Tasks moved in this try, with their spots before.
+    moved: Vec<(u32, Spot)>,
+    lifted: Vec<bool>,
+    spare: Vec<Spot>,
+    queue: Vec<u32>,
+    spot: Spot,
+    pub(crate) accepted: usize,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(model: &'a Model, tables: &'a [Tables], board: &Board) -> Self {
+        let mut here = vec![Vec::new(); model.sites * model.hours];
+        let mut unplaced = Vec::new();
+        for index in 0..model.tasks.len() {
+            if board.site[index] == NOWHERE {
+                unplaced.push(index as u32);
+            } else {
+                let from = board.site[index] as usize * model.hours;
+                board.visit_hours(model, index, |hour| here[from + hour as usize].push(index as u32));
+            }
+        }
+        Self {
+            model,
+            tables,
+            here,
+            unplaced,
+            moved: Vec::new(),
+            lifted: vec![false; model.tasks.len()],
+            spare: Vec::new(),
+            queue: Vec::new(),
+            spot: Spot::default(),
+            accepted: 0,
+        }
+    }
+
+    fn base(&self) -> &'a Tables {
+        self.tables.last().expect("there is a table without prices")
+    }
+
+    /// Makes `tries` tries. `heat` is what a try may cost at first, in grams.
+    pub(crate) fn run(&mut self, board: &mut Board, lot: &mut Lot, tries: usize, heat: f64, cool: f64) {
+        for round in 0..tries {
+            let now = round as f64 / tries as f64;
+            let heat = heat * (cool / heat).powf(now);
+            self.attempt(board, lot, heat);
+        }
+    }
+
+    fn attempt(&mut self, board: &mut Board, lot: &mut Lot, heat: f64) {
+        let model = self.model;
+        let index = self.pick(board, lot);
+        debug_assert!(self.moved.is_empty());
+        self.lift(board, index);
+        let mut spot = std::mem::take(&mut self.spot);
+        self.queue.clear();
+        let mut worth = self.force(board, index, lot, &mut spot);
+        let tables = &self.tables[lot.below(self.tables.len())];
+        let by_size = lot.below(3) > 0;
+        let mut forced = 0;
+        while worth && !self.queue.is_empty() {
+            let at = if by_size { self.largest() } else { self.queue.len() - 1 };
+            let other = self.queue.swap_remove(at) as usize;
+            let limit = model.penalty_g * f64::from(model.tasks[other].hours);
+            if board.find(model, tables, other, limit, &mut spot) {
+                board.take(model, self.base(), other, &spot);
+            } else if forced < MOST_FORCED {
+                forced += 1;
+                worth = self.force(board, other, lot, &mut spot);
+            }
+        }
+        self.spot = spot;
+        if worth {
+            let old: f64 = self.moved.iter().map(|(other, spot)| self.grams_of(*other as usize, spot)).sum();
+            let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
+            worth = new <= old || (heat > 0.0 && lot.unit() < ((old - new) / heat).exp());
+        }
+        for (other, _) in &self.moved {
+            self.lifted[*other as usize] = false;
+        }
+        if worth {
+            self.accepted += 1;
+            self.note(board);
+        } else {
+            self.undo(board);
+        }
+    }
+
+    fn largest(&self) -> usize {
+        let size = |at: usize| self.model.tasks[self.queue[at] as usize].area();
+        (1..self.queue.len()).fold(0, |best, at| if size(at) > size(best) { at } else { best })
+    }
+
+    /// Puts a task where it costs little and few are in its way, and queues those; `false` where that is too much.
+    fn force(&mut self, board: &mut Board, index: usize, lot: &mut Lot, spot: &mut Spot) -> bool {
+        let tables = &self.tables[lot.below(self.tables.len())];
+        let sites = self.model.sites_of(&self.model.tasks[index]);
+        let one = lot.below(sites.len());
+        let sites = if lot.below(2) == 0 { sites } else { &sites[one..=one] };
+        // What an accelerator-hour in the way counts: from nearly nothing to more than a penalty.
+        let toll = self.model.penalty_g * (0.002_f64).powf(lot.unit());
+        spot.site = NOWHERE;
+        spot.priced = f64::INFINITY;
+        for &site in sites {
+            board.wish(self.model, tables, index, site, toll, spot);
+        }
+        let from = self.moved.len();
+        if spot.site == NOWHERE || !self.clear(board, index, spot, lot) {
+            return false;
+        }
+        board.take(self.model, self.base(), index, spot);
+        self.queue.extend(self.moved[from..].iter().map(|(other, _)| *other));
+        true
+    }
+
+    fn pick(&mut self, board: &Board, lot: &mut Lot) -> usize {
+        while !self.unplaced.is_empty() && lot.below(4) > 0 {
+            let at = lot.below(self.unplaced.len());
+            let index = self.unplaced[at] as usize;
+            if board.site[index] == NOWHERE {
+                return index;
+            }
+            self.unplaced.swap_remove(at);
+        }
+        lot.below(self.model.tasks.len())
+    }
+
+    fn lift(&mut self, board: &mut Board, index: usize) {
+        let mut spot = self.spare.pop().unwrap_or_default();
+        board.give_back(self.model, index, &mut spot);
+        self.lifted[index] = true;
+        self.moved.push((index as u32, spot));
+    }
+
+    fn grams_of(&self, index: usize, spot: &Spot) -> f64 {
+        let task = &self.model.tasks[index];
+        if spot.site == NOWHERE {
+            return self.model.penalty(task);
+        }
+        let row = self.base().row(task.class, spot.site);
+        let sum = if task.interruptible {
+            spot.hours.iter().map(|&hour| row.cost[hour as usize]).sum()
+        } else {
+            row.prefix[(spot.start + task.hours) as usize] - row.prefix[spot.start as usize]
+        };
+        sum * f64::from(task.accelerators)
+    }
+
+    /// Moves others out of the way of a spot; `false` where that is too much.
+    fn clear(&mut self, board: &mut Board, index: usize, spot: &Spot, lot: &mut Lot) -> bool {
+        let task = &self.model.tasks[index];
+        let needed = task.accelerators as i32;
+        let from = spot.site as usize * self.model.hours;
+        let whole = spot.start..spot.start + task.hours;
+        let count = task.hours as usize;
+        for at in 0..count {
+            let hour = if task.interruptible { spot.hours[at] } else { whole.start + at as u32 };
+            let cell = from + hour as usize;
+            while board.free[cell] < needed {
+                let lacking = needed - board.free[cell];
+                let Some(other) = self.occupant(board, cell, spot.site, hour, lacking, lot) else { return false };
+                if self.moved.len() >= MOST_MOVED {
+                    return false;
+                }
+                self.lift(board, other);
+            }
+        }
+        true
+    }
+
+    /// A task that runs there now, rather one that is large enough to make room and no larger.
+    fn occupant(
+        &mut self,
+        board: &Board,
+        cell: usize,
+        site: u32,
+        hour: u32,
+        lacking: i32,
+        lot: &mut Lot,
+    ) -> Option<usize> {
+        let mut best: Option<(i64, usize)> = None;
+        let mut looked = 0;
+        while looked < LOOKED_AT && !self.here[cell].is_empty() {
+            let at = lot.below(self.here[cell].len());
+            let other = self.here[cell][at] as usize;
+            if board.site[other] != site || !board.runs(self.model, other, hour) {
+                self.here[cell].swap_remove(at);
+                continue;
+            }
+            looked += 1;
+            if self.lifted[other] {
+                continue;
+            }
+            let surplus = i64::from(self.model.tasks[other].accelerators) - i64::from(lacking);
+            let misfit = if surplus < 0 { -4 * surplus } else { surplus };
+            if best.is_none_or(|(least, _)| misfit < least) {
+                best = Some((misfit, other));
+            }
+        }
+        best.map(|(_, other)| other)
+    }
+
+    /// Keeps what was done: the moved tasks are found where they are now.
+    fn note(&mut self, board: &Board) {
+        for (index, spot) in self.moved.drain(..) {
+            let site = board.site[index as usize];
+            if site == NOWHERE {
+                self.unplaced.push(index);
+            } else {
+                let from = site as usize * self.model.hours;
+                board.visit_hours(self.model, index as usize, |hour| self.here[from + hour as usize].push(index));
+            }
+            self.spare.push(spot);
+        }
+    }
+
+    fn undo(&mut self, board: &mut Board) {
+        let mut now = std::mem::take(&mut self.spot);
+        for (index, _) in &self.moved {
+            board.give_back(self.model, *index as usize, &mut now);
+        }
+        self.spot = now;
+        let base = self.base();
+        for (index, spot) in self.moved.drain(..) {
+            if spot.site != NOWHERE {
+                board.take(self.model, base, index as usize, &spot);
+            } else {
+                // It was unplaced before, and may have been struck from the list.
+                self.unplaced.push(index);
+            }
+            self.spare.push(spot);
+        }
+    }
+}
