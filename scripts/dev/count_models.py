@@ -16,6 +16,7 @@ the mask) and experts one by one; norms, activations, look-ups and element-wise 
 import dataclasses
 import json
 import os
+import random
 import re
 import sys
 import warnings
@@ -51,6 +52,9 @@ SIZES = [
     "num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads", "intermediate_size", "ffn_dim", "d_ff",
     "hidden_dim", "encoder_layers", "decoder_layers", "embed_dim", "depths", "hidden_sizes",
 ]
+LAYERS = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"}
+INNER = {"intermediate_size", "n_inner", "ffn_dim", "d_ff", "hidden_dim", "encoder_ffn_dim", "decoder_ffn_dim",
+         "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp", "ffn_hidden_size"}
 # Matrices that are no plain layer's weight and yet multiply every token.
 MULTIPLIES = re.compile(r"experts\.|router|gate\.weight$|\.gate$|input_linear|output_linear|conv1d\.weight|in_proj_weight|"
                         r"visual_projection|text_projection|pooler.*in_proj|rg_lru\.\w+_gate_weight|ffn\.experts")
@@ -357,6 +361,25 @@ def shown(model_type, fields):
     return json.dumps({"model_type": model_type, **fields})
 
 
+def drawn(model_type):
+    """Two configs by lot: some of the changes at once, and other sizes; the same on every run."""
+    _, small, changes = TYPES[model_type]
+    lot = random.Random(model_type)
+    for _ in range(2):
+        fields = dict(small)
+        for change in changes:
+            if lot.random() < 0.5:
+                fields.update(change)
+        for key, value in fields.items():
+            if key == "vocab_size":
+                fields[key] = lot.randrange(901, 2000)
+            elif key in LAYERS and not any(isinstance(other, list) for other in fields.values()):
+                fields[key] = value and value + lot.randrange(3)
+            elif key in INNER:
+                fields[key] = 8 * lot.randrange(20, 60)
+        yield fields
+
+
 def rows(model_type):
     """Configs of a type, and whether a pass over them is measured."""
     _, small, changes = TYPES[model_type]
@@ -369,6 +392,7 @@ def rows(model_type):
     yield from ((fields, False) for published, fields in PUBLISHED if published == model_type)
     for change in changes:
         yield {**small, **change}, True
+    yield from ((fields, True) for fields in drawn(model_type))
 
 
 def main(wanted):

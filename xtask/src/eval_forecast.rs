@@ -90,8 +90,11 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             "--zone" => only.push((*words.next().context("--zone needs a name")?).to_owned()),
             "--plain" => plain = true,
             "--strength" => {
-                let parts: Result<Vec<f64>, _> = words.next().context("--strength needs numbers")?.split(',').map(str::parse).collect();
-                let [pooled, hour_of_day, calendar] = parts?[..] else { bail!("write --strength POOLED,HOUR,CALENDAR") };
+                let parts: Result<Vec<f64>, _> =
+                    words.next().context("--strength needs numbers")?.split(',').map(str::parse).collect();
+                let [pooled, hour_of_day, calendar] = parts?[..] else {
+                    bail!("write --strength POOLED,HOUR,CALENDAR")
+                };
                 strength = Strength { pooled, hour_of_day, calendar };
             }
             other => bail!("unknown argument `{other}`: write --data, --protocol, --zone, --plain or --strength"),

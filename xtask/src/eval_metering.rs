@@ -14,9 +14,13 @@ use stage::Stage;
 use std::path::PathBuf;
 use std::process::Command;
 
-const USAGE: &str = "usage: cargo xtask eval metering [--bin FILE] [--stub FILE] [--peers VENV] [--seconds N] [--kills N] \
+const USAGE: &str =
+    "usage: cargo xtask eval metering [--bin FILE] [--stub FILE] [--peers VENV] [--seconds N] [--kills N] \
                      [--long MINUTES] [ROW …]
-rows: 1 2 3 4 5 6 7 8 11 peers; all by default, `peers` where --peers is given";
+rows: 1 2 3 4 5 6 7 8 11 peers, or one peer by its name; all by default, `peers` where --peers is given";
+
+/// Rows that are figures; the others are tests.
+const ROWS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "11", "peers"];
 
 /// How much is measured.
 struct Effort {
@@ -43,7 +47,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             "--seconds" => effort.seconds = value()?.parse()?,
             "--kills" => effort.kills = value()?.parse()?,
             "--long" => effort.long_min = value()?.parse()?,
-            row @ ("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "11" | "peers") => rows.push(row),
+            row if ROWS.contains(&row) || peers::names().any(|peer| peer == row) => rows.push(row),
             _ => bail!("{USAGE}"),
         }
     }
@@ -79,10 +83,11 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     if wanted("11") {
         truth::kills(&stage, effort.kills)?;
     }
+    let peers: Vec<&str> = peers::names().filter(|peer| wanted("peers") || wanted(peer)).collect();
     match venv {
-        Some(venv) if wanted("peers") => peers::run(&stage, &venv, effort.seconds),
-        None if rows.contains(&"peers") => bail!("`peers` wants --peers VENV, a virtual environment with other meters"),
-        _ => Ok(()),
+        Some(venv) => peers::run(&stage, &venv, effort.seconds, &peers),
+        None if !rows.is_empty() && !peers.is_empty() => bail!("peers want --peers VENV, where they are installed"),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,9 @@
 //! data files, findings, and the tables of `docs/accuracy.md`. Nothing here ships in the product.
 
 mod calibrate;
+mod eval_forecast;
 mod eval_metering;
+mod pool;
 mod profiles;
 mod spreads;
 mod tidy;
@@ -15,6 +17,8 @@ const USAGE: &str = "cargo xtask tidy                     holds the house rules 
 cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly traces
 cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv
 cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes
+cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, from hourly traces
+cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
 cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is";
 
 fn main() -> Result<()> {
@@ -25,6 +29,8 @@ fn main() -> Result<()> {
         ["profiles", rest @ ..] => profiles::run(rest),
         ["spreads", rest @ ..] => spreads::run(rest),
         ["calibrate", rest @ ..] => calibrate::run(rest),
+        ["eval", "forecast", rest @ ..] => eval_forecast::run(rest),
+        ["pool", rest @ ..] => pool::run(rest),
         ["eval", "metering", rest @ ..] => eval_metering::run(rest),
         ["eval-work"] => eval_metering::work(),
         _ => bail!("usage:\n{USAGE}"),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
     version,
     about = "Where, when and on which machine to train, what it will emit, and where each number is from",
     before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1",
-    after_help = "Exit status: 0 done, 1 a bug of ours, 2 usage or bad input, 3 facts missing, 4 signal unavailable, 5 infeasible, 6 nothing can be metered.",
+    after_help = "Exit status: 0 done, 1 a bug of ours, 2 usage or bad input, 3 facts missing, 4 signal unavailable,\n  5 infeasible, 6 nothing can be metered. `run` gives back its command's own.",
     disable_help_subcommand = true,
     max_term_width = 100
 )]

@@ -26,8 +26,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments, common: &Common) -> Result<Ans
         accelerator: None,
     };
     let found = doctor::examine(&metering, &settings, &home::variable, &home::host());
-    let text =
-        if common.format == Format::Json { terminal::pretty(&found.json()) } else { found.text(style(common)) };
+    let text = if common.format == Format::Json { terminal::pretty(&found.json()) } else { found.text(style(common)) };
     let exit = if found.can_meter() { Exit::Done } else { Exit::MeterUnavailable };
     Ok(Answer { bytes: text.into_bytes(), exit })
 }

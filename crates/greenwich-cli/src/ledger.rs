@@ -80,7 +80,9 @@ pub(crate) fn ledger(asked: &LedgerArguments, common: &Common) -> Result<Answer,
             acted(&done, "recovered", common)
         }
         LedgerCommand::Merge { run, others, site } => merge(&home, run, others, site, common)?,
-        LedgerCommand::Export { form, run, out } => return export_table(&home, *form, run.as_deref(), out.as_deref(), common),
+        LedgerCommand::Export { form, run, out } => {
+            return export_table(&home, *form, run.as_deref(), out.as_deref(), common);
+        }
         LedgerCommand::Import(import) => {
             let done = bring_in(&home, import)?;
             acted(&done, "brought in", common)
@@ -203,7 +205,8 @@ pub(crate) fn report(asked: &ReportArguments, common: &Common) -> Result<Answer,
 
 /// Whether the argument of `account` may name a run: it is no file and does not look like one.
 pub(crate) fn may_be_run(name: &Path) -> bool {
-    let looks_like_a_file = name.components().count() > 1 || name.extension().is_some_and(|end| end == "toml" || end == "json");
+    let looks_like_a_file =
+        name.components().count() > 1 || name.extension().is_some_and(|end| end == "toml" || end == "json");
     !looks_like_a_file && !name.exists()
 }
 

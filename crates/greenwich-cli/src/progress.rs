@@ -66,14 +66,16 @@ impl Progress {
 /// `▸ 12 min · 412 W · 82.4 Wh after PUE · 12.4 gCO2e location-based GB · 151 g/kWh now`
 fn line(run: &RunNow) -> String {
     let account = &run.entry.account;
-    let mut parts = vec![figures::lasted(run.entry.end.duration_since(run.entry.start).as_secs_f64())];
+    let mut parts = vec![figures::ticking(run.entry.end.duration_since(run.entry.start).as_secs_f64())];
     parts.push(run.power.map_or_else(|| "power not read".to_owned(), figures::power));
     if run.accounted {
         parts.push(format!("{} after PUE", figures::facility_energy(&account.facility_energy)));
-        parts.push(account.location_based.as_ref().map_or_else(
-            || "CO2e not known".to_owned(),
-            |co2e| format!("{} location-based", figures::co2e(co2e)),
-        ));
+        parts.push(
+            account
+                .location_based
+                .as_ref()
+                .map_or_else(|| "CO2e not known".to_owned(), |co2e| format!("{} location-based", figures::co2e(co2e))),
+        );
     }
     if let Some(grid) = &run.grid {
         parts.push(format!("{} {} ({})", figures::intensity(grid.g_per_kwh), grid.zone, grid.provenance));
@@ -96,8 +98,7 @@ impl Row {
             self.0 = Some(rows);
         }
         let line = figures::cut(line, usize::from(columns.saturating_sub(1)));
-        out += &format!("\x1b7\x1b[{rows};1H\x1b[2K{line}\x1b8");
-        write(&out);
+        write(&format!("{out}\x1b7\x1b[{rows};1H\x1b[2K{line}\x1b8"));
     }
 
     fn give_back(&self) {

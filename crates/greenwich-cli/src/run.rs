@@ -60,14 +60,8 @@ pub(crate) fn run(arguments: &RunArguments, common: &Common) -> ExitCode {
         .as_ref()
         .filter(|_| live.progress && !common.quiet)
         .and_then(|watch| Progress::start(watch.clone(), &metering, &settings));
-    let ran = running::run_watched(
-        &arguments.command,
-        &metering,
-        &settings,
-        &home::variable,
-        &home::host(),
-        watch.as_ref(),
-    );
+    let ran =
+        running::run_watched(&arguments.command, &metering, &settings, &home::variable, &home::host(), watch.as_ref());
     if let Some(progress) = progress {
         progress.stop();
     }

@@ -104,7 +104,10 @@ fn draw(
         if ended_by.load(Ordering::Acquire) != 0 {
             return Ok(());
         }
-        if is_key && let Event::Key(key) = event::read()? && key.kind != KeyEventKind::Release && chosen.press(key, &view)
+        if is_key
+            && let Event::Key(key) = event::read()?
+            && key.kind != KeyEventKind::Release
+            && chosen.press(key, &view)
         {
             return Ok(());
         }

@@ -3,6 +3,9 @@
 //! In: the real program on the examples, and `docs/reference/json.md`. Out: the keys that one has and the
 //! other has not.
 
+mod rig;
+
+use rig::Rig;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -52,12 +55,9 @@ fn answers_of_a_ledger() -> Vec<Value> {
     assert!(rig.meter(&["--zone", "GB", "--project", "p", "--phase", "final"], &["sleep", "0.3"]).status.success());
     let csv = "timestamp,run_id,duration,energy_consumed,codecarbon_version\n2026-03-01T12:30:00,a,5400,1.2,3.3.2\n";
     std::fs::write(rig.folder.path().join("emissions.csv"), csv).expect("writable");
-    let open = rig.ledger().join("open");
-    std::fs::create_dir_all(&open).expect("writable");
-    std::fs::copy(journal_of_a_killed_run(&rig), open.join("left.gwj")).ok();
+    rig.kill(&["--zone", "GB"]);
     let answers = OF_A_LEDGER.iter().map(|words| rig.json(&words.split(' ').collect::<Vec<_>>())).collect();
-    let entry = newest(&rig.ledger().join("entries"));
-    std::fs::write(&entry, "{}").expect("writable");
+    std::fs::write(rig.ledger().join("entries/stray.json"), "{}").expect("writable");
     let broken = rig.run(&["ledger", "verify", "--format", "json"]);
     let broken = serde_json::from_slice(&broken.stdout).expect("one JSON document");
     [answers, vec![broken]].concat()
@@ -105,8 +105,7 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
     let shared: BTreeSet<String> = SHARED.iter().flat_map(|heading| named(sections[heading])).collect();
     let general = named(page.split("\n## ").next().expect("the page begins"));
     let mut seen = BTreeMap::<String, BTreeSet<String>>::new();
-    for command in COMMANDS {
-        let answer = answer(command);
+    for answer in COMMANDS.into_iter().map(answer).chain(answers_of_a_ledger()) {
         let schema = answer["schema"].as_str().expect("every answer names its schema").to_owned();
         keys(&answer, seen.entry(schema).or_default());
     }
@@ -115,13 +114,16 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
         sections.keys().copied().filter(|heading| heading.starts_with("greenwich.")).collect();
     assert_eq!(schemas, described, "schemas that come out, and schemas that the page describes");
     for (schema, keys) in &seen {
-        // An account is described as an estimate with more.
-        let of_estimate =
-            if schema == "greenwich.account/1" { named(sections["greenwich.estimate/1"]) } else { BTreeSet::new() };
+        // An account is described as an estimate with more, and several runs as runs.
+        let of_another = match schema.as_str() {
+            "greenwich.account/1" => named(sections["greenwich.estimate/1"]),
+            "greenwich.runs/1" => named(sections["greenwich.run/1"]),
+            _ => BTreeSet::new(),
+        };
         let own = named(sections[schema.as_str()]);
         let unnamed: Vec<&String> = keys
             .iter()
-            .filter(|key| ![&own, &of_estimate, &shared, &general].iter().any(|named| named.contains(*key)))
+            .filter(|key| ![&own, &of_another, &shared, &general].iter().any(|named| named.contains(*key)))
             .collect();
         assert!(unnamed.is_empty(), "docs/reference/json.md does not name these keys of {schema}: {unnamed:?}");
     }

@@ -10,7 +10,6 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 /// A ledger with two runs of search, a final one and one without labels that failed.
 fn four_runs() -> Rig {
@@ -34,7 +33,10 @@ fn runs_are_listed_shown_summed_and_reported() {
     let rig = four_runs();
     let list = rig.json(&["ledger", "list"]);
     let runs = list["runs"].as_array().expect("runs");
-    assert_eq!((list["schema"].as_str(), runs.len(), &list["open"]), (Some("greenwich.runs/1"), 4, &Value::Array(vec![])));
+    assert_eq!(
+        (list["schema"].as_str(), runs.len(), &list["open"]),
+        (Some("greenwich.runs/1"), 4, &Value::Array(vec![]))
+    );
     let whole_j: f64 = runs.iter().map(|run| number(run, "it_energy_j")).sum();
     assert!(whole_j > 10.0, "four runs of a fifth of a second and more at 140 W, {whole_j} J");
 
@@ -61,7 +63,10 @@ fn runs_are_listed_shown_summed_and_reported() {
         .lines()
         .find_map(|line| line.trim().strip_prefix("emissions: ")?.split_whitespace().next()?.parse().ok())
         .expect("emissions");
-    assert!((grams / (number(&last, "location_based_co2e_kg") * 1e3) - 1.0).abs() < 1e-4, "grams, as the card has them");
+    assert!(
+        (grams / (number(&last, "location_based_co2e_kg") * 1e3) - 1.0).abs() < 1e-4,
+        "grams, as the card has them"
+    );
     let out = rig.folder.path().join("report.json");
     let two = [runs[0]["run"].as_str().expect("a name"), runs[2]["run"].as_str().expect("a name")];
     rig.answer(&["report", two[0], two[1], "--for", "json", "--out", "report.json"]);
@@ -108,30 +113,15 @@ fn a_table_of_runs_is_written_in_three_forms() {
     assert!(fs::read(rig.folder.path().join("runs.parquet")).expect("written").starts_with(b"PAR1"));
 }
 
-/// Starts a run, kills its meter and its child, and lets its journal grow old.
-fn killed(rig: &Rig, flags: &[&str]) {
-    let mut command = rig.program();
-    command.args(["run", "--quiet", "--sysfs-root", "sys", "--period", "50ms"]).args(flags);
-    let mut meter = command.args(["--", "sleep", "600"]).spawn().expect("the program runs");
-    std::thread::sleep(Duration::from_millis(700));
-    let of_meter = fs::read_to_string(format!("/proc/{0}/task/{0}/children", meter.id())).unwrap_or_default();
-    meter.kill().expect("it runs");
-    meter.wait().expect("it ended");
-    for child in of_meter.split_whitespace() {
-        _ = std::process::Command::new("kill").args(["-9", child]).status();
-    }
-    for entry in fs::read_dir(rig.ledger().join("open")).expect("a folder of journals") {
-        let file = fs::File::options().append(true).open(entry.expect("readable").path()).expect("a journal");
-        file.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("its time can be set");
-    }
-}
-
 #[test]
 fn a_run_that_was_cut_off_is_told_and_made_good_at_its_own_place() {
     let rig = Rig::new();
-    killed(&rig, &["--zone", "PL", "--phase", "final"]);
+    rig.kill(&["--zone", "PL", "--phase", "final"]);
     let before = rig.json(&["ledger", "list"]);
-    assert_eq!((before["runs"].as_array().map(Vec::len), before["open"][0]["state"].as_str()), (Some(0), Some("left behind")));
+    assert_eq!(
+        (before["runs"].as_array().map(Vec::len), before["open"][0]["state"].as_str()),
+        (Some(0), Some("left behind"))
+    );
     assert!(rig.answer(&["ledger", "list"]).contains("greenwich"), "it says what to do");
     assert!(rig.answer(&["doctor", "--sysfs-root", "sys"]).contains("left behind"));
     let recovered = rig.json(&["ledger", "recover"]);
@@ -158,7 +148,8 @@ fn what_was_changed_after_it_was_written_is_found() {
 }
 
 fn some_entry(folder: &Path) -> std::path::PathBuf {
-    let mut paths: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()).collect();
     paths.sort();
     let first = paths.into_iter().next().expect("not empty");
     if first.is_dir() { some_entry(&first) } else { first }
@@ -197,8 +188,12 @@ fn a_foreign_record_comes_in_once_and_says_what_it_is() {
     assert_eq!((run["source"].as_str(), run["phase"].as_str()), (Some("codecarbon 3.3.2"), Some("final")));
     assert!((number(run, "it_energy_j") - 1.2 * 3.6e6).abs() < 1e-3);
     assert!(number(run, "location_based_co2e_kg") > 0.0, "accounted by our own factors");
-    let hours: Vec<f64> =
-        rig.json(&["ledger", "hours", "abc-1"])["rows"].as_array().expect("rows").iter().map(|row| number(row, "it_energy_j")).collect();
+    let hours: Vec<f64> = rig.json(&["ledger", "hours", "abc-1"])["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| number(row, "it_energy_j"))
+        .collect();
     assert!((hours[0] / hours[1] - 2.0).abs() < 1e-9, "11:00 to 12:30, evenly: {hours:?}");
     let again = rig.json(&["ledger", "import", "codecarbon", "emissions.csv", "--zone", "FR"]);
     assert_eq!((again["runs"].as_array().map(Vec::len), again["already"].as_u64()), (Some(0), Some(1)));
@@ -258,7 +253,8 @@ fn bad_input_names_what_was_found_and_the_mend() {
     for words in empty {
         told(words);
     }
-    let log = "timestamp, index, power.draw [W]\n2026/03/01 12:00:00.000, 0, 100 W\n2026/03/01 12:00:10.000, 0, 100 W\n";
+    let log =
+        "timestamp, index, power.draw [W]\n2026/03/01 12:00:00.000, 0, 100 W\n2026/03/01 12:00:10.000, 0, 100 W\n";
     for name in ["run-a", "run-b"] {
         fs::write(folder.join(format!("{name}.csv")), log).expect("writable");
     }

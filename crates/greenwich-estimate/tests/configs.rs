@@ -67,13 +67,13 @@ fn forward_flops_agree_with_the_counter() {
         *of_type = (of_type.0 + 1, of_type.1.max(off));
         assert!(off <= bound(row.model_type), "off by {off}: {}", row.config);
     }
-    let exact = worst.values().filter(|(_, off)| *off < 5e-7).count();
+    let exact = worst.values().filter(|(_, off)| *off < 1e-12).count();
     eprintln!(
         "{} passes of {} types, {exact} of them equal",
         worst.values().map(|(n, _)| n).sum::<usize>(),
         worst.len()
     );
-    for (model_type, (passes, off)) in worst.iter().filter(|(_, (_, off))| *off >= 5e-7) {
+    for (model_type, (passes, off)) in worst.iter().filter(|(_, (_, off))| *off >= 1e-12) {
         eprintln!("{model_type:<20} {passes} {:.4} %", 100.0 * off);
     }
     assert_eq!(worst.len(), architecture::known_types().count());

@@ -48,7 +48,7 @@ fn configs_of_no_or_of_an_unknown_type() {
     ");
     assert_snapshot!(config(r#"{"model_type": "qwen3_6_moe"}"#), @r"
     model_type `qwen3_6_moe` is not known
-    help: the nearest known ones are `qwen3_moe`, `qwen2_moe`, `qwen3`; or give `[model] params = …` and `active_params = …` instead of `config`
+    help: the nearest known ones are `qwen3_moe`, `qwen3_5_text`, `qwen3_next`; or give `[model] params = …` and `active_params = …` instead of `config`
     ");
 }
 

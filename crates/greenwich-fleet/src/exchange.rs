@@ -22,8 +22,13 @@ pub(crate) struct Exchange<'a> {
     model: &'a Model,
     /// Tables by falling weight of the prices; the last has none.
     tables: &'a [Tables],
-    /// Tasks by site and hour; entries go stale when a task moves and are dropped when met.
-    here: Vec<Vec<u32>>,
+    /// Tasks by site and hour, each with its version then: entries go stale when a task moves, and are dropped
+    /// when met or when there are many.
+    here: Vec<Vec<(u32, u32)>>,
+    /// How often each task moved.
+    version: Vec<u32>,
+    /// Length at which the stale entries of a cell are dropped.
+    ripe: Vec<usize>,
     unplaced: Vec<u32>,
     /// Tasks moved in this try, with their spots before.
     moved: Vec<(u32, Spot)>,
@@ -43,13 +48,16 @@ impl<'a> Exchange<'a> {
                 unplaced.push(index as u32);
             } else {
                 let from = board.site[index] as usize * model.hours;
-                board.visit_hours(model, index, |hour| here[from + hour as usize].push(index as u32));
+                board.visit_hours(model, index, |hour| here[from + hour as usize].push((index as u32, 0)));
             }
         }
+        let ripe = here.iter().map(|here: &Vec<_>| 2 * here.len() + 16).collect();
         Self {
             model,
             tables,
             here,
+            version: vec![0; model.tasks.len()],
+            ripe,
             unplaced,
             moved: Vec::new(),
             lifted: vec![false; model.tasks.len()],
@@ -208,8 +216,9 @@ impl<'a> Exchange<'a> {
         let mut looked = 0;
         while looked < LOOKED_AT && !self.here[cell].is_empty() {
             let at = lot.below(self.here[cell].len());
-            let other = self.here[cell][at] as usize;
-            if board.site[other] != site || !board.runs(self.model, other, hour) {
+            let (other, version) = self.here[cell][at];
+            let other = other as usize;
+            if version != self.version[other] {
                 self.here[cell].swap_remove(at);
                 continue;
             }
@@ -217,6 +226,7 @@ impl<'a> Exchange<'a> {
             if self.lifted[other] {
                 continue;
             }
+            debug_assert!(board.site[other] == site && board.runs(self.model, other, hour));
             let surplus = i64::from(self.model.tasks[other].accelerators) - i64::from(lacking);
             let misfit = if surplus < 0 { -4 * surplus } else { surplus };
             if best.is_none_or(|(least, _)| misfit < least) {
@@ -231,10 +241,20 @@ impl<'a> Exchange<'a> {
         for (index, spot) in self.moved.drain(..) {
             let site = board.site[index as usize];
             if site == NOWHERE {
+                self.version[index as usize] += 1;
                 self.unplaced.push(index);
             } else {
                 let from = site as usize * self.model.hours;
-                board.visit_hours(self.model, index as usize, |hour| self.here[from + hour as usize].push(index));
+                self.version[index as usize] += 1;
+                let version = self.version[index as usize];
+                board.visit_hours(self.model, index as usize, |hour| {
+                    let cell = from + hour as usize;
+                    self.here[cell].push((index, version));
+                    if self.here[cell].len() > self.ripe[cell] {
+                        self.here[cell].retain(|(task, version)| self.version[*task as usize] == *version);
+                        self.ripe[cell] = 2 * self.here[cell].len() + 16;
+                    }
+                });
             }
             self.spare.push(spot);
         }

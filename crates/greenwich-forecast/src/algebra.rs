@@ -208,7 +208,8 @@ mod tests {
     fn the_factor_of_a_corner_is_the_corner_of_the_factor() {
         let mut a = gram_of_rows(&noise(19, 40), &[1.0; 40]);
         (0..19).for_each(|row| a.cells[row * 19 + row] += 1.0);
-        let corner = Matrix { rows: 11, columns: 11, cells: (0..11).flat_map(|row| a.row(row)[..11].to_vec()).collect() };
+        let corner =
+            Matrix { rows: 11, columns: 11, cells: (0..11).flat_map(|row| a.row(row)[..11].to_vec()).collect() };
         let b = noise(11, 3);
         let nested = Cholesky::of(a).expect("positive definite").solve(b.clone());
         assert_eq!(nested, Cholesky::of(corner).expect("positive definite").solve(b));

@@ -10,8 +10,8 @@ use crate::prior::Prior;
 /// The share of hours promised below the band, and above it.
 const OUTSIDE: f64 = 0.05;
 /// What the quantile asked for gains or loses by a day that was wholly wrong.
-const PACE: f64 = 0.04;
-const RECENT_DAYS: usize = 120;
+const PACE: f64 = 0.06;
+const RECENT_DAYS: usize = 60;
 /// Errors of neighbouring hours speak for an hour too.
 const NEIGHBOURS: usize = 1;
 /// Days of record after which the pooled bands have no say.

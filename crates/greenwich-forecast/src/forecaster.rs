@@ -5,7 +5,7 @@
 //! stamped at the instant of issue or later is never read. The clock stays with the caller.
 
 use crate::bands::Bands;
-use crate::blend::{Shares, week_shape};
+use crate::blend::{Shapes, Shares};
 use crate::boost::Boost;
 use crate::error::ForecastError;
 use crate::history::{History, hour_of, stamp};
@@ -113,6 +113,8 @@ const CUT_DAYS: usize = 60;
 const DAY: usize = 24;
 /// An hour is never foretold outside last year's extremes by more than this factor; nor a band by its square.
 const BEYOND: f64 = 1.2;
+/// A logarithm and back: what never varies must not fall out of its band by the last digit.
+const ROUNDING: f64 = 1e-12;
 
 /// What a zone's past has taught, at one hour of the day; goes on day by day without a new fit.
 #[derive(Debug, Clone)]
@@ -262,9 +264,9 @@ impl Fitted {
             })
             .collect();
         let ridge = own.unwrap_or(pooled);
-        let shares = Shares::of(&levels, &record);
+        let shares = Shares::of(&levels, &record, horizon);
         for (origin, ahead) in &mut record {
-            shares.apply(ahead, &week_shape(&levels, *origin));
+            shares.apply(ahead, &Shapes::at(&levels, *origin));
         }
         let boost = rung.ge(&Rung::Ridge).then(|| Boost::won(&levels, &mut record)).flatten();
         let rung = if boost.is_some() { Rung::Boosted } else { rung };
@@ -309,12 +311,11 @@ impl Fitted {
 
     /// Levels of the hours ahead.
     fn median(&self, origin: usize) -> Vec<f64> {
-        let shape = week_shape(&self.levels, origin);
         if self.rung == Rung::LastDay {
             return (0..self.bands.offsets().len()).map(|lead| self.levels.x[origin - DAY + lead % DAY]).collect();
         }
         let mut ahead = self.ridge.predict(&self.levels, origin);
-        self.shares.apply(&mut ahead, &shape);
+        self.shares.apply(&mut ahead, &Shapes::at(&self.levels, origin));
         if let Some(boost) = &self.boost {
             boost.correct(&self.levels, origin, &mut ahead);
         }
@@ -332,9 +333,9 @@ impl Fitted {
             let band = |level: f64| levels.g_per_kwh(level.clamp(low - 2.0 * beyond, high + 2.0 * beyond));
             Point {
                 start: stamp(self.issue_hour + lead as i64),
-                p5_g_per_kwh: band(median + below),
+                p5_g_per_kwh: band(median + below) * (1.0 - ROUNDING),
                 p50_g_per_kwh: levels.g_per_kwh(median),
-                p95_g_per_kwh: band(median + above),
+                p95_g_per_kwh: band(median + above) * (1.0 + ROUNDING),
             }
         };
         (0..horizon).map(point).collect()

@@ -128,7 +128,8 @@ fn sane(value: f64) -> bool {
 
 /// Hours since 1970 of the hour that holds the instant.
 pub(crate) fn hour_of(instant: Timestamp) -> i64 {
-    instant.as_second().div_euclid(HOUR_S) - i64::from(instant.as_second() % HOUR_S == 0 && instant.subsec_nanosecond() < 0)
+    instant.as_second().div_euclid(HOUR_S)
+        - i64::from(instant.as_second() % HOUR_S == 0 && instant.subsec_nanosecond() < 0)
 }
 
 /// The instant at which an hour begins.

@@ -160,8 +160,7 @@ mod tests {
             };
             let sum: f64 = rows.iter().map(|origin| input(*origin, one) * input(*origin, other)).sum();
             assert!((normal.gram.at(one, other) - sum).abs() < 1e-8, "{one} {other}");
-            let target: f64 =
-                rows.iter().map(|o| input(*o, one) * (levels.x[o + 23] - levels.week(*o))).sum();
+            let target: f64 = rows.iter().map(|o| input(*o, one) * (levels.x[o + 23] - levels.week(*o))).sum();
             assert!((normal.right.at(one, 23) - target).abs() < 1e-8, "{one}");
         }
     }

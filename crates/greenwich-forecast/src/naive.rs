@@ -44,14 +44,13 @@ impl Naive {
         let day = |back: i64| Some(history.value(last - 24 * back)).filter(|value| !value.is_nan());
         let mean = |days: i64, weight: fn(i64) -> f64| {
             let known = (0..days).filter_map(|back| Some((weight(back), day(back)?)));
-            let (whole, sum) = known.fold((0.0, 0.0), |(whole, sum), (weight, value)| (whole + weight, sum + weight * value));
+            let (whole, sum) =
+                known.fold((0.0, 0.0), |(whole, sum), (weight, value)| (whole + weight, sum + weight * value));
             (whole > 0.0).then(|| sum / whole)
         };
         match self {
             Self::LastDay => (0..7).find_map(day),
-            Self::LastWeek => {
-                Some(history.value(issue_hour - 168 + lead as i64 % 168)).filter(|value| !value.is_nan())
-            }
+            Self::LastWeek => Some(history.value(issue_hour - 168 + lead as i64 % 168)).filter(|value| !value.is_nan()),
             Self::WeekMean => mean(7, |_| 1.0),
             Self::Ewma => mean(EWMA_DAYS, |back| KEEPS.powi(back as i32)),
         }

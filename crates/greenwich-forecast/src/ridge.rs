@@ -127,8 +127,9 @@ struct HourOfDay {
 impl HourOfDay {
     fn new(levels: &Levels, end: usize, horizon: usize, variance: f64, strength: Strength) -> Self {
         let days = (1..=MOST_DAYS).rev().filter_map(|day| end.checked_sub(24 * day));
-        let origins: Vec<usize> =
-            days.filter(|origin| *origin >= LAGS && origin + horizon <= end && levels.teaches(*origin, horizon)).collect();
+        let origins: Vec<usize> = days
+            .filter(|origin| *origin >= LAGS && origin + horizon <= end && levels.teaches(*origin, horizon))
+            .collect();
         let mut rows = Matrix::zeros(origins.len(), INPUTS);
         let mut targets = Matrix::zeros(origins.len(), horizon);
         for (at, origin) in origins.iter().enumerate() {
@@ -137,9 +138,8 @@ impl HourOfDay {
             let ahead = targets.row_mut(at).iter_mut().zip(&levels.x[*origin..]);
             ahead.for_each(|(cell, level)| *cell = level - week);
         }
-        let free: Vec<f64> = (0..INPUTS)
-            .map(|input| 1.0 / penalty(input, strength.hour_of_day, variance, strength.calendar))
-            .collect();
+        let free: Vec<f64> =
+            (0..INPUTS).map(|input| 1.0 / penalty(input, strength.hour_of_day, variance, strength.calendar)).collect();
         let mut kernel = gram_of_rows(&rows, &free);
         (0..origins.len()).for_each(|at| kernel.row_mut(at)[at] += 1.0);
         Self { origins, rows, targets, free, factor: Cholesky::of(kernel) }

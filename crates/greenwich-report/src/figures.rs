@@ -53,6 +53,11 @@ pub fn lasted(seconds: f64) -> String {
     crate::when::lasted(seconds)
 }
 
+/// The same in whole seconds below a minute: what is drawn each second has no tenths.
+pub fn ticking(seconds: f64) -> String {
+    if seconds < 59.5 { format!("{:.0} s", seconds.max(0.0)) } else { lasted(seconds) }
+}
+
 /// A bar a value from 0 to the greatest, `·` where none is known.
 pub fn bars(values: &[Option<f64>]) -> String {
     let top = values.iter().flatten().copied().fold(0.0, f64::max);

@@ -56,7 +56,12 @@ struct FactsState {
 }
 
 /// Looks at everything that a run would use.
-pub fn examine(metering: &Metering, settings: &Settings, variable: &dyn Fn(&str) -> Option<String>, host: &str) -> Examined {
+pub fn examine(
+    metering: &Metering,
+    settings: &Settings,
+    variable: &dyn Fn(&str) -> Option<String>,
+    host: &str,
+) -> Examined {
     let folder = lease::folder(variable, rustix::process::getuid().as_raw(), &std::env::temp_dir());
     let folder = lease::of_machine(&folder, &metering.sysfs_root, metering.nvml_lib.as_deref());
     let sources = probe::probe(&wanted(metering, variable), &metering.proc_root, &folder);
@@ -181,7 +186,13 @@ impl Examined {
             }
         }
         if !self.modelled.is_empty() {
-            sheet.item("~ ", &format!("Stand-in for what cannot be read: {}, a model by load, with a wide range", measured(&self.modelled)));
+            sheet.item(
+                "~ ",
+                &format!(
+                    "Stand-in for what cannot be read: {}, a model by load, with a wide range",
+                    measured(&self.modelled)
+                ),
+            );
         }
         let absent = self.sources.iter().any(|finding| finding.state == State::Absent);
         if absent && !style.explain {
@@ -195,7 +206,10 @@ impl Examined {
             Some(words) => sheet.named("Facts", &format!("broken, a bug of ours: {words}")),
             None => sheet.named(
                 "Facts",
-                &format!("{} rows of {} sources and {} typical years, compiled in", facts.rows, facts.sources, facts.typical_years),
+                &format!(
+                    "{} rows of {} sources and {} typical years, compiled in",
+                    facts.rows, facts.sources, facts.typical_years
+                ),
             ),
         }
         sheet.finish()
@@ -217,9 +231,15 @@ impl Examined {
         match (kinds.as_slice(), estimated.as_slice()) {
             ([], []) => "Nothing can be measured or estimated here.".to_owned(),
             (measured, []) => format!("A run here is measured: {}.", measured.join(", ")),
-            ([], estimated) => format!("A run here is estimated, by a model: {}. Nothing can be measured.", estimated.join(", ")),
+            ([], estimated) => {
+                format!("A run here is estimated, by a model: {}. Nothing can be measured.", estimated.join(", "))
+            }
             (measured, estimated) => {
-                format!("A run here is measured for {}, and estimated for {}.", measured.join(", "), estimated.join(", "))
+                format!(
+                    "A run here is measured for {}, and estimated for {}.",
+                    measured.join(", "),
+                    estimated.join(", ")
+                )
             }
         }
     }

@@ -162,9 +162,11 @@ impl Error {
                 | SignalError::NotGzip { .. }
                 | SignalError::Row { .. },
             ) => Exit::Usage,
-            Self::Store(_) | Self::EmptyLedger { .. } | Self::Neither { .. } | Self::Several { .. } | Self::Run { .. } => {
-                Exit::Usage
-            }
+            Self::Store(_)
+            | Self::EmptyLedger { .. }
+            | Self::Neither { .. }
+            | Self::Several { .. }
+            | Self::Run { .. } => Exit::Usage,
             Self::Signal(_) => Exit::SignalUnavailable,
             Self::NoIntensity { signal: "marginal", .. } => Exit::SignalUnavailable,
             Self::NoIntensity { .. } => Exit::FactsMissing,

@@ -4,6 +4,7 @@
 
 use crate::Error;
 use crate::ledger_view::counted;
+use greenwich_core::reading::Method;
 use greenwich_report::Style;
 use greenwich_report::text::sheet::{self, Align, NOT_KNOWN, Sheet};
 use greenwich_store::{Amounts, Dimension, Entry, Hour, Ledger, Summary, Verified, summary};
@@ -20,6 +21,8 @@ pub struct Summed {
     /// By phase alone, whatever was asked: what was final, what came before.
     phases: Summary,
     unknown: usize,
+    /// Shares of the IT energy by how it is known, best known first.
+    known_by: Vec<(Method, f64)>,
 }
 
 /// Sums the current entries by labels, written `project,phase`.
@@ -34,9 +37,22 @@ pub fn sum(ledger: &Ledger, by: &str, fleet_kwh: Option<f64>) -> Result<Summed, 
         by: by.split(',').map(|word| word.trim().to_owned()).collect(),
         fleet_kwh,
         unknown: entries.iter().filter(|entry| entry.it_energy_j.is_none()).count(),
+        known_by: known_by(&entries),
         summary: summary(entries.iter().copied(), &dimensions, fleet_kwh),
         phases: summary(entries.iter().copied(), &[Dimension::Phase], fleet_kwh),
     })
+}
+
+/// Shares of what all devices drew, by method; empty where nothing was.
+fn known_by(entries: &[&Entry]) -> Vec<(Method, f64)> {
+    let joules = |method: Method| -> f64 {
+        let devices = entries.iter().flat_map(|entry| &entry.devices);
+        let counted = devices.filter(|device| !device.inside_another && device.method == method.as_str());
+        counted.filter_map(crate::remembered::likely_j).sum()
+    };
+    let all = [Method::Counted, Method::Sampled, Method::Estimated, Method::Unknown].map(|one| (one, joules(one)));
+    let whole: f64 = all.iter().map(|(_, joules)| joules).sum();
+    all.into_iter().filter(|(_, joules)| *joules > 0.0).map(|(method, joules)| (method, joules / whole)).collect()
 }
 
 impl Summed {
@@ -58,7 +74,8 @@ impl Summed {
                 counted(self.unknown, "run", "runs")
             ));
         }
-        let unnamed: usize = self.phases.rows.iter().filter(|row| row.labels[0].is_none()).map(|row| row.amounts.runs).sum();
+        let unnamed: usize =
+            self.phases.rows.iter().filter(|row| row.labels[0].is_none()).map(|row| row.amounts.runs).sum();
         if unnamed > 0 && self.by.iter().any(|by| by == "phase") {
             warnings.push(format!(
                 "{} no phase, so the share of final training is not known: name it by `greenwich run --phase search|preliminary|final`",
@@ -109,8 +126,10 @@ impl Summed {
         }
         sheet.table(&header, table);
         let warnings = self.warnings();
-        if !warnings.is_empty() {
-            sheet.blank();
+        sheet.blank();
+        if !self.known_by.is_empty() {
+            let parts = self.known_by.iter().map(|(method, share)| format!("{method} {}", sheet::percent(*share)));
+            sheet.paragraph(&format!("How the energy is known: {}.", parts.collect::<Vec<_>>().join(", ")));
         }
         for words in warnings {
             sheet.item("! ", &words);
@@ -127,7 +146,8 @@ impl Summed {
             (None, Some(joules)) => format!("{runs}: {} before PUE", sheet::energy(joules / 3.6e6)),
             (None, None) => format!("{runs} of which not all energy is known"),
         };
-        let co2e = total.location_based_co2e_kg.map_or_else(String::new, |kg| format!(", {} location-based", sheet::co2e(kg)));
+        let co2e =
+            total.location_based_co2e_kg.map_or_else(String::new, |kg| format!(", {} location-based", sheet::co2e(kg)));
         let fleet = match (self.summary.fleet_share, self.fleet_kwh) {
             (Some(share), Some(kwh)) => format!(", {} of the fleet's {}", sheet::percent(share), sheet::energy(kwh)),
             _ => String::new(),
@@ -161,13 +181,20 @@ impl Summed {
             value
         };
         let rows = self.summary.rows.iter().map(|row| {
-            let labels: Map<String, Value> = self.by.iter().cloned().zip(row.labels.iter().map(|label| json!(label))).collect();
-            let own = vec![("share", json!(row.share)), ("fleet_share", json!(row.fleet_share)), ("labels", Value::Object(labels))];
+            let labels: Map<String, Value> =
+                self.by.iter().cloned().zip(row.labels.iter().map(|label| json!(label))).collect();
+            let own = vec![
+                ("share", json!(row.share)),
+                ("fleet_share", json!(row.fleet_share)),
+                ("labels", Value::Object(labels)),
+            ];
             with(amounts(&row.amounts), own)
         });
+        let known_by: Map<String, Value> =
+            self.known_by.iter().map(|(method, share)| (method.as_str().to_owned(), json!(share))).collect();
         json!({
             "schema": "greenwich.summary/1", "by": self.by, "rows": rows.collect::<Vec<_>>(),
-            "total": amounts(&self.summary.total), "final_share": self.final_share(), "fleet_kwh": self.fleet_kwh,
+            "total": amounts(&self.summary.total), "final_share": self.final_share(), "known_by": known_by, "fleet_kwh": self.fleet_kwh,
             "fleet_share": self.summary.fleet_share, "warnings": self.warnings(),
         })
     }
@@ -213,10 +240,15 @@ impl ByHour {
         }
         let whole: f64 = hours.values().map(|(joules, _)| joules).sum();
         let of = self.run.as_ref().map_or_else(|| "all runs".to_owned(), |run| format!("run {run}"));
-        sheet.headline(&format!("IT energy of {of} by hour: {} in {}.", sheet::energy(whole / 3.6e6), counted(hours.len(), "hour", "hours")));
+        sheet.headline(&format!(
+            "IT energy of {of} by hour: {} in {}.",
+            sheet::energy(whole / 3.6e6),
+            counted(hours.len(), "hour", "hours")
+        ));
         sheet.blank();
         let last = if self.run.is_some() { "grid intensity" } else { "runs" };
-        let header = [("hour, UTC", Align::Left), ("IT energy", Align::Right), ("share", Align::Right), (last, Align::Right)];
+        let header =
+            [("hour, UTC", Align::Left), ("IT energy", Align::Right), ("share", Align::Right), (last, Align::Right)];
         let rows = hours.iter().map(|(start, (joules, runs))| {
             let last = match self.intensity.get(start) {
                 Some(g_per_kwh) => format!("{} g/kWh", sheet::three(*g_per_kwh)),

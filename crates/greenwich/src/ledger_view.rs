@@ -139,7 +139,9 @@ pub fn find(ledger: &Ledger, folder: &Path, name: &str) -> Result<Entry, Error> 
             let empty = ledger.entries().is_ok_and(|found| found.entries.is_empty());
             Err(if empty { Error::EmptyLedger { folder } } else { StoreError::Unknown { name, nearest }.into() })
         }
-        Err(StoreError::Unknown { name, nearest }) if !name.is_empty() && nearest.iter().all(|run| run.starts_with(&name)) => {
+        Err(StoreError::Unknown { name, nearest })
+            if !name.is_empty() && nearest.iter().all(|run| run.starts_with(&name)) =>
+        {
             Err(Error::Several { name, runs: nearest })
         }
         Err(error) => Err(error.into()),
@@ -165,7 +167,10 @@ pub fn list_text(listed: &Listed, last: Option<usize>, folder: &Path, style: Sty
         sheet.paragraph(&format!("{hidden} earlier, not shown and not in the sum."));
     }
     if listed.corrected > 0 {
-        sheet.paragraph(&format!("{}, not shown.", counted(listed.corrected, "entry that a later one corrects", "entries that later ones correct")));
+        sheet.paragraph(&format!(
+            "{}, not shown.",
+            counted(listed.corrected, "entry that a later one corrects", "entries that later ones correct")
+        ));
     }
     if !listed.open.is_empty() {
         sheet.heading("Open journals");
@@ -186,15 +191,20 @@ pub fn list_text(listed: &Listed, last: Option<usize>, folder: &Path, style: Sty
 /// `train.py on node-1 since …: still running`.
 pub(crate) fn open_words(journal: &OpenJournal) -> String {
     let what = if journal.command.is_empty() { "a run".to_owned() } else { format!("`{}`", journal.command.join(" ")) };
-    let silent = journal.silent.map_or_else(String::new, |silent| {
-        format!(", last written {} ago", sheet::lasted(silent.as_secs_f64()))
-    });
+    let silent = journal
+        .silent
+        .map_or_else(String::new, |silent| format!(", last written {} ago", sheet::lasted(silent.as_secs_f64())));
     let becomes = match journal.state {
         OpenState::Running => "still running; it is in the list when it ends".to_owned(),
         OpenState::Elsewhere => {
-            format!("may still run there; `greenwich ledger recover` takes it after {} of silence", sheet::lasted(SILENT.as_secs_f64()))
+            format!(
+                "may still run there; `greenwich ledger recover` takes it after {} of silence",
+                sheet::lasted(SILENT.as_secs_f64())
+            )
         }
-        OpenState::LeftBehind => "left behind; `greenwich ledger recover` makes an entry of what was recorded".to_owned(),
+        OpenState::LeftBehind => {
+            "left behind; `greenwich ledger recover` makes an entry of what was recorded".to_owned()
+        }
     };
     format!("{what} on {} since {} UTC{silent}: {becomes}", journal.host, sheet::moment(journal.started))
 }
@@ -257,7 +267,8 @@ fn newest(entries: &[Entry], last: Option<usize>) -> &[Entry] {
 /// Cuts names of runs to beginnings that each mean one run.
 fn shorten(runs: &mut [RunEntry], entries: &[Entry]) {
     let names: BTreeSet<&str> = entries.iter().flat_map(|entry| [entry.run.as_str(), entry.id.as_str()]).collect();
-    let own = |run: &str| entries.iter().filter(|entry| entry.run == run).map(|entry| entry.id.as_str()).collect::<Vec<_>>();
+    let own =
+        |run: &str| entries.iter().filter(|entry| entry.run == run).map(|entry| entry.id.as_str()).collect::<Vec<_>>();
     for run in runs {
         let (ids, name) = (own(&run.run), run.run.clone());
         // Only names that are ids are cut: words say more whole.

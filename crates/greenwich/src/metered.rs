@@ -98,12 +98,7 @@ impl Terms<'_> {
 pub(crate) const ACCOUNT_WARNINGS: &str = "account_warnings";
 
 /// Adds PUE, CO2e by both methods, water, embodied and cost to an entry; `hours` are UTC hours with their joules.
-pub(crate) fn add_account(
-    catalog: &Catalog,
-    entry: &mut Entry,
-    hours: &[(Timestamp, f64)],
-    terms: &Terms<'_>,
-) {
+pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timestamp, f64)], terms: &Terms<'_>) {
     let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose();
     let answer = replay.map_err(crate::Error::from).and_then(|replay| {
         let grid = Grid { catalog, replay, signal: Signal::Lifecycle };
@@ -184,8 +179,7 @@ pub(crate) fn footprint(
         .map(|device| (device.host.as_str(), device.device.as_str()))
         .collect();
     let count = u32::try_from(gpus.len()).unwrap_or(1).max(1);
-    let machine =
-        basis.accelerator.map(|name| Machine::find(catalog, name, Precision::Bf16)).transpose()?;
+    let machine = basis.accelerator.map(|name| Machine::find(catalog, name, Precision::Bf16)).transpose()?;
     let mut warnings = std::mem::take(&mut place.warnings);
     let mut factors = std::mem::take(&mut place.factors);
     let mut price = place.rent.map(LogNormal::exact);
@@ -272,12 +266,7 @@ fn middle(entry: &Entry, least_j: f64, most_j: f64) -> f64 {
 
 /// Sets the place's intensities to their means over the hours, weighed by what was drawn in each, and returns the
 /// hours for the entry, so that the figures can be made again under another method.
-fn mean_by_hour(
-    basis: &Basis<'_>,
-    place: &mut Place,
-    hours: &[(Timestamp, f64)],
-    year: Option<i16>,
-) -> Value {
+fn mean_by_hour(basis: &Basis<'_>, place: &mut Place, hours: &[(Timestamp, f64)], year: Option<i16>) -> Value {
     let spans: Vec<(Window, f64)> = hours
         .iter()
         .filter_map(|(start, joules)| {

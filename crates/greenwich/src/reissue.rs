@@ -84,7 +84,8 @@ fn site_of(entry: &Entry, changed: &[(String, String)]) -> String {
     }
     let factors = entry.quantities.get("factors").and_then(Value::as_array);
     let pue = factors.into_iter().flatten().find(|factor| {
-        factor.get("quantity").and_then(Value::as_str) == Some("PUE") && factor.get("fit").and_then(Value::as_str) == Some("given")
+        factor.get("quantity").and_then(Value::as_str) == Some("PUE")
+            && factor.get("fit").and_then(Value::as_str) == Some("given")
     });
     if let Some(pue) = pue.filter(|_| !moves).and_then(|factor| factor.get("value")?.as_f64()) {
         _ = writeln!(text, "pue = {pue:?}");
@@ -127,8 +128,7 @@ fn evenly(entry: &Entry) -> Vec<(Timestamp, f64)> {
     let Some(joules) = entry.it_energy_j else { return Vec::new() };
     let hour = SignedDuration::from_hours(1);
     let lasted_s = entry.end.duration_since(entry.start).as_secs_f64();
-    let mut start =
-        Timestamp::from_second(entry.start.as_second().div_euclid(3600) * 3600).unwrap_or(entry.start);
+    let mut start = Timestamp::from_second(entry.start.as_second().div_euclid(3600) * 3600).unwrap_or(entry.start);
     let mut hours = Vec::new();
     while start < entry.end || hours.is_empty() {
         let end = start.saturating_add(hour).unwrap_or(entry.end);

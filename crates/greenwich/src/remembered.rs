@@ -195,7 +195,8 @@ fn factors(rows: Option<&Value>) -> Vec<Factor> {
 
 /// A fit from its words.
 fn fit(words: &str) -> Fit {
-    let years = words.split_once(" figure for ").and_then(|(found, asked)| Some((found.parse().ok()?, asked.parse().ok()?)));
+    let years =
+        words.split_once(" figure for ").and_then(|(found, asked)| Some((found.parse().ok()?, asked.parse().ok()?)));
     match (words, years) {
         ("exact", _) => Fit::Exact,
         ("given", _) => Fit::Given,
@@ -203,7 +204,8 @@ fn fit(words: &str) -> Fit {
         ("world default", _) => Fit::WorldDefault,
         (_, Some((found, asked))) => Fit::OtherYear { asked, found },
         _ => {
-            let parent = words.strip_prefix("figure of the parent zone ").map(|zone| Fit::ParentZone(ZoneId::new(zone)));
+            let parent =
+                words.strip_prefix("figure of the parent zone ").map(|zone| Fit::ParentZone(ZoneId::new(zone)));
             let fleet = words.strip_prefix("fleet average of ").map(|fleet| Fit::FleetAverage(fleet.to_owned()));
             parent.or(fleet).unwrap_or_else(|| Fit::Similar(words.trim_start_matches("figure of ").to_owned()))
         }

@@ -12,7 +12,7 @@ use greenwich_launch::{Command, Ended};
 use greenwich_meter::attribution::{CpuShare, Usage};
 use greenwich_meter::host::{self as sensors, Wanted};
 use greenwich_meter::scheduler::Place;
-use greenwich_meter::{Ceilings, KernelClock, Sampler, Setup, lease};
+use greenwich_meter::{Ceilings, KernelClock, Notice, Sampler, Setup, lease};
 use greenwich_store::{About, Closed, End, Entry, Id, Journal, Ledger, RunContext};
 use jiff::Timestamp;
 use std::cell::OnceCell;
@@ -142,8 +142,12 @@ pub fn run_watched(
             Ok(catalog) => metered::add_account(catalog, &mut entry, &measured.hours, &terms),
             Err(error) => notices.push(format!("no account is made: {error}")),
         }
-        if let Err(error) = ledger.record(&entry) {
-            notices.push(format!("the run is not in the ledger: {error}"));
+        // A disk that refuses refuses everything: that is one thing to say.
+        match (ledger.record(&entry), measured.unkept) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(Unkept { what, cause })) => notices.push(format!("{what}: {cause}")),
+            (Err(error), None) => notices.push(format!("the run is not in the ledger: {error}")),
+            (Err(_), Some(Unkept { what, cause })) => notices.push(format!("{what}, nor is it in the ledger: {cause}")),
         }
         entry
     });
@@ -168,7 +172,7 @@ struct Meter {
     header: Option<MeterHeader>,
     warnings: Vec<String>,
     notices: Vec<String>,
-    said: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<Vec<Notice>>>,
 }
 
 /// What the meter's thread hands on.
@@ -216,6 +220,13 @@ impl TickSink for Sink {
 struct Measured {
     entry: Entry,
     hours: Vec<(Timestamp, f64)>,
+    unkept: Option<Unkept>,
+}
+
+/// Samples that are not where they should be.
+struct Unkept {
+    what: &'static str,
+    cause: String,
 }
 
 impl Meter {
@@ -272,7 +283,7 @@ impl Meter {
             clock: Box::new(KernelClock),
             sink: Box::new(Sink { shared, watch }),
             notices: Box::new(move |notice| {
-                said.lock().unwrap_or_else(PoisonError::into_inner).push(notice.to_string());
+                said.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
             }),
         });
         meter.header = Some(sampler.header().clone());
@@ -303,21 +314,28 @@ impl Meter {
             .finish(end)
             .map_err(|error| error.to_string())
             .and_then(|path| ledger.close(path).map_err(|error| error.to_string()));
-        let mut entry = match closed {
-            Ok(closed) => Entry::of(&closed),
+        let (mut entry, unkept) = match closed {
+            Ok(closed) => (Entry::of(&closed), None),
             Err(error) => {
-                if whole {
-                    notices.push(format!("the samples of this run are kept in its journal alone: {error}"));
+                let first = said.iter().find_map(|notice| match notice {
+                    Notice::Sink { cause } => Some(cause.clone()),
+                    _ => None,
+                });
+                let unkept = if whole {
+                    Unkept { what: "the samples of this run are kept in its journal alone", cause: error }
                 } else {
-                    notices.push(format!("the samples of this run could not be kept: {error}"));
-                }
-                Entry::measured(&header, &About { end: Some(end), ..About::default() }, &tally)
+                    Unkept { what: "the samples of this run could not be kept", cause: first.unwrap_or(error) }
+                };
+                (Entry::measured(&header, &About { end: Some(end), ..About::default() }, &tally), Some(unkept))
             }
         };
         entry.warnings.append(&mut self.warnings);
-        for words in said {
+        for notice in said {
+            let words = notice.to_string();
             if !entry.warnings.contains(&words) {
-                notices.push(words.clone());
+                if !(unkept.is_some() && matches!(notice, Notice::Sink { .. })) {
+                    notices.push(words.clone());
+                }
                 entry.warnings.push(words);
             }
         }
@@ -326,7 +344,7 @@ impl Meter {
         }
         let hours =
             hours.into_iter().filter_map(|(second, uj)| Some((Timestamp::from_second(second).ok()?, uj as f64 / 1e6)));
-        Some(Measured { entry, hours: hours.collect() })
+        Some(Measured { entry, hours: hours.collect(), unkept })
     }
 
     /// Leaves no trace of a command that was never started.

@@ -55,7 +55,9 @@ pub(super) fn with_gpus(stage: &Stage, seconds: u64) -> Result<()> {
         let mut command = stage.run_with(&stage.stub, "gpus", &tree, &format!("{}ms", 1000 / hertz));
         command.env("GREENWICH_NVML_STUB", "gpus=8").args(["--", "sleep", "100000"]);
         let (cpu_s, peak_mib) = per_minute(&mut command, seconds)?;
-        eprintln!("4: 8 GPUs + 2 packages + 2 dram at {hertz} Hz: {cpu_s:.4} CPU-s/min over {seconds} s, peak {peak_mib:.2} MiB");
+        eprintln!(
+            "4: 8 GPUs + 2 packages + 2 dram at {hertz} Hz: {cpu_s:.4} CPU-s/min over {seconds} s, peak {peak_mib:.2} MiB"
+        );
     }
     Ok(())
 }
@@ -93,7 +95,9 @@ pub(super) fn start_up(stage: &Stage) -> Result<()> {
     for (what, both) in [("wall", wall_ms), ("CPU", cpu_ms)] {
         let added = |share: f64| quantile(&both[1], share) - quantile(&both[0], share);
         let (least, middle) = (added(0.0), added(0.5));
-        eprintln!("6: added to `true`, {what}: {middle:.2} ms by the medians of {STARTS} runs, {least:.2} ms by the least");
+        eprintln!(
+            "6: added to `true`, {what}: {middle:.2} ms by the medians of {STARTS} runs, {least:.2} ms by the least"
+        );
     }
     Ok(())
 }
@@ -121,7 +125,9 @@ pub(super) fn slowdown(stage: &Stage) -> Result<()> {
         ratios.push((metered_s / alone_s - 1.0) * 100.0);
     }
     let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&ratios, share));
-    eprintln!("7: user + system of a busy child at 10 Hz: {middle:+.2} % (median of {PAIRS} pairs; quartiles {low:+.2} to {high:+.2} %)");
+    eprintln!(
+        "7: user + system of a busy child at 10 Hz: {middle:+.2} % (median of {PAIRS} pairs; quartiles {low:+.2} to {high:+.2} %)"
+    );
     Ok(())
 }
 

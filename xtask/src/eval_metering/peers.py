@@ -30,7 +30,7 @@ def codecarbon():
 def carbontracker():
     from carbontracker.tracker import CarbonTracker
 
-    tracker = CarbonTracker(epochs=1, monitor_epochs=1, update_interval=PERIOD_S, verbose=0)
+    tracker = CarbonTracker(epochs=2, monitor_epochs=2, update_interval=PERIOD_S, verbose=0)
     tracker.epoch_start()
 
     def stop():

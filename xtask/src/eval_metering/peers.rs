@@ -19,7 +19,12 @@ const PEERS: [(&str, &[&str]); 4] =
 /// The tree's `class` over the system's, so that paths that are written into a program lead to the tree.
 const OVER_SYS: &str = r#"mount --bind "$1" /sys/class && shift && exec "$@""#;
 
-pub(super) fn run(stage: &Stage, venv: &Path, seconds: u64) -> Result<()> {
+/// The meters that the driver knows.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    PEERS.iter().map(|(name, _)| *name)
+}
+
+pub(super) fn run(stage: &Stage, venv: &Path, seconds: u64, wanted: &[&str]) -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("SKIPPED: other meters read paths of their own; to give them the tree takes root (`unshare -m`)");
         return Ok(());
@@ -35,14 +40,14 @@ pub(super) fn run(stage: &Stage, venv: &Path, seconds: u64) -> Result<()> {
     symlink(&control, tree.join("class/powercap/intel-rapl"))?;
     let driver = tree.join("peers.py");
     fs::write(&driver, DRIVER)?;
-    for (peer, periods) in PEERS {
-        for period in periods {
+    for (peer, periods) in PEERS.iter().filter(|(peer, _)| wanted.contains(peer)) {
+        for period in *periods {
             let told = Command::new("unshare")
                 .args(["-m", "sh", "-c", OVER_SYS, "sh"])
                 .arg(tree.join("class"))
                 .arg(&python)
                 .arg(&driver)
-                .args([peer, period, &seconds.to_string()])
+                .args([*peer, *period, seconds.to_string().as_str()])
                 .current_dir(&tree)
                 .stderr(Stdio::piped())
                 .output()?;

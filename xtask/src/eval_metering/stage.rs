@@ -34,7 +34,8 @@ impl Stage {
         let name = format!("greenwich-eval-{}", std::process::id());
         let memory = Path::new("/dev/shm");
         // Counters lie in memory, as in a real /sys; the ledger lies where files do.
-        let trees = if memory.is_dir() { memory.join(&name) } else { std::env::temp_dir().join(format!("{name}-trees")) };
+        let trees =
+            if memory.is_dir() { memory.join(&name) } else { std::env::temp_dir().join(format!("{name}-trees")) };
         let root = std::env::temp_dir().join(name);
         for folder in [&root, &trees] {
             fs::create_dir_all(folder)?;

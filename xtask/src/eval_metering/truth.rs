@@ -65,7 +65,7 @@ pub(super) fn kills(stage: &Stage, kills: u32) -> Result<()> {
     let mut before = BTreeMap::new();
     contents(&folder, &mut before)?;
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id());
-    let (mut lost_ms, mut unborn, mut torn, mut wrong, mut ticks) = (Vec::new(), 0, 0, 0, 0);
+    let (mut lost_ms, mut unborn, mut torn, mut wrong, mut late, mut ticks) = (Vec::new(), 0, 0, 0, 0, 0);
     for _ in 0..kills {
         let mut command = stage.run("kills", &tree, "100ms");
         command.args(["--", "sleep", "60"]).process_group(0).stdin(Stdio::null());
@@ -96,7 +96,13 @@ pub(super) fn kills(stage: &Stage, kills: u32) -> Result<()> {
         lost_ms.push((killed_ns.saturating_sub(file.header().started_boot_ns + at_ns)) as f64 / 1e6);
         let host = file.header().host.clone();
         drop(file);
-        let recovered = ledger.recover(&host)?;
+        let mut recovered = ledger.recover(&host)?;
+        if !recovered.alive.is_empty() {
+            // Killed between fork and exec, its child held the journal's lock for a moment longer.
+            late += 1;
+            sleep(Duration::from_millis(100));
+            recovered = ledger.recover(&host)?;
+        }
         let found_uj = recovered.entries.iter().filter_map(|entry| entry.it_energy_j).sum::<f64>() * 1e6;
         wrong += u32::from(recovered.entries.len() != 1 || (found_uj - sum_uj as f64).abs() > 1.0);
     }
@@ -108,7 +114,7 @@ pub(super) fn kills(stage: &Stage, kills: u32) -> Result<()> {
     let [middle, high, most] = [0.5, 0.99, 1.0].map(|share| quantile(&lost_ms, share));
     eprintln!(
         "11: {kills} kills at 10 Hz, {ticks} ticks: {unborn} before a journal was begun, {torn} torn tails, {unreadable} \
-         unreadable, {wrong} recovered wrongly, {touched} earlier files touched"
+         unreadable, {wrong} recovered wrongly, {late} at the second try, {touched} earlier files touched"
     );
     eprintln!(
         "11: lost {middle:.1} ms (median), {high:.1} ms (99 of 100), {most:.1} ms (most); {over} of {} over {:.0} ms",

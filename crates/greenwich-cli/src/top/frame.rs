@@ -89,7 +89,7 @@ pub(crate) fn text(view: &View, width: usize) -> String {
     }
     page.notes(&view.notes, usize::MAX);
     let shown = |line: &Line<'_>| line.spans.iter().map(|span| span.content.as_ref()).collect::<String>();
-    page.lines.iter().map(|line| format!("{}\n", shown(line).trim_end())).collect()
+    page.lines.iter().flat_map(|line| [shown(line).trim_end().to_owned(), "\n".to_owned()]).collect()
 }
 
 /// Who is to be named for the intensities of a run.
@@ -133,7 +133,11 @@ impl Page {
     fn beside(&self, left: &str, right: &str) -> Line<'static> {
         let taken = figures::columns(left);
         let gap = self.width.saturating_sub(taken + figures::columns(right));
-        if gap < 2 { Line::from(figures::cut(left, self.width)) } else { Line::from(format!("{left}{}{right}", " ".repeat(gap))) }
+        if gap < 2 {
+            Line::from(figures::cut(left, self.width))
+        } else {
+            Line::from(format!("{left}{}{right}", " ".repeat(gap)))
+        }
     }
 
     fn title(&mut self, view: &View) {
@@ -186,10 +190,9 @@ impl Page {
                     &lasted(run),
                     &run.power.map_or_else(|| NOT_READ.to_owned(), figures::power),
                     &figures::facility_energy(&Range::exact(account.facility_energy.p50)),
-                    &account.location_based.map_or_else(
-                        || "not known".to_owned(),
-                        |co2e| figures::co2e(&Range::exact(co2e.p50)),
-                    ),
+                    &account
+                        .location_based
+                        .map_or_else(|| "not known".to_owned(), |co2e| figures::co2e(&Range::exact(co2e.p50))),
                     run.state.as_str(),
                 ],
             );
@@ -250,7 +253,7 @@ impl Page {
         self.blank();
         self.devices(run, below);
         // What an account could also have, were more given, is for the end of the run.
-        for warning in account.warnings.iter().filter(|warning| !warning.contains("not known: give")) {
+        for warning in account.warnings.iter().filter(|warning| !warning.contains(" not known: ")) {
             self.warning(warning, below);
         }
     }
@@ -258,7 +261,7 @@ impl Page {
     fn since(&mut self, run: &RunNow) {
         let entry = &run.entry;
         let when = entry.start.strftime("%-d %b %H:%M UTC");
-        let heard = format!("heard of {} ago", lasted_s(run.heard_s));
+        let heard = format!("heard of {} ago", figures::ticking(run.heard_s));
         let state = run.state.as_str();
         let text = format!("{when}, {} · {state}, {heard}", lasted(run));
         match run.state {
@@ -292,7 +295,8 @@ impl Page {
         let now = figures::intensity(grid.g_per_kwh);
         self.wrapped("Grid", &format!("{now} this hour in {} · {}", grid.zone, grid.provenance));
         let values: Vec<Option<f64>> = grid.next.iter().map(|(_, value)| Some(*value)).collect();
-        let (Some((from, _)), Some(extent)) = (grid.next.first(), figures::intensities(values.iter().flatten().copied()))
+        let (Some((from, _)), Some(extent)) =
+            (grid.next.first(), figures::intensities(values.iter().flatten().copied()))
         else {
             self.named("24 h", "the next hours are not known");
             return;
@@ -325,7 +329,7 @@ impl Page {
         let head = |text: &str, columns: usize| format!(" {}", right(text, columns));
         let cells = [("now", DEVICE[0]), ("mean", DEVICE[1]), ("energy", DEVICE[2])];
         let cells: String = cells.iter().map(|(text, columns)| head(text, *columns)).collect();
-        let span = lasted_s(bars.min(60) as f64 * run.slot_s);
+        let span = figures::ticking(bars.min(60) as f64 * run.slot_s);
         let header = format!("{}{cells} {} last {span}, from 0", left("device", names), left("method", how));
         let header = Line::from(figures::cut(&header, self.width));
         self.lines.push(header.bold());
@@ -366,12 +370,7 @@ impl Page {
 }
 
 fn lasted(run: &RunNow) -> String {
-    lasted_s(run.entry.end.duration_since(run.entry.start).as_secs_f64())
-}
-
-/// Whole seconds below a minute: a figure that is drawn each second has no tenths.
-fn lasted_s(seconds: f64) -> String {
-    if seconds < 59.5 { format!("{seconds:.0} s") } else { figures::lasted(seconds) }
+    figures::ticking(run.entry.end.duration_since(run.entry.start).as_secs_f64())
 }
 
 fn name(device: &DeviceNow) -> String {

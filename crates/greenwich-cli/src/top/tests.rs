@@ -34,7 +34,12 @@ fn header(run: &str, gpus: u16) -> MeterHeader {
         inside_another: false,
     };
     let gpu = |n| {
-        device(format!("GPU-{n}c2a9d1e-0000-4000-8000-000000000000"), DeviceKind::Gpu, "NVIDIA H100 80GB HBM3", Method::Counted)
+        device(
+            format!("GPU-{n}c2a9d1e-0000-4000-8000-000000000000"),
+            DeviceKind::Gpu,
+            "NVIDIA H100 80GB HBM3",
+            Method::Counted,
+        )
     };
     let cpu = device("cpu-0".into(), DeviceKind::CpuPackage, "Xeon", Method::Counted);
     let dram = device("dram-model".into(), DeviceKind::Dram, "256 GB", Method::Estimated);
@@ -109,8 +114,50 @@ fn one_frame_of_a_run_in_eighty_and_in_a_hundred_columns() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let _open = journal(folder.path(), "run-1", &["torchrun", "--nproc-per-node", "2", "train.py"], 2, 600);
     let view = view(folder.path(), 601);
-    assert_snapshot!(frame::text(&view, 80), @"");
-    assert_snapshot!(frame::text(&view, 100), @"");
+    assert_snapshot!(frame::text(&view, 80), @"
+    greenwich top · 1 run in progress                        5 Jan 2026 09:23:01 UTC
+
+    Command  torchrun --nproc-per-node 2 train.py
+    Run      run-1 on node-1 · project llm-7b · phase final
+    Since    5 Jan 09:13 UTC, 10 min · metered, heard of 1 s ago
+    Power    1.07 kW now · 1.49 kW mean · 4 devices, before PUE
+    Energy   297 Wh (247–358) after PUE 1.20 · 248 Wh IT
+    CO2e     67.2 gCO2e (37.1–121) location-based, 90 % range
+    Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
+    24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
+    End      5 Jan 13:13 UTC · 7.13 kWh (5.92–8.59) · 1.58 kgCO2e (0.871–2.85) ·
+             projected from tag hours and the mean so far
+
+    device                    now     mean     energy method    last 20 s, from 0
+    GPU-0c2a9d1e-0000-4…    140 W    556 W    92.7 Wh counted   ████▂████▂████▂████▂
+    GPU-1c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    cpu-0 Xeon              230 W    230 W    38.3 Wh counted   ████████████████████
+    dram-model 256 GB      40.0 W   40.0 W    6.67 Wh estimated ████████████████████
+    ! fans, disks, network and power supplies are not metered
+    grid: Electricity Maps through Hewlett Packard (ODbL-1.0)
+    ");
+    assert_snapshot!(frame::text(&view, 100), @"
+    greenwich top · 1 run in progress                                            5 Jan 2026 09:23:01 UTC
+
+    Command  torchrun --nproc-per-node 2 train.py
+    Run      run-1 on node-1 · project llm-7b · phase final
+    Since    5 Jan 09:13 UTC, 10 min · metered, heard of 1 s ago
+    Power    1.07 kW now · 1.49 kW mean · 4 devices, before PUE
+    Energy   297 Wh (247–358) after PUE 1.20 · 248 Wh IT
+    CO2e     67.2 gCO2e (37.1–121) location-based, 90 % range
+    Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
+    24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
+    End      5 Jan 13:13 UTC · 7.13 kWh (5.92–8.59) · 1.58 kgCO2e (0.871–2.85) · projected from tag
+             hours and the mean so far
+
+    device                              now     mean     energy method    last 30 s, from 0
+    GPU-0c2a9d1e-0000-4000-8000-0…    140 W    556 W    92.7 Wh counted   ████▂████▂████▂████▂████▂████▂
+    GPU-1c2a9d1e-0000-4000-8000-0…    660 W    660 W     110 Wh counted   ██████████████████████████████
+    cpu-0 Xeon                        230 W    230 W    38.3 Wh counted   ██████████████████████████████
+    dram-model 256 GB                40.0 W   40.0 W    6.67 Wh estimated ██████████████████████████████
+    ! fans, disks, network and power supplies are not metered
+    grid: Electricity Maps through Hewlett Packard (ODbL-1.0)
+    ");
 }
 
 #[test]
@@ -118,7 +165,32 @@ fn a_node_of_eight_gpus_fits_eighty_by_twenty_four_and_the_rest_is_counted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let _open = journal(folder.path(), "run-1", &["torchrun", "train.py"], 8, 600);
     let view = view(folder.path(), 601);
-    assert_snapshot!(drawn(&view, 0, 80, 24, false).0, @"");
+    assert_snapshot!(drawn(&view, 0, 80, 24, false).0, @"
+    greenwich top · 1 run in progress                        5 Jan 2026 09:23:01 UTC
+
+    Command  torchrun train.py
+    Run      run-1 on node-1 · project llm-7b · phase final
+    Since    5 Jan 09:13 UTC, 10 min · metered, heard of 1 s ago
+    Power    5.03 kW now · 5.45 kW mean · 10 devices, before PUE
+    Energy   1.09 kWh (0.904–1.31) after PUE 1.20 · 908 Wh IT
+    CO2e     246 gCO2e (136–445) location-based, 90 % range
+    Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
+    24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
+    End      5 Jan 13:13 UTC · 26.1 kWh (21.7–31.5) · 5.77 kgCO2e (3.19–10.4) ·
+             projected from tag hours and the mean so far
+
+    device                    now     mean     energy method    last 20 s, from 0
+    GPU-0c2a9d1e-0000-4…    140 W    556 W    92.7 Wh counted   ████▂████▂████▂████▂
+    GPU-1c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    GPU-2c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    GPU-3c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    GPU-4c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    GPU-5c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    GPU-6c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    GPU-7c2a9d1e-0000-4…    660 W    660 W     110 Wh counted   ████████████████████
+    … and 2 more, 270 W
+    q quit                 grid: Electricity Maps through Hewlett Packard (ODbL-1.0)
+    ");
     let (small, _) = drawn(&view, 0, 80, 18, false);
     assert!(small.contains("more, "), "{small}");
 }
@@ -130,7 +202,32 @@ fn of_two_runs_the_chosen_one_is_marked_and_shown() {
     let _second = journal(folder.path(), "run-2", &["python", "two.py"], 1, 30);
     let view = view(folder.path(), 61);
     let (text, _) = drawn(&view, 1, 80, 24, false);
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @"
+    greenwich top · 2 runs in progress                       5 Jan 2026 09:14:01 UTC
+
+      run                       lasted       now     energy         CO2e is
+      python one.py              1 min     410 W    16.5 Wh   3.73 gCO2e metered
+    ▸ python two.py               30 s     410 W    8.26 Wh   1.87 gCO2e silent
+
+    Command  python two.py
+    Run      run-2 on node-1 · project llm-7b · phase final
+    Since    5 Jan 09:13 UTC, 30 s · silent, heard of 31 s ago
+    Power    410 W now · 826 W mean · 3 devices, before PUE
+    Energy   8.26 Wh (6.86–9.95) after PUE 1.20 · 6.88 Wh IT
+    CO2e     1.87 gCO2e (1.03–3.38) location-based, 90 % range
+    Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
+    24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
+
+    device                    now     mean     energy method    last 20 s, from 0
+    GPU-0c2a9d1e-0000-4…    140 W    556 W    4.63 Wh counted   ████▂████▂████▂████▂
+    cpu-0 Xeon              230 W    230 W    1.92 Wh counted   ████████████████████
+    dram-model 256 GB      40.0 W   40.0 W   0.333 Wh estimated ████████████████████
+    ! fans, disks, network and power supplies are not metered
+
+
+
+    ↑↓ choose a run · q quit
+    ");
 }
 
 #[test]
@@ -157,13 +254,31 @@ fn colour_only_adds_and_no_size_breaks_the_frame() {
 #[test]
 fn with_no_run_in_progress_the_last_ones_are_shown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    assert_snapshot!(frame::text(&view(folder.path(), 0), 80), @"");
+    assert_snapshot!(frame::text(&view(folder.path(), 0), 80), @"
+    greenwich top · no run in progress                       5 Jan 2026 09:13:00 UTC
+
+    No run is in progress in the ledger LEDGER.
+    Start one with: greenwich run -- COMMAND
+
+    The ledger holds no finished run either.
+    ");
     let ledger = Ledger::at(folder.path());
     let journal = journal(folder.path(), "run-1", &["python", "one.py"], 1, 60);
     let path = journal.finish(End { end: at(60), exit_status: Some(0) }).expect("a disk with space");
     let closed = ledger.close(path).expect("nobody writes it");
     ledger.record(&Entry::of(&closed)).expect("a new entry");
-    assert_snapshot!(frame::text(&view(folder.path(), 70), 100), @"");
+    assert_snapshot!(frame::text(&view(folder.path(), 70), 100), @"
+    greenwich top · no run in progress                                           5 Jan 2026 09:14:10 UTC
+
+    No run is in progress in the ledger LEDGER.
+    Start one with: greenwich run -- COMMAND
+
+    Last runs
+    run    start, UTC        lasted  project · phase   energy       CO2e  method     exit
+    run-1  2026-01-05 09:13   1 min  llm-7b · final   13.9 Wh  not known  estimated     0
+
+    1 run: 13.9 Wh (13.8–14.1) after PUE, CO2e not known.
+    ");
 }
 
 #[test]
@@ -177,17 +292,13 @@ fn the_choice_stays_with_its_run_and_q_asks_for_the_end() {
     let key = |code| KeyEvent::new(code, KeyModifiers::NONE);
     assert!(!chosen.press(key(KeyCode::Down), &both) && !chosen.press(key(KeyCode::Down), &both));
     assert_eq!(chosen.at, 1, "there is no third run");
-    let run = chosen.run.clone().expect("a run is chosen");
-    let kept = if run.0 == "run-1" { Some(first) } else { drop(first); None };
-    if kept.is_none() {
-        let one = std::fs::read_dir(folder.path().join("open")).expect("the journals are there");
-        for file in one.flatten().filter(|file| file.file_name().to_string_lossy().starts_with("run-1")) {
-            std::fs::remove_file(file.path()).expect("removable");
-        }
-        let left = view(folder.path(), 5);
-        chosen.keep(&left);
-        assert_eq!((chosen.at, left.runs.len(), chosen.run.clone()), (0, 1, Some(run)));
-    }
+    let run = chosen.run.clone();
+    let path = first.path().expect("it has begun").to_owned();
+    drop(first);
+    std::fs::remove_file(path).expect("it is there");
+    let left = view(folder.path(), 5);
+    chosen.keep(&left);
+    assert_eq!((chosen.at, left.runs.len(), &chosen.run), (0, 1, &run));
     assert!(chosen.press(key(KeyCode::Char('q')), &both) && chosen.press(key(KeyCode::Esc), &both));
     assert!(chosen.press(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL), &both));
 }

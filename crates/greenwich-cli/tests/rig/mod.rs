@@ -6,19 +6,21 @@
 
 use greenwich_meter::fixture::{INTEL_MAX_UJ, Live, Power, Tree};
 use serde_json::Value;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 /// Watts of the package and of its memory.
-pub const WATTS: [f64; 2] = [120.0, 20.0];
+pub(crate) const WATTS: [f64; 2] = [120.0, 20.0];
 
-pub struct Rig {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Rig {
+    pub(crate) folder: tempfile::TempDir,
     _counters: Live,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut tree = Tree::new(&folder.path().join("sys"));
         tree.zone("intel-rapl:0", "package-0", Power::Constant(WATTS[0]), 1000, Some(INTEL_MAX_UJ));
@@ -26,27 +28,45 @@ impl Rig {
         Self { folder, _counters: Live::start(tree, 200.0) }
     }
 
-    pub fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         self.folder.path().join("ledger")
     }
 
     /// The program, which knows this ledger and no other setting.
-    pub fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         program(self.folder.path())
     }
 
-    pub fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.program().args(words).output().expect("the program runs")
     }
 
     /// Meters a command; the flags come before it.
-    pub fn meter(&self, flags: &[&str], command: &[&str]) -> Output {
+    pub(crate) fn meter(&self, flags: &[&str], command: &[&str]) -> Output {
         let sensors = ["run", "--quiet", "--sysfs-root", "sys", "--period", "50ms"];
         self.run(&[&sensors[..], flags, &["--"], command].concat())
     }
 
+    /// Starts a run, kills its meter and its child, and lets its journal grow old.
+    pub(crate) fn kill(&self, flags: &[&str]) {
+        let mut command = self.program();
+        command.args(["run", "--quiet", "--sysfs-root", "sys", "--period", "50ms"]).args(flags);
+        let mut meter = command.args(["--", "sleep", "600"]).spawn().expect("the program runs");
+        std::thread::sleep(Duration::from_millis(700));
+        let of_meter = fs::read_to_string(format!("/proc/{0}/task/{0}/children", meter.id())).unwrap_or_default();
+        meter.kill().expect("it runs");
+        meter.wait().expect("it ended");
+        for child in of_meter.split_whitespace() {
+            _ = Command::new("kill").args(["-9", child]).status();
+        }
+        for entry in fs::read_dir(self.ledger().join("open")).expect("a folder of journals") {
+            let file = fs::File::options().append(true).open(entry.expect("readable").path()).expect("a journal");
+            file.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("its time can be set");
+        }
+    }
+
     /// An answer as text; it must be one.
-    pub fn answer(&self, words: &[&str]) -> String {
+    pub(crate) fn answer(&self, words: &[&str]) -> String {
         let output = self.run(words);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words:?}: {:?}\n{stderr}", output.status);
@@ -54,13 +74,13 @@ impl Rig {
     }
 
     /// An answer as JSON.
-    pub fn json(&self, words: &[&str]) -> Value {
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
         serde_json::from_str(&self.answer(&[words, &["--format", "json"]].concat())).expect("one JSON document")
     }
 }
 
 /// The program in a folder, whose ledger is there and whose settings are none.
-pub fn program(folder: &Path) -> Command {
+pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenwich"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GREENWICH_") || name.starts_with("SLURM_")) {
         command.env_remove(name);

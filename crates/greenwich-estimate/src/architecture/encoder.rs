@@ -171,10 +171,10 @@ pub(super) fn deberta_v2(config: &Config) -> Counted {
         };
         let rows = Extent::Fixed(2 * span as u64);
         let projection = linear(s.width, s.queries(), true).over(rows);
-        let projections = distance.kinds() * projection;
+        // Shared ones both go over the distances, whichever kinds there are.
         let shared = config.flag(&["share_att_key"])?;
         attention = attention
-            + if shared { projections.shared() } else { projections }
+            + if shared { (2 * projection).shared() } else { distance.kinds() * projection }
             + attend_to(rows, distance.kinds() * s.queries());
         around = table(2 * span, s.width);
     }

@@ -110,11 +110,8 @@ pub(super) fn falcon(config: &Config) -> Counted {
     };
     let s = Shape::of(config, heads, kv_heads)?;
     let bias = config.flag(&["bias"])?;
-    let norms = match (new, config.flag(&["parallel_attn"])?) {
-        (true, _) => config.maybe(&["num_ln_in_parallel_attn"])?.unwrap_or(2),
-        (false, true) => 1,
-        (false, false) => 2,
-    };
+    let one_each = new && config.maybe(&["num_ln_in_parallel_attn"])?.unwrap_or(2) == 2;
+    let norms = if one_each || !config.flag(&["parallel_attn"])? { 2 } else { 1 };
     let inner = config.maybe(&["ffn_hidden_size"])?.unwrap_or(4 * s.width);
     let block = norms * layer_norm(s.width) + s.attention(Bias::all(bias), Reach::Before) + plain(s.width, inner, bias);
     s.counts(config, &(s.vocabulary(config)? + s.layers * block + layer_norm(s.width)))

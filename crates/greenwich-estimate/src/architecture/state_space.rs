@@ -223,7 +223,8 @@ const DELTA_CHUNK: u64 = 64;
 fn delta_and_full(config: &Config, s: &Shape) -> Result<(Part, u128), EstimateError> {
     let period = config.maybe(&["full_attention_interval"])?.unwrap_or(4);
     let attending = named_blocks(config, "full_attention")?.unwrap_or(s.layers / period).min(s.layers);
-    let (key_heads, value_heads) = (config.known(&["linear_num_key_heads"])?, config.known(&["linear_num_value_heads"])?);
+    let (key_heads, value_heads) =
+        (config.known(&["linear_num_key_heads"])?, config.known(&["linear_num_value_heads"])?);
     let (key_dim, value_dim) = (config.known(&["linear_key_head_dim"])?, config.known(&["linear_value_head_dim"])?);
     let (keys, values) = (key_heads * key_dim, value_heads * value_dim);
     let delta = linear(s.width, 2 * keys + 2 * values, false)
@@ -299,8 +300,7 @@ fn lfm2_with(config: &Config, s: &Shape, attending: u128, halves: Part) -> Count
         + channelwise(s.width, config.known(&["conv_L_cache"])?, bias)
         + linear(s.width, s.width, bias);
     let attention = s.attention(Bias::None, Reach::Before) + 2 * vector(s.head_dim);
-    let blocks =
-        s.layers * (2 * vector(s.width)) + attending * attention + (s.layers - attending) * short + halves;
+    let blocks = s.layers * (2 * vector(s.width)) + attending * attention + (s.layers - attending) * short + halves;
     let tied = config.maybe_flag(&["tie_embedding", "tie_word_embeddings"])?.unwrap_or(true);
     let model = super::part::vocabulary(s.vocab, s.width, tied) + blocks + vector(s.width);
     s.counts_of(config, &model, vec![Extent::Sequence], attending)

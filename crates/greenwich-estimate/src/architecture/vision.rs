@@ -3,7 +3,7 @@
 //! In: a config. Out: its counts. A token is a patch, or one of the few that stand beside them; where the number of
 //! tokens changes from stage to stage, a token of the run is one of the first stage's.
 
-use super::part::{Part, attend, attend_to, conv, gated, layer_norm, linear, only_if, plain, table, vector};
+use super::part::{Part, attend_to, conv, gated, layer_norm, linear, only_if, plain, table, vector};
 use super::shape::{Bias, HEADS, INNER, LAYERS, POSITIONS, Shape, VOCAB, WIDTH};
 use crate::config::Config;
 use crate::error::EstimateError;
@@ -325,7 +325,7 @@ pub(super) fn siglip(config: &Config) -> Counted {
     let s = &pair.vision;
     let seen = Extent::Fixed(pair.image.patches() as u64);
     let keys = 2 * linear(s.width, s.width, true);
-    let asked = linear(s.width, s.width, true) + attend(s.pair(), Reach::Every);
+    let asked = linear(s.width, s.width, true) + attend_to(seen, s.pair());
     let asked = asked.over(ONE) + keys.over(seen);
     let pooled = linear(s.width, s.width, true) + layer_norm(s.width) + plain(s.width, pair.vision_inner, true);
     let head = table(1, s.width) + asked + pooled.over(ONE);

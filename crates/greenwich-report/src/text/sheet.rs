@@ -93,9 +93,9 @@ pub fn three(figure: f64) -> String {
     number::three(figure)
 }
 
-/// A share as percent: `88 %`.
+/// A share as percent: `88 %`; one that is too small to show is not passed off as none.
 pub fn percent(share: f64) -> String {
-    number::percent(share)
+    if share > 0.0 && share < 5e-5 { "< 0.01 %".to_owned() } else { number::percent(share) }
 }
 
 /// A duration in its two greatest units: `2 h 14 min`.

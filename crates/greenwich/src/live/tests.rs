@@ -184,7 +184,8 @@ fn a_long_span_is_spread_and_old_seconds_fall_out() {
     let (hundred, two) = (Some(100.0), Some(200.0));
     assert_eq!(observed.recent_w(0), [[hundred; 10].as_slice(), &[None, None, two, two]].concat());
     let mut later = observed.clone();
-    let spans = [Span { device: 0, since_ns: 99_000_000_000, energy_uj: 7_000_000, most_uj: 0, method: Method::Counted }];
+    let spans =
+        [Span { device: 0, since_ns: 99_000_000_000, energy_uj: 7_000_000, most_uj: 0, method: Method::Counted }];
     later.add(Tick { at_ns: 100_000_000_000, wall: after(100), spans: &spans });
     let recent = later.recent_w(0);
     assert_eq!((recent.len(), recent[58], recent[59]), (60, None, Some(7.0)));
