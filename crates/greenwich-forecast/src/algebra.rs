@@ -102,8 +102,8 @@ fn fill_row<'a>(out: &mut [f64], count: usize, row: impl Fn(usize) -> &'a [f64],
     for at in (0..fours).step_by(4) {
         out[at..at + 4].copy_from_slice(&dot4(vector, [row(at), row(at + 1), row(at + 2), row(at + 3)]));
     }
-    for at in fours..count {
-        out[at] = dot(vector, row(at));
+    for (at, cell) in out.iter_mut().enumerate().take(count).skip(fours) {
+        *cell = dot(vector, row(at));
     }
 }
 
@@ -158,7 +158,9 @@ impl Cholesky {
             let current = &mut below[..width];
             add_rows(current, &factors, |other| &above[other * width..(other + 1) * width]);
             let pivot = self.lower.at(row, row);
-            current.iter_mut().for_each(|cell| *cell /= pivot);
+            for cell in current.iter_mut() {
+                *cell /= pivot;
+            }
         }
         for row in (0..n).rev() {
             let (above, below) = b.cells.split_at_mut((row + 1) * width);
@@ -166,7 +168,9 @@ impl Cholesky {
             let current = &mut above[row * width..];
             add_rows(current, &factors, |other| &below[other * width..(other + 1) * width]);
             let pivot = self.lower.at(row, row);
-            current.iter_mut().for_each(|cell| *cell /= pivot);
+            for cell in current.iter_mut() {
+                *cell /= pivot;
+            }
         }
         b
     }

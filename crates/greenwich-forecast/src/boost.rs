@@ -89,7 +89,9 @@ fn learn(levels: &Levels, record: &[(usize, Vec<f64>)], end: usize, count: usize
     }
     // A storm counts as a bad day and no more: errors are cut at three times their usual size.
     let usual = 3.0 * errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
-    errors.iter_mut().for_each(|error| *error = error.clamp(-usual, usual));
+    for error in &mut errors {
+        *error = error.clamp(-usual, usual);
+    }
     Some(Trees::grow(&rows, &errors, count))
 }
 

@@ -87,8 +87,12 @@ impl Prior {
             let words: Vec<String> = values.iter().map(ToString::to_string).collect();
             let _ = writeln!(text, "{part},{scale:e},{}", words.join(" "));
         };
-        lags.iter().for_each(|row| line("lags", row));
-        leads.iter().for_each(|row| line("leads", row));
+        for row in &lags {
+            line("lags", row);
+        }
+        for row in &leads {
+            line("leads", row);
+        }
         line("low", &self.bands[0]);
         line("high", &self.bands[1]);
         text
@@ -175,7 +179,9 @@ fn orthonormal(rows: &mut [Vec<f64>]) {
         }
         let length = dot(row, row).sqrt();
         let factor = if length > 1e-12 * whole { 1.0 / length } else { 0.0 };
-        row.iter_mut().for_each(|cell| *cell *= factor);
+        for cell in row.iter_mut() {
+            *cell *= factor;
+        }
     }
 }
 

@@ -55,7 +55,9 @@ impl Ridge {
     pub(crate) fn predict(&self, levels: &Levels, origin: usize) -> Vec<f64> {
         let week = levels.week(origin);
         let mut ahead = self.coefficients.left_times(&inputs(levels, origin));
-        ahead.iter_mut().for_each(|level| *level += week);
+        for level in &mut ahead {
+            *level += week;
+        }
         ahead
     }
 }
