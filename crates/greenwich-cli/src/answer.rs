@@ -40,7 +40,7 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
         Command::Plan(plan) => {
             let planned = greenwich.plan(&planned_job(plan)?, &options(plan))?;
             if let Some(file) = &plan.svg {
-                terminal::write_file(file, &svg::plan(&planned.view()))?;
+                terminal::write_file(file, svg::plan(&planned.view()))?;
             }
             if is_json { terminal::pretty(&json::plan(&planned.view())) } else { text::plan(&planned.view(), style) }
         }
@@ -60,7 +60,7 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
             let (base, alternative) = (open(&levers.base, &[])?, open(&levers.alternative, &[])?);
             let answer = greenwich.levers(&base, &alternative, scope2)?;
             if let Some(file) = &levers.svg {
-                terminal::write_file(file, &svg::levers(&answer))?;
+                terminal::write_file(file, svg::levers(&answer))?;
             }
             if is_json { terminal::pretty(&json::levers(&answer)) } else { text::levers(&answer, style) }
         }

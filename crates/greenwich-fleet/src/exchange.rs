@@ -30,6 +30,8 @@ pub(crate) struct Exchange<'a> {
     /// Length at which the stale entries of a cell are dropped.
     ripe: Vec<usize>,
     unplaced: Vec<u32>,
+    /// Whether a task stands in that list; it may have found a place since.
+    listed: Vec<bool>,
     /// Tasks moved in this try, with their spots before.
     moved: Vec<(u32, Spot)>,
     lifted: Vec<bool>,
@@ -58,6 +60,7 @@ impl<'a> Exchange<'a> {
             here,
             version: vec![0; model.tasks.len()],
             ripe,
+            listed: board.site.iter().map(|&site| site == NOWHERE).collect(),
             unplaced,
             moved: Vec::new(),
             lifted: vec![false; model.tasks.len()],
@@ -155,6 +158,7 @@ impl<'a> Exchange<'a> {
                 return index;
             }
             self.unplaced.swap_remove(at);
+            self.listed[index] = false;
         }
         lot.below(self.model.tasks.len())
     }
@@ -242,7 +246,9 @@ impl<'a> Exchange<'a> {
             let site = board.site[index as usize];
             if site == NOWHERE {
                 self.version[index as usize] += 1;
-                self.unplaced.push(index);
+                if !std::mem::replace(&mut self.listed[index as usize], true) {
+                    self.unplaced.push(index);
+                }
             } else {
                 let from = site as usize * self.model.hours;
                 self.version[index as usize] += 1;
@@ -272,7 +278,9 @@ impl<'a> Exchange<'a> {
                 board.take(self.model, base, index as usize, &spot);
             } else {
                 // It was unplaced before, and may have been struck from the list.
-                self.unplaced.push(index);
+                if !std::mem::replace(&mut self.listed[index as usize], true) {
+                    self.unplaced.push(index);
+                }
             }
             self.spare.push(spot);
         }

@@ -10,8 +10,8 @@ use crate::settings::Settings;
 use greenwich_core::Signal;
 use greenwich_core::reading::{Device, DeviceKind, Method};
 use greenwich_facts::Catalog;
+use greenwich_meter::lease;
 use greenwich_meter::probe::{self, Finding, State};
-use greenwich_meter::{EnergyCounter as _, lease};
 use greenwich_report::Style;
 use greenwich_report::text::sheet::Sheet;
 use greenwich_store::Ledger;
@@ -77,7 +77,11 @@ pub fn examine(
         Ok(catalog) => {
             if !measures(DeviceKind::CpuPackage) {
                 let model = metered::stand_in(&catalog, &metering.proc_root, !measures(DeviceKind::Dram));
-                modelled = model.iter().flat_map(|model| model.domains()).map(|domain| domain.device.clone()).collect();
+                modelled = model
+                    .iter()
+                    .flat_map(greenwich_meter::EnergyCounter::domains)
+                    .map(|domain| domain.device.clone())
+                    .collect();
             }
             facts.rows = catalog.rows().len();
             facts.sources = catalog.sources().count();

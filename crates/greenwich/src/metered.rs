@@ -247,7 +247,7 @@ pub(crate) fn footprint(
         .map_err(|source| crate::Error::Estimate { file: format!("run {}", entry.run), source })?;
     footprint.stage = Stage::Account;
     // What the meter knows of the energy is narrower than what the estimator takes for a mean power.
-    let bounds = [least_j, middle_j, most_j].map(|joules| greenwich_core::quantity::ItEnergy::from_joules(joules));
+    let bounds = [least_j, middle_j, most_j].map(greenwich_core::quantity::ItEnergy::from_joules);
     footprint.it_energy = Range { p5: bounds[0], p50: bounds[1], p95: bounds[2] };
     footprint.warnings.retain(|warning| !warning.contains("narrow most"));
     footprint.warnings.push("fans, disks, network and power supplies are not metered".to_owned());

@@ -105,6 +105,10 @@ fn hours(entry: &Entry) -> Vec<HourOfRun> {
     rows.into_iter().flatten().filter_map(one).collect()
 }
 
+fn typed<Q>(range: Range<f64>, of: fn(f64) -> Q) -> Range<Q> {
+    Range { p5: of(range.p5), p50: of(range.p50), p95: of(range.p95) }
+}
+
 fn footprint(entry: &Entry) -> Footprint {
     let quantities = &entry.quantities;
     let range = |key: &str| -> Option<Range<f64>> {
@@ -115,9 +119,6 @@ fn footprint(entry: &Entry) -> Footprint {
         let at = |percentile: &str| value.get(percentile).and_then(Value::as_f64);
         Some(Range { p5: at("p5")?, p50: at("p50")?, p95: at("p95")? })
     };
-    fn typed<Q>(range: Range<f64>, of: fn(f64) -> Q) -> Range<Q> {
-        Range { p5: of(range.p5), p50: of(range.p50), p95: of(range.p95) }
-    }
     let whole = |key: &str| quantities.get(key).and_then(Value::as_u64);
     let text = |key: &str| {
         quantities.get("setting").and_then(|setting| setting.get(key)).and_then(Value::as_str).map(str::to_owned)

@@ -117,7 +117,8 @@ pub fn run_watched(
     let command = Command::new(program).args(arguments);
     let ledger = Ledger::at(&metering.ledger);
     let facts = Facts::default();
-    let mut meter = Meter::start(words, metering, settings, variable, host, &ledger, watch, &facts);
+    let around = Around { variable, host, watch, facts: &facts };
+    let mut meter = Meter::start(words, metering, settings, &ledger, &around);
     let begun = command.spawn().and_then(|child| {
         meter.watch(child.pid(), &metering.proc_root);
         child.wait(|_| {})
@@ -162,6 +163,14 @@ impl Facts {
     fn get(&self) -> &Result<Catalog, FactsError> {
         self.0.get_or_init(Catalog::load)
     }
+}
+
+/// What a meter finds around it.
+struct Around<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    host: &'a str,
+    watch: Option<&'a Watch>,
+    facts: &'a Facts,
 }
 
 /// A started meter.
@@ -234,12 +243,10 @@ impl Meter {
         words: &[OsString],
         metering: &Metering,
         settings: &Settings,
-        variable: &dyn Fn(&str) -> Option<String>,
-        host: &str,
         ledger: &Ledger,
-        watch: Option<&Watch>,
-        facts: &Facts,
+        around: &Around<'_>,
     ) -> Self {
+        let Around { variable, host, watch, facts } = *around;
         let (mut warnings, mut notices) = (Vec::new(), Vec::new());
         let place = Place::from_settings(variable);
         let run = name_of(&place);
