@@ -13,6 +13,8 @@ use crate::tables::Tables;
 const MOST_MOVED: usize = 24;
 /// Occupants looked at for one that is to go.
 const LOOKED_AT: usize = 6;
+/// Up to so many tasks, half the tries clear a stretch of a site.
+const FEW: usize = 5000;
 /// Most tasks that one try puts where others have to go.
 const MOST_FORCED: usize = 3;
 
@@ -91,12 +93,20 @@ impl<'a> Exchange<'a> {
         self.lift(board, index);
         let mut spot = std::mem::take(&mut self.spot);
         self.queue.clear();
-        let mut worth = self.force(board, index, lot, &mut spot);
+        let few = self.model.tasks.len() <= FEW;
+        let mut forced = 0;
+        let mut worth = true;
+        if lot.below(if few { 2 } else { 8 }) == 0 {
+            self.queue.push(index as u32);
+            self.clear_around(board, index, lot);
+            forced = MOST_FORCED - lot.below(2);
+        } else {
+            worth = self.force(board, index, lot, &mut spot);
+        }
         let tables = &self.tables[lot.below(self.tables.len())];
         let by_size = lot.below(3) > 0;
-        let mut forced = 0;
         while worth && !self.queue.is_empty() {
-            let at = if by_size { self.largest() } else { self.queue.len() - 1 };
+            let at = if by_size { self.largest() } else { lot.below(self.queue.len()) };
             let other = self.queue.swap_remove(at) as usize;
             let limit = model.penalty_g * f64::from(model.tasks[other].hours);
             if board.find(model, tables, other, limit, &mut spot) {
@@ -120,6 +130,33 @@ impl<'a> Exchange<'a> {
             self.note(board);
         } else {
             self.undo(board);
+        }
+    }
+
+    /// Lifts tasks that run at about the same time on one of a task's sites, and one that has no place.
+    fn clear_around(&mut self, board: &mut Board, index: usize, lot: &mut Lot) {
+        let task = &self.model.tasks[index];
+        let sites = self.model.sites_of(task);
+        let site = sites[lot.below(sites.len())];
+        let reach = 1 + lot.below(24) as u32;
+        let middle = task.release + lot.below((task.deadline - task.release) as usize) as u32;
+        let from = middle.saturating_sub(reach);
+        let until = (middle + reach).min(self.model.hours as u32);
+        for _ in 0..3 + lot.below(MOST_MOVED / 2) {
+            let hour = from + lot.below((until - from) as usize) as u32;
+            let cell = site as usize * self.model.hours + hour as usize;
+            let size = self.model.tasks[lot.below(self.model.tasks.len())].accelerators as i32;
+            if let Some(other) = self.occupant(board, cell, site, hour, size, lot) {
+                self.lift(board, other);
+                self.queue.push(other as u32);
+            }
+        }
+        if !self.unplaced.is_empty() {
+            let other = self.unplaced[lot.below(self.unplaced.len())];
+            if board.site[other as usize] == NOWHERE && !self.lifted[other as usize] {
+                self.lift(board, other as usize);
+                self.queue.push(other);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! How much of what the last days looked like goes into the median, told by the past alone.
 //!
-//! In: forecasts of the core and of two shapes as they would have been made, and what came. Out: by lead day a shape and
+//! In: forecasts of the core and of three shapes as they would have been made, and what came. Out: by lead day a shape and
 //! its share. A share that does not win clearly is nought; where a zone repeats its days to the digit, the last
-//! day takes all.
+//! day takes all, and so does the last week where weeks repeat.
 
 use crate::levels::{Levels, WEEK};
 
@@ -14,13 +14,20 @@ const DAY: usize = 24;
 /// Fewer days than these tell nothing.
 const LEAST_DAYS: usize = 20;
 
-/// Levels of a day by hour from an origin: the mean of the last week, and the last day.
-pub(crate) struct Shapes([[f64; DAY]; 2]);
+/// What the last days looked like from an origin: the mean of the week by hour, the last day, and the same hour of the
+/// week before.
+pub(crate) struct Shapes([[f64; WEEK]; SHAPES]);
+
+const SHAPES: usize = 3;
 
 impl Shapes {
     pub(crate) fn at(levels: &Levels, origin: usize) -> Self {
-        let last: [f64; DAY] = std::array::from_fn(|hour| levels.x[origin - DAY + hour]);
-        Self([week_shape(levels, origin), last])
+        let week = week_shape(levels, origin);
+        Self([
+            std::array::from_fn(|lead| week[lead % DAY]),
+            std::array::from_fn(|lead| levels.x[origin - DAY + lead % DAY]),
+            std::array::from_fn(|lead| levels.x[origin - WEEK + lead]),
+        ])
     }
 }
 
@@ -50,7 +57,7 @@ impl Shares {
                     let known = leads.clone().filter(|lead| levels.is_known(origin + lead));
                     known
                         .map(|lead| {
-                            (mix(ahead[lead], shapes.0[shape][lead % DAY], share) - levels.x[origin + lead]).abs()
+                            (mix(ahead[lead], shapes.0[shape][lead % WEEK], share) - levels.x[origin + lead]).abs()
                         })
                         .sum()
                 };
@@ -59,9 +66,9 @@ impl Shares {
             if whole().count() < LEAST_DAYS {
                 return (0, 0);
             }
-            let tried = (0..2).flat_map(|shape| (1..=STEPS).map(move |tenths| (shape, tenths)));
+            let tried = (0..SHAPES).flat_map(|shape| (1..=STEPS).map(move |tenths| (shape, tenths)));
             let errors = tried.map(|choice| (error(choice), choice));
-            let (least, choice) = errors.min_by(|one, other| one.0.total_cmp(&other.0)).expect("twenty are tried");
+            let (least, choice) = errors.min_by(|one, other| one.0.total_cmp(&other.0)).expect("thirty are tried");
             if least < error((0, 0)) * (1.0 - CLEARLY) { choice } else { (0, 0) }
         };
         Self((0..horizon.div_ceil(DAY)).map(best).collect())
@@ -71,7 +78,7 @@ impl Shares {
     pub(crate) fn apply(&self, ahead: &mut [f64], shapes: &Shapes) {
         for (lead, level) in ahead.iter_mut().enumerate() {
             let (shape, tenths) = self.0[lead / DAY];
-            *level = mix(*level, shapes.0[shape][lead % DAY], tenths as f64 / STEPS as f64);
+            *level = mix(*level, shapes.0[shape][lead % WEEK], tenths as f64 / STEPS as f64);
         }
     }
 }

@@ -1,4 +1,6 @@
 //! Rows 1 to 7: CPU time, memory, start-up and slowdown.
+//!
+//! In: the stage. Out: one line a figure; CPU time is the kernel's own, memory that of `/proc/PID/status`.
 
 use super::stage::{SETTLED, Stage, Steady, children_cpu_s, cpu_s, quantile};
 use anyhow::{Context, Result, bail};

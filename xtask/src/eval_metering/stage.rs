@@ -1,4 +1,6 @@
 //! What the rows play on: trees that are kept up to date, the program over them, and its CPU time and memory.
+//!
+//! In: the program and the stand-in for NVIDIA's library. Out: commands over trees of their own, and what they used.
 
 use anyhow::{Context, Result, bail};
 use greenwich_meter::fixture::{INTEL_MAX_UJ, Live, Power, Tree};

@@ -1,4 +1,6 @@
 //! Rows 8 and 11: energy against analytic truth, and what `kill -9` costs.
+//!
+//! In: the stage, and how long or how often. Out: joules beside the truth; what each kill cost and whether all was read.
 
 use super::stage::{Stage, quantile};
 use anyhow::{Context, Result, bail};
