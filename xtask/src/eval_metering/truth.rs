@@ -45,6 +45,13 @@ pub(super) fn energy(stage: &Stage, seconds: u64) -> Result<()> {
             let entry = Entry::from_json("summary.json", &fs::read(&summary)?)?;
             let found_j = entry.it_energy_j.context("it was counted")?;
             let off = (found_j / truth_j - 1.0) * 100.0;
+            if let Power::Constant(watts) = power {
+                let child_j = (watts + 20.0) * seconds as f64;
+                let off = (found_j / child_j - 1.0) * 100.0;
+                eprintln!(
+                    "8: {what}, every {period}: {found_j:.2} J of {child_j:.2} J in the child's {seconds} s, {off:+.3} %"
+                );
+            }
             eprintln!("8: {what}, every {period}: {found_j:.2} J of {truth_j:.2} J from launch to exit, {off:+.3} %");
         }
     }
