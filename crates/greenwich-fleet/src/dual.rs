@@ -5,7 +5,7 @@
 //! plan: see [`crate::bound`], which proves the figure that is reported.
 
 use crate::model::Model;
-use crate::shapes::{Part, Shapes};
+use crate::shapes::{Part, Shape, Shapes};
 use crate::tables::Tables;
 
 /// What prices give.
@@ -18,7 +18,15 @@ pub(crate) struct Answer {
 }
 
 /// Asks every group for its best choice under prices.
-pub(crate) fn ask(model: &Model, shapes: &Shapes, part: Part, tables: &Tables, prices: &[f64], capacity: &[f64], answer: &mut Answer) {
+pub(crate) fn ask(
+    model: &Model,
+    shapes: &Shapes,
+    part: Part,
+    tables: &Tables,
+    prices: &[f64],
+    capacity: &[f64],
+    answer: &mut Answer,
+) {
     let hours = model.hours;
     let cells = model.sites * hours;
     let mut asked = vec![0.0; model.profiles.len() * cells];
@@ -33,12 +41,7 @@ pub(crate) fn ask(model: &Model, shapes: &Shapes, part: Part, tables: &Tables, p
         }
         let (release, deadline, length) = (shape.release as usize, shape.deadline as usize, shape.hours as usize);
         for &site in sites {
-            let row = tables.row(shape.class, site);
-            best[site as usize] = if shape.interruptible {
-                row.pausing(release, deadline, length)
-            } else {
-                row.whole(release, deadline, length)
-            };
+            best[site as usize] = cost_at(shape, tables, site);
         }
         let refuse = model.penalty_g * f64::from(shape.hours);
         for group in groups {
@@ -96,22 +99,45 @@ pub(crate) fn ask(model: &Model, shapes: &Shapes, part: Part, tables: &Tables, p
     answer.value = value - held;
 }
 
-/// Prices to begin with: parts of the jobs answer in turn, and prices move after each.
-pub(crate) fn begin(model: &Model, shapes: &Shapes, trace: &mut dyn FnMut(&str, f64, f64)) -> (Vec<f64>, Vec<f64>) {
-    let env = |name: &str, default: f64| std::env::var(name).ok().and_then(|r| r.parse().ok()).unwrap_or(default);
-    let parts = (env("PARTS", 16.0) as usize).min(shapes.shapes.len()).max(1);
-    let passes = env("BEGIN", 10.0) as usize;
-    let eta = env("BETA", 0.3);
+/// Tells, group by group, what its best choice costs under prices: never more than its penalty.
+pub(crate) fn best_choices(model: &Model, shapes: &Shapes, tables: &Tables, mut tell: impl FnMut(f64)) {
+    let mut best = vec![0.0; model.sites];
+    for (shape, groups, sites) in shapes.iter(Part::ALL) {
+        for &site in sites {
+            best[site as usize] = cost_at(shape, tables, site);
+        }
+        let refuse = model.penalty_g * f64::from(shape.hours);
+        for group in groups {
+            let least = model.sets[group.set as usize].iter().map(|&site| best[site as usize]).fold(refuse, f64::min);
+            tell(group.accelerators * least);
+        }
+    }
+}
+
+fn cost_at(shape: &Shape, tables: &Tables, site: u32) -> f64 {
+    let (release, deadline, length) = (shape.release as usize, shape.deadline as usize, shape.hours as usize);
+    let row = tables.row(shape.class, site);
+    if shape.interruptible { row.pausing(release, deadline, length) } else { row.whole(release, deadline, length) }
+}
+
+/// Parts that the jobs answer in.
+const PARTS: usize = 16;
+/// How fast steps grow shorter: by pass, one over one plus so much of it.
+const DECAY: f64 = 0.5;
+
+/// Prices to begin with, and the use remembered with them: parts of the jobs answer in turn, prices move after
+/// each part by how full the sites are asked to be, and the second half is averaged. One pass of 16 small
+/// steps does what 16 passes of one step would: all at once, jobs swing to and fro between the same hours.
+pub(crate) fn begin(model: &Model, shapes: &Shapes, passes: usize) -> (Vec<f64>, Vec<f64>) {
+    let parts = PARTS.min(shapes.shapes.len()).max(1);
     let capacity = model.stepped(&model.capacity);
     let cells = capacity.len();
     let mut prices = vec![0.0; cells];
     let mut tables = Tables::new(model);
     let mut answers = vec![Answer::default(); parts];
     let mut asked = vec![0.0; cells];
-    let (mut mean, mut mean_asked, mut count) = (vec![0.0; cells], vec![0.0; cells], 0.0);
-    let scale = model.grams_per_wh.iter().sum::<f64>() / model.grams_per_wh.len() as f64
-        * model.classes.iter().map(|class| class.watts).sum::<f64>()
-        / model.classes.len() as f64;
+    let (mut mean, mut mean_asked, mut count) = (vec![0.0; cells], vec![0.0; cells], 0.0_f64);
+    let scale = model.typical_cost();
     for pass in 0..=passes {
         for first in 0..parts {
             tables.fill(model, &prices, 1.0);
@@ -125,27 +151,19 @@ pub(crate) fn begin(model: &Model, shapes: &Shapes, trace: &mut dyn FnMut(&str, 
                 continue;
             }
             let progress = (pass - 1) as f64 + first as f64 / parts as f64;
-            let step = eta * scale / (1.0 + env("DECAY", 1.0) * progress) / parts as f64;
-            for at in 0..cells {
-                if capacity[at] > 0.0 {
-                    prices[at] = (prices[at] + step * (asked[at] - capacity[at]) / capacity[at]).max(0.0);
-                }
+            let step = scale / (1.0 + DECAY * progress) / parts as f64;
+            for ((price, asked), capacity) in prices.iter_mut().zip(&asked).zip(&capacity) {
+                // Where a step leaves no capacity, the price still has to rise: one accelerator is the least scale.
+                *price = (*price + step * (asked - capacity) / capacity.max(1.0)).max(0.0);
             }
             if pass * 2 > passes {
                 count += 1.0;
-                for at in 0..cells {
-                    mean[at] += prices[at];
-                    mean_asked[at] += asked[at];
-                }
+                mean.iter_mut().zip(&prices).for_each(|(mean, price)| *mean += price);
+                mean_asked.iter_mut().zip(&asked).for_each(|(mean, asked)| *mean += asked);
             }
         }
     }
-    mean.iter_mut().chain(&mut mean_asked).for_each(|sum| *sum /= count);
-    tables.fill(model, &mean, 1.0);
-    let mut answer = Answer::default();
-    ask(model, shapes, Part::ALL, &tables, &mean, &capacity, &mut answer);
-    let over: f64 = mean_asked.iter().zip(&capacity).map(|(m, c)| (m - c).max(0.0)).sum::<f64>() / capacity.iter().sum::<f64>();
-    trace("begin", answer.value, over);
+    mean.iter_mut().chain(&mut mean_asked).for_each(|sum| *sum /= count.max(1.0));
     (mean, mean_asked)
 }
 
@@ -158,8 +176,8 @@ pub(crate) struct Volume {
     /// Remembered use: what a mixture of the answers so far asks for.
     pub(crate) mean: Vec<f64>,
     pub(crate) capacity: Vec<f64>,
-    pub(crate) pace: f64,
-    pub(crate) share: f64,
+    pace: f64,
+    share: f64,
     red: usize,
     target: f64,
     rounds: usize,
@@ -171,7 +189,7 @@ pub(crate) struct Volume {
 
 impl Volume {
     /// Begins with prices.
-    pub(crate) fn new(model: &Model, shapes: &Shapes, centre: Vec<f64>) -> Self {
+    pub(crate) fn new(model: &Model, shapes: &Shapes, centre: Vec<f64>, mean: Vec<f64>) -> Self {
         let mut tables = Tables::new(model);
         let mut answer = Answer::default();
         tables.fill(model, &centre, 1.0);
@@ -179,9 +197,9 @@ impl Volume {
         ask(model, shapes, Part::ALL, &tables, &centre, &capacity, &mut answer);
         Self {
             top: answer.value,
-            mean: answer.asked.clone(),
+            mean,
             capacity,
-            pace: std::env::var("PACE").ok().and_then(|r| r.parse().ok()).unwrap_or(0.02),
+            pace: 0.02,
             share: 0.1,
             red: 0,
             target: answer.value * 1.01,
@@ -257,23 +275,19 @@ impl Volume {
         both
     }
 
-    /// One round that always moves, for prices that follow a plan as it is made.
-    pub(crate) fn follow(&mut self, model: &Model, shapes: &Shapes, theta: f64, share: f64) {
+    /// One round that always moves, for prices that follow a plan as it is made. Only a part of the jobs answers
+    /// and stands for all: parts take turns, so that each is remembered alike.
+    pub(crate) fn follow(&mut self, model: &Model, shapes: &Shapes, part: Part, theta: f64, share: f64) {
         let norm = self.norm();
         let step = if norm > 0.0 { theta / norm } else { 0.0 };
         for (at, price) in self.centre.iter_mut().enumerate() {
             *price = (*price + step * (self.mean[at] - self.capacity[at])).max(0.0);
         }
         self.tables.fill(model, &self.centre, 1.0);
-        ask(model, shapes, Part::ALL, &self.tables, &self.centre, &self.capacity, &mut self.answer);
+        ask(model, shapes, part, &self.tables, &self.centre, &self.capacity, &mut self.answer);
+        let all = part.step as f64;
         for (mean, asked) in self.mean.iter_mut().zip(&self.answer.asked) {
-            *mean += share * (asked - *mean);
+            *mean += share * (all * asked - *mean);
         }
-    }
-
-    /// The share of the capacity by which remembered use exceeds it.
-    pub(crate) fn excess(&self) -> f64 {
-        let over: f64 = self.mean.iter().zip(&self.capacity).map(|(mean, capacity)| (mean - capacity).max(0.0)).sum();
-        over / self.capacity.iter().sum::<f64>()
     }
 }

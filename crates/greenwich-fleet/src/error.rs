@@ -52,7 +52,10 @@ pub enum FleetError {
     },
     /// A row with too few or too many cells.
     #[error("{file}:{line}: {found} cells in a row of {wanted}")]
-    #[diagnostic(code(greenwich::fleet::cells), help("give each row {wanted} cells, empty ones included; quote a cell that holds a comma"))]
+    #[diagnostic(
+        code(greenwich::fleet::cells),
+        help("give each row {wanted} cells, empty ones included; quote a cell that holds a comma")
+    )]
     Cells {
         /// The file.
         file: String,

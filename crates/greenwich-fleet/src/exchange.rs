@@ -6,7 +6,7 @@
 
 use crate::lot::Lot;
 use crate::model::Model;
-use crate::place::{Board, NOWHERE, Spot};
+use crate::place::{Board, NOWHERE, Spot, Taste};
 use crate::tables::Tables;
 
 /// Most tasks that one try moves.
@@ -39,8 +39,9 @@ pub(crate) struct Exchange<'a> {
     lifted: Vec<bool>,
     spare: Vec<Spot>,
     queue: Vec<u32>,
+    /// What an accelerator-hour emits on the whole.
+    typical: f64,
     spot: Spot,
-    pub(crate) accepted: usize,
 }
 
 impl<'a> Exchange<'a> {
@@ -68,8 +69,8 @@ impl<'a> Exchange<'a> {
             lifted: vec![false; model.tasks.len()],
             spare: Vec::new(),
             queue: Vec::new(),
+            typical: model.typical_cost(),
             spot: Spot::default(),
-            accepted: 0,
         }
     }
 
@@ -126,7 +127,6 @@ impl<'a> Exchange<'a> {
             self.lifted[*other as usize] = false;
         }
         if worth {
-            self.accepted += 1;
             self.note(board);
         } else {
             self.undo(board);
@@ -175,8 +175,10 @@ impl<'a> Exchange<'a> {
         let toll = self.model.penalty_g * (0.002_f64).powf(lot.unit());
         spot.site = NOWHERE;
         spot.priced = f64::INFINITY;
+        let blur = if lot.below(4) == 0 { self.typical * lot.unit() } else { 0.0 };
+        let mut taste = Taste { toll, blur, lot };
         for &site in sites {
-            board.wish(self.model, tables, index, site, toll, spot);
+            board.wish(self.model, tables, index, site, &mut taste, spot);
         }
         let from = self.moved.len();
         if spot.site == NOWHERE || !self.clear(board, index, spot, lot) {

@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_short_way_agrees_with_the_general_parser() {
-        for hour in (-20_000_000..20_000_000).step_by(997) {
+        for hour in (-2_000_000..4_000_000).step_by(997) {
             let mut text = Vec::new();
             write(hour, &mut text);
             assert_eq!(plain(&text), Some(hour), "{}", String::from_utf8_lossy(&text));

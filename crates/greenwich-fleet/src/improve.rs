@@ -1,124 +1,114 @@
 //! From prices to a plan, and from a plan to a better one.
 //!
-//! In: the model and prices. Out: a board: tasks placed by priced cost, then taken up and put down again.
+//! In: the model, its shapes and the prices of the bound. Out: a board. Tasks are placed by falling size; after
+//! each part of them the prices follow what is left, so that the large do not take what the small cannot do
+//! without. Then every task is taken up and put down again with less and less weight of the prices, and last
+//! come exchanges.
 
 use crate::dual::Volume;
+use crate::effort::Work;
 use crate::exchange::Exchange;
 use crate::lot::Lot;
 use crate::model::Model;
-use crate::place::{Board, NOWHERE, Spot};
-use crate::shapes::Shapes;
+use crate::place::{Board, Spot};
+use crate::shapes::{Part, Shapes};
 use crate::tables::Tables;
 
-fn env(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|r| r.parse().ok()).unwrap_or(default)
+/// How far prices move in one round as they follow: a share of the bound over the squared excess.
+const FOLLOW_STEP: f64 = 0.00015;
+/// The share of a new answer in the remembered use as prices follow.
+const FOLLOW_SHARE: f64 = 0.1;
+/// Weights of the prices among which a try of the exchange draws; the last is none.
+const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// The lot is drawn the same way every time.
+const SEED: u64 = 0x6772_6565_6E77_6963;
+
+pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work) -> Board {
+    let prices = volume.centre.clone();
+    let mut lot = Lot::new(SEED);
+    let mut tables: Vec<Tables> = Vec::with_capacity(EXCHANGE_WEIGHTS.len());
+    for weight in EXCHANGE_WEIGHTS {
+        let mut filled = Tables::new(model);
+        filled.fill(model, &prices, weight);
+        tables.push(filled);
+    }
+    let base = tables.last().expect("the last weight is none");
+    let order = order(model, &mut lot);
+    let mut board = dive(model, shapes, volume, base, &order, work);
+    repeat(model, &prices, base, &order, work, &mut board);
+    let mean = board.total() / model.tasks.len().max(1) as f64;
+    if !model.tasks.is_empty() && mean > 0.0 {
+        let mut exchange = Exchange::new(model, &tables, &board);
+        exchange.run(&mut board, &mut lot, work.tries, work.heat * mean, work.cool * mean);
+    }
+    board
 }
 
-pub(crate) fn search(
-    model: &Model,
-    mut shapes: Shapes,
-    mut volume: Volume,
-    trace: &mut dyn FnMut(&str, f64, f64),
-) -> Board {
-    let prices = volume.centre.clone();
-    let mut base = Tables::new(model);
-    base.fill(model, &prices, 0.0);
-    let mut tables = Tables::new(model);
-    let mut board = Board::new(model);
-    let mut lot = Lot::new(1);
-    let n = model.tasks.len();
-    let mut order: Vec<u32> = (0..n as u32).collect();
-    for i in (1..n).rev() {
-        order.swap(i, lot.below(i + 1));
+/// Those without a choice first, then by falling accelerator-hours; among equals by lot.
+fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..model.tasks.len() as u32).collect();
+    for last in (1..order.len()).rev() {
+        order.swap(last, lot.below(last + 1));
     }
-    let choices = |index: u32| {
+    order.sort_by_cached_key(|&index| {
         let task = &model.tasks[index as usize];
-        let starts = u64::from(task.deadline - task.release - task.hours + 1);
-        starts * model.sites_of(task).len() as u64
-    };
-    let power: f64 = env("POW", 1.0);
-    let size = |i: u32| {
-        let t = &model.tasks[i as usize];
-        let d = f64::from(t.hours);
-        f64::from(t.accelerators) * d.powf(power)
-    };
-    order.sort_by(|&a, &b| {
-        let forced = |i| choices(i) == 1;
-        forced(b).cmp(&forced(a)).then(size(b).total_cmp(&size(a)))
+        let forced = task.deadline - task.release == task.hours && model.sites_of(task).len() == 1;
+        (!forced, std::cmp::Reverse(u64::from(task.accelerators) * u64::from(task.hours)))
     });
-    let area: f64 = model.tasks.iter().map(|task| task.area()).sum();
-    let chunks = env("CHUNKS", 40.0);
-    let rounds = env("FOLLOW", 10.0) as usize;
-    let theta = env("THETA", 0.0005);
-    let share = env("SHARE", 0.1);
+    order
+}
+
+/// Places tasks in order; prices follow.
+fn dive(model: &Model, mut shapes: Shapes, mut volume: Volume, base: &Tables, order: &[u32], work: &Work) -> Board {
+    let mut board = Board::new(model);
     let mut spot = Spot::default();
-    let mut left = 0.0;
-    let mut placed = 0.0;
-    let top = volume.top;
-    tables.fill(model, &prices, 1.0);
-    for &index in &order {
+    let all: f64 = model.tasks.iter().map(crate::model::Task::area).sum();
+    let (cells, part) = (model.sites * model.hours, all / work.chunks as f64);
+    let (mut placed, mut since, mut turn) = (0.0, 0.0, 0);
+    volume.tables.fill(model, &volume.centre, 1.0);
+    for &index in order {
         let index = index as usize;
         let task = &model.tasks[index];
         let limit = model.penalty_g * f64::from(task.hours);
         if board.find(model, &volume.tables, index, limit, &mut spot) {
-            board.take(model, &base, index, &spot);
-            let cells = model.sites * model.hours;
+            board.take(model, base, index, &spot);
             let from = spot.site as usize * model.hours;
             let shares = &model.profiles[model.classes[task.class as usize].profile as usize];
             board.visit_hours(model, index, |hour| {
                 for (level, share) in shares.iter().enumerate() {
-                    let at = level * cells + from + hour as usize;
-                    volume.mean[at] = (volume.mean[at] - share * f64::from(task.accelerators)).max(0.0);
+                    let mean = &mut volume.mean[level * cells + from + hour as usize];
+                    *mean = (*mean - share * f64::from(task.accelerators)).max(0.0);
                 }
             });
         }
         shapes.groups[shapes.group_of[index] as usize].accelerators -= f64::from(task.accelerators);
-        left += task.area();
-        placed += task.area();
-        if left > area / chunks {
-            left = 0.0;
+        since += task.area();
+        if since >= part {
+            placed += since;
+            since = 0.0;
             volume.capacity = model.stepped(&board.free);
-            for _ in 0..rounds {
-                volume.follow(model, &shapes, theta * top * (1.0 - placed / area), share);
+            let step = FOLLOW_STEP * volume.top.abs() * (1.0 - placed / all).max(0.0);
+            for _ in 0..work.follow {
+                turn = (turn + 1) % work.parts;
+                volume.follow(model, &shapes, Part { first: turn, step: work.parts }, step, FOLLOW_SHARE);
             }
-            trace(&format!("dive {:.3} {}", placed / area, task.accelerators), board.total(), volume.excess());
         }
     }
-    let un: Vec<usize> = (0..n).filter(|&i| board.site[i] == NOWHERE).collect();
-    let unarea: f64 = un.iter().map(|&i| model.penalty(&model.tasks[i])).sum();
-    trace("unplaced", un.len() as f64, unarea);
-    let passes = env("PASSES", 10.0) as usize;
-    for pass in 0..=passes {
-        let weight = 1.0 - pass as f64 / passes as f64;
-        tables.fill(model, &prices, weight);
-        for &index in &order {
+    board
+}
+
+/// Takes every task up and puts it down again.
+fn repeat(model: &Model, prices: &[f64], base: &Tables, order: &[u32], work: &Work, board: &mut Board) {
+    let (mut tables, mut spot) = (Tables::new(model), Spot::default());
+    for &weight in work.weights {
+        tables.fill(model, prices, weight);
+        for &index in order {
             let index = index as usize;
             board.give_back(model, index, &mut spot);
             let limit = model.penalty_g * f64::from(model.tasks[index].hours);
             if board.find(model, &tables, index, limit, &mut spot) {
-                board.take(model, &base, index, &spot);
+                board.take(model, base, index, &spot);
             }
         }
-        trace(&format!("pass {weight:.2}"), board.total(), 0.0);
     }
-    let weights = [0.6, 0.2, 0.0];
-    let all: Vec<Tables> = weights.iter().map(|&w| {
-        let mut t = Tables::new(model);
-        t.fill(model, &prices, w);
-        t
-    }).collect();
-    let mut exchange = Exchange::new(model, &all, &board);
-    let tries = env("TRIES", 1e5) as usize;
-    let mean = board.total() / n as f64;
-    let heat = env("HEAT", 0.1) * mean;
-    let cool = env("COOL", 0.001) * mean;
-    for part in 0..10 {
-        let at = |p: f64| heat * (cool / heat).powf(p / 10.0);
-        exchange.run(&mut board, &mut lot, tries / 10, at(f64::from(part)), at(f64::from(part) + 1.0));
-        trace(&format!("exchange {part} {}", exchange.accepted), board.total(), board.total() / top - 1.0);
-    }
-    let un: Vec<usize> = (0..n).filter(|&i| board.site[i] == NOWHERE).collect();
-    let area: f64 = un.iter().map(|&i| model.penalty(&model.tasks[i])).sum();
-    trace("unplaced", un.len() as f64, area);
-    board
 }

@@ -7,8 +7,10 @@
 //! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
 //! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-plan.md`.
 
+mod bound;
 mod csv;
 mod dual;
+mod effort;
 mod error;
 mod exchange;
 mod fleet;
@@ -26,7 +28,7 @@ mod write_plan;
 
 pub use error::FleetError;
 pub use fleet::{Extras, Fleet, Job, Names, Options, Site, SiteSet};
-pub use plan::{FleetPlan, Placement, Reason, plan, plan_traced};
-pub use read_jobs::{BadRows, JobsReader, JobsRead};
+pub use plan::{FleetPlan, Placement, Reason, plan};
+pub use read_jobs::{BadRows, JobsRead, JobsReader};
 pub use read_sites::{SiteRow, read_sites};
 pub use write_plan::write_plan;

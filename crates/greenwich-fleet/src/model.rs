@@ -154,7 +154,8 @@ impl Model {
 
     /// The index of the profile of a size.
     fn profile(&mut self, size: u32) -> u32 {
-        let shares: Vec<f64> = self.steps.iter().map(|&step| f64::from(step * (size / step)) / f64::from(size)).collect();
+        let shares: Vec<f64> =
+            self.steps.iter().map(|&step| f64::from(step * (size / step)) / f64::from(size)).collect();
         let found = self.profiles.iter().position(|profile| *profile == shares);
         found.unwrap_or_else(|| {
             self.profiles.push(shares);
@@ -166,6 +167,13 @@ impl Model {
     pub(crate) fn stepped(&self, free: &[i32]) -> Vec<f64> {
         let rounded = |step: u32| free.iter().map(move |&free| f64::from(free.max(0) / step as i32 * step as i32));
         self.steps.iter().flat_map(|&step| rounded(step)).collect()
+    }
+
+    /// What an accelerator-hour emits on the whole: the scale of prices.
+    pub(crate) fn typical_cost(&self) -> f64 {
+        let grams = self.grams_per_wh.iter().sum::<f64>() / self.grams_per_wh.len().max(1) as f64;
+        let watts = self.classes.iter().map(|class| class.watts).sum::<f64>() / self.classes.len().max(1) as f64;
+        grams * watts
     }
 
     /// The sites where a task may run.

@@ -3,6 +3,7 @@
 //! In: the model, priced tables, a task. Out: its best place on what is left, taken or given back. A place is
 //! never taken where capacity lacks: every state of the board is a plan that can be carried out.
 
+use crate::lot::Lot;
 use crate::model::Model;
 use crate::tables::Tables;
 
@@ -19,6 +20,22 @@ pub(crate) struct Spot {
     pub(crate) hours: Vec<u32>,
     /// Priced cost per accelerator.
     pub(crate) priced: f64,
+}
+
+/// What a task that takes a place from others looks at.
+#[derive(Debug)]
+pub(crate) struct Taste<'a> {
+    /// What each lacking accelerator-hour counts, in grams.
+    pub(crate) toll: f64,
+    /// Up to how many grams an hour may seem dearer than it is, by lot.
+    pub(crate) blur: f64,
+    pub(crate) lot: &'a mut Lot,
+}
+
+impl Taste<'_> {
+    fn whim(&mut self) -> f64 {
+        if self.blur > 0.0 { self.blur * self.lot.unit() } else { 0.0 }
+    }
 }
 
 /// A plan that grows.
@@ -113,56 +130,30 @@ impl Board {
         spot.site != NOWHERE
     }
 
-    /// Finds the cheapest place whether or not there is capacity, and takes it: the board may be overfull after.
-    pub(crate) fn settle(&mut self, model: &Model, tables: &Tables, base: &Tables, index: usize, spot: &mut Spot) {
-        let task = &model.tasks[index];
-        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
-        self.give_back(model, index, spot);
-        spot.site = NOWHERE;
-        spot.priced = model.penalty_g * f64::from(task.hours);
-        for &site in model.sites_of(task) {
-            let row = tables.row(task.class, site);
-            let sum = if task.interruptible {
-                row.pausing(release, deadline, length)
-            } else {
-                row.whole(release, deadline, length)
-            };
-            if sum < spot.priced {
-                spot.priced = sum;
-                spot.site = site;
-            }
-        }
-        if spot.site == NOWHERE {
-            return;
-        }
-        let row = tables.row(task.class, spot.site);
-        if task.interruptible {
-            spot.hours.clear();
-            row.cheapest(release, deadline, |hour, _| {
-                spot.hours.push(hour as u32);
-                spot.hours.len() < length
-            });
-        } else {
-            spot.start = row.whole_start(release, deadline, length) as u32;
-        }
-        self.take(model, base, index, spot);
-    }
-
-    /// Finds a spot on a site where the task costs little and lacks little: each lacking accelerator-hour counts
-    /// `toll`. Keeps what `spot` holds if that is better.
-    pub(crate) fn wish(&mut self, model: &Model, tables: &Tables, index: usize, site: u32, toll: f64, spot: &mut Spot) {
+    /// Finds a spot on a site where the task costs little and lacks little, as `taste` weighs it. Keeps what
+    /// `spot` holds if that is better.
+    pub(crate) fn wish(
+        &mut self,
+        model: &Model,
+        tables: &Tables,
+        index: usize,
+        site: u32,
+        taste: &mut Taste,
+        spot: &mut Spot,
+    ) {
         let task = &model.tasks[index];
         let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
         let needed = task.accelerators as i32;
-        let toll = toll / f64::from(task.accelerators);
+        let toll = taste.toll / f64::from(task.accelerators);
         let row = tables.row(task.class, site);
         let free = &self.free[site as usize * self.hours..(site as usize + 1) * self.hours];
         let cost = |hour: usize| row.cost[hour] + toll * f64::from((needed - free[hour]).max(0));
         if !task.interruptible {
             let mut sum: f64 = (release..release + length).map(cost).sum();
             for start in release..=deadline - length {
-                if sum < spot.priced {
-                    (spot.priced, spot.site, spot.start) = (sum, site, start as u32);
+                let seen = sum + taste.whim() * length as f64;
+                if seen < spot.priced {
+                    (spot.priced, spot.site, spot.start) = (seen, site, start as u32);
                 }
                 if start + length < deadline {
                     sum += cost(start + length) - cost(start);
@@ -171,7 +162,7 @@ impl Board {
             return;
         }
         self.keyed.clear();
-        self.keyed.extend((release..deadline).map(|hour| (cost(hour), hour as u32)));
+        self.keyed.extend((release..deadline).map(|hour| (cost(hour) + taste.whim(), hour as u32)));
         if length < self.keyed.len() {
             let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
             self.keyed.select_nth_unstable_by(length - 1, order);
@@ -181,18 +172,6 @@ impl Board {
             (spot.priced, spot.site) = (sum, site);
             spot.hours.clear();
             spot.hours.extend(self.keyed[..length].iter().map(|(_, hour)| *hour));
-        }
-    }
-
-    /// Whether every hour of a spot has room for the task.
-    pub(crate) fn fits(&self, model: &Model, index: usize, spot: &Spot) -> bool {
-        let task = &model.tasks[index];
-        let needed = task.accelerators as i32;
-        let free = &self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
-        if task.interruptible {
-            spot.hours.iter().all(|&hour| free[hour as usize] >= needed)
-        } else {
-            free[spot.start as usize..(spot.start + task.hours) as usize].iter().all(|&free| free >= needed)
         }
     }
 

@@ -3,7 +3,9 @@
 //! In: a [`Fleet`] and [`Options`]. Out: a [`FleetPlan`] with its cost, the baseline's, a proven bound, and the
 //! prices that prove it. Start reading here.
 
-use crate::dual;
+use crate::bound::{self, Sum};
+use crate::dual::{self, Volume};
+use crate::effort::Work;
 use crate::fleet::{Fleet, Options};
 use crate::improve;
 use crate::model::Model;
@@ -70,73 +72,61 @@ impl FleetPlan {
 
 /// Plans a fleet.
 pub fn plan(fleet: &Fleet, options: &Options) -> FleetPlan {
-    plan_traced(fleet, options, &mut |_, _, _| ())
-}
-
-pub fn plan_traced(fleet: &Fleet, options: &Options, trace: &mut dyn FnMut(&str, f64, f64)) -> FleetPlan {
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
-    trace("shapes", shapes.shapes.len() as f64, shapes.groups.len() as f64);
-    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(60);
-    let (prices, mean) = dual::begin(&model, &shapes, trace);
-    let mut volume = dual::Volume::new(&model, &shapes, prices);
-    volume.mean = mean;
-    for round in 0..rounds {
+    let work = Work::new(model.tasks.len(), options.effort);
+    let (prices, mean) = dual::begin(&model, &shapes, work.passes);
+    let mut volume = Volume::new(&model, &shapes, prices, mean);
+    for _ in 0..work.rounds {
         volume.round(&model, &shapes);
-        if round % 20 == 19 {
-            trace(&format!("dual {round} {:.5} {:.3}", volume.pace, volume.share), volume.top, volume.excess());
-        }
     }
-    let found = (volume.top, volume.centre.clone());
-    let board = improve::search(&model, shapes, volume, trace);
-    let total = board.total();
-    trace("gap", total, total / found.0 - 1.0);
-    finish(fleet, &model, &board, options, found)
+    let bound = bound::prove(&model, &shapes, &volume.centre);
+    let prices = volume.centre.clone();
+    let board = improve::search(&model, shapes, volume, &work);
+    finish(fleet, &model, &board, options, bound, &prices)
 }
 
-fn finish(fleet: &Fleet, model: &Model, board: &Board, options: &Options, found: (f64, Vec<f64>)) -> FleetPlan {
+fn finish(fleet: &Fleet, model: &Model, board: &Board, options: &Options, bound: f64, prices: &[f64]) -> FleetPlan {
     let mut segments: Vec<Placement> = Vec::with_capacity(model.tasks.len() * 2);
     let mut unplaced = model.hopeless.clone();
-    let mut grams = 0.0;
     for (index, task) in model.tasks.iter().enumerate() {
-        if board.site[index] == NOWHERE {
+        let site = board.site[index];
+        if site == NOWHERE {
             unplaced.push((task.job, Reason::Crowded));
             continue;
         }
-        let site = board.site[index];
-        let mut last: Option<Placement> = None;
-        board.visit_hours(model, index, |hour| match &mut last {
+        let mut open: Option<Placement> = None;
+        board.visit_hours(model, index, |hour| match &mut open {
             Some(open) if open.end == hour => open.end += 1,
-            open => {
-                segments.extend(open.replace(Placement { job: task.job, site, start: hour, end: hour + 1 }));
-            }
+            _ => segments.extend(open.replace(Placement { job: task.job, site, start: hour, end: hour + 1 })),
         });
-        segments.extend(last);
+        segments.extend(open);
     }
     unplaced.sort_unstable_by_key(|(job, _)| *job);
-    let per_wh = |site: u32, hour: u32| model.grams_per_wh[site as usize * model.hours + hour as usize];
-    for segment in &segments {
-        let job = &fleet.jobs[segment.job as usize];
-        let sum: f64 = (segment.start..segment.end).map(|hour| per_wh(segment.site, hour)).sum();
-        grams += sum * job.power.watts() * f64::from(job.accelerators);
-    }
+    let run = |job: u32, site: u32, hours: std::ops::Range<u32>| {
+        let (job, from) = (&fleet.jobs[job as usize], site as usize * model.hours);
+        let grams = &model.grams_per_wh[from + hours.start as usize..from + hours.end as usize];
+        grams.iter().sum::<f64>() * job.power.watts() * f64::from(job.accelerators)
+    };
     let charge = |job: u32| {
         let job = &fleet.jobs[job as usize];
         options.unplaced_penalty_g * f64::from(job.accelerators) * f64::from(job.hours)
     };
-    grams += unplaced.iter().map(|(job, _)| charge(*job)).sum::<f64>();
+    let ran = segments.iter().map(|placed| run(placed.job, placed.site, placed.start..placed.end));
+    let co2e: Sum = ran.chain(unplaced.iter().map(|(job, _)| charge(*job))).collect();
+    let at_home =
+        fleet.jobs.iter().zip(0..).map(|(job, index)| run(index, job.home, job.release..job.release + job.hours));
+    let baseline: Sum = at_home.collect();
     let hopeless: f64 = model.hopeless.iter().map(|(job, _)| charge(*job)).sum();
-    let baseline = fleet.jobs.iter().map(|job| {
-        let sum: f64 = (job.release..job.release + job.hours).map(|hour| per_wh(job.home, hour)).sum();
-        sum * job.power.watts() * f64::from(job.accelerators)
-    });
+    // An accelerator more is worth the prices of every step that it helps to fill; the first step is each one's.
+    let prices_g = prices[..model.sites * model.hours].to_vec();
     FleetPlan {
         placed: fleet.jobs.len() - unplaced.len(),
         segments,
         unplaced,
-        co2e: Co2e::from_g(grams),
-        baseline: Co2e::from_g(baseline.sum()),
-        lower_bound: Co2e::from_g(found.0 + hopeless),
-        prices_g: found.1,
+        co2e: Co2e::from_g(co2e.total()),
+        baseline: Co2e::from_g(baseline.total()),
+        lower_bound: Co2e::from_g((bound + hopeless * (1.0 - 1e-12)).max(0.0)),
+        prices_g,
     }
 }

@@ -194,8 +194,8 @@ impl JobsReader {
             let help = "plan more --hours, or leave the job out: run at once it would end after them";
             return Err(refuse(1, "too late for the planned hours", help));
         }
-        let accelerators = count(4)
-            .ok_or_else(|| refuse(4, "not a count", "give a whole number of accelerators, 1 or more"))?;
+        let accelerators =
+            count(4).ok_or_else(|| refuse(4, "not a count", "give a whole number of accelerators, 1 or more"))?;
         let watts = plain(cell(5)).parse().ok().filter(|watts: &f64| watts.is_finite() && *watts > 0.0);
         let watts = watts.ok_or_else(|| {
             refuse(5, "not a power", "give watts per accelerator, whole system, before PUE, for example 700")

@@ -109,12 +109,13 @@ fn row(file: &str, line: u64, cell: impl Fn(usize) -> Option<String>) -> Result<
     let accelerators = accelerators
         .filter(|&count: &u32| count <= i32::MAX as u32)
         .ok_or_else(|| refuse(3, "not a count", "give a whole number of accelerators, for example 512"))?;
-    let usd_per_kwh = match text(6) {
-        None => None,
-        Some(price) => Some(price.parse().ok().filter(|price: &f64| price.is_finite()).ok_or_else(|| {
-            refuse(6, "not a price", "give US dollars a kWh, for example 0.08, or leave it empty")
-        })?),
-    };
+    let usd_per_kwh =
+        match text(6) {
+            None => None,
+            Some(price) => Some(price.parse().ok().filter(|price: &f64| price.is_finite()).ok_or_else(|| {
+                refuse(6, "not a price", "give US dollars a kWh, for example 0.08, or leave it empty")
+            })?),
+        };
     Ok(SiteRow {
         name,
         zone: ZoneId::new(zone),

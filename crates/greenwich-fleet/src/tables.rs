@@ -121,7 +121,12 @@ impl Tables {
         }
     }
 
-    /// The row of a power class on a site.
+    /// The cost of the dearest row, all its hours together.
+    pub(crate) fn largest_row(&self) -> f64 {
+        self.prefix.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// The row of a class on a site.
     pub(crate) fn row(&self, class: u32, site: u32) -> Row<'_> {
         let (hours, words) = (self.hours, self.words);
         let row = class as usize * self.sites + site as usize;

@@ -235,8 +235,8 @@ fn less(history: &History, levels: Option<&Levels>, issue_hour: i64, settings: S
     Some(Known::Less { rung, points: points.collect(), issue_hour, known_hours })
 }
 
-/// Nine in ten hours of 2023 lay within this factor of the typical hour of 2021–22, in the median zone of fourteen.
-const UNKNOWN_ZONE: f64 = 1.5;
+/// Nine in ten hours of 2023 in fourteen zones lay within this factor of the typical hour of 2021–22.
+const UNKNOWN_ZONE: f64 = 1.6;
 
 impl Fitted {
     fn new(levels: Levels, issue_hour: i64, settings: Settings<'_>) -> Self {

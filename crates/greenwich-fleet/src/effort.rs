@@ -1,0 +1,47 @@
+//! How much work a fleet of a given size gets.
+//!
+//! In: how many jobs there are, and the effort asked for. Out: numbers of passes, rounds and tries. They are
+//! counts, never times: the same fleet gets the same work on every machine.
+
+/// Work to be done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Work {
+    /// Passes that find the first prices.
+    pub(crate) passes: usize,
+    /// Rounds that raise the bound from there.
+    pub(crate) rounds: usize,
+    /// Parts of the jobs, by size, after which prices follow the plan.
+    pub(crate) chunks: usize,
+    /// Rounds in which they do, after each part.
+    pub(crate) follow: usize,
+    /// Parts that the jobs answer in as prices follow.
+    pub(crate) parts: usize,
+    /// Weights of the prices in passes that take every job up and put it down.
+    pub(crate) weights: &'static [f64],
+    /// Tries of the exchange.
+    pub(crate) tries: usize,
+    /// What a try may cost at first, as a share of a job's mean cost.
+    pub(crate) heat: f64,
+    /// And at last.
+    pub(crate) cool: f64,
+}
+
+impl Work {
+    pub(crate) fn new(jobs: usize, effort: f64) -> Self {
+        let count = jobs as f64;
+        let times = |amount: f64| ((amount * effort) as usize).max(1);
+        let exchanges = (40e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
+        let small = jobs <= 5000;
+        Self {
+            passes: times(if jobs <= 300_000 { 60.0 } else { 150.0 }),
+            rounds: times(if small { 1500.0 } else { 60.0 }),
+            chunks: times(if jobs <= 300_000 { 100.0 } else { 200.0 }),
+            follow: if jobs <= 20_000 { 6 } else { 8 },
+            parts: if jobs <= 300_000 { 4 } else { 8 },
+            weights: &[0.5, 0.0],
+            tries: times(exchanges.max((150e3 + count).min(700e3).min(40e3 * count))),
+            heat: if small { 2.0 } else { 0.1 },
+            cool: 0.003,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The files of the contract: what is read, what is refused and with which mend, what is written.
+
+use greenwich_core::quantity::AverageIntensity;
+use greenwich_fleet::{BadRows, FleetError, JobsRead, JobsReader, Options, Site, plan, read_sites, write_plan};
+use insta::assert_snapshot;
+
+const HEADER: &str = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible";
+/// 2022-07-04T00:00:00Z in hours since 1970.
+const START: i64 = 19_177 * 24;
+
+fn sites() -> Vec<Site> {
+    let text = "site,zone,pue,accelerators\r\nnorth,NO,1.1,4\r\n\"south, old\",ES,1.3,2\r\n";
+    let rows = read_sites("sites.csv", text.as_bytes()).expect("the sites are well formed");
+    let grams = |base: f64| (0..24).map(|hour| AverageIntensity::from_g_per_kwh(base + f64::from(hour))).collect();
+    rows.into_iter().zip([30.0, 200.0]).map(|(row, base)| row.with(grams(base))).collect()
+}
+
+fn read(rows: &str, bad: BadRows) -> Result<JobsRead, FleetError> {
+    let mut reader = JobsReader::new("jobs.csv", START, sites(), bad);
+    reader.feed(format!("{HEADER}\n{rows}").as_bytes())?;
+    reader.finish()
+}
+
+fn refused(row: &str) -> String {
+    let error = read(row, BadRows::Refuse).expect_err("the row is bad");
+    let help = miette::Diagnostic::help(&error).expect("each error has its mend").to_string();
+    format!("{error}\n  help: {help}")
+}
+
+const GOOD: &str = "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,\"north|south, old\",0\n";
+
+#[test]
+fn a_plan_is_written_as_the_contract_has_it() {
+    let rows =
+        format!("{GOOD}b,2022-07-04T00:00:00+00:00,2022-07-05T00:00:00Z,2.0,2,700,\"south, old\",\"south, old\",1\n");
+    let read = read(&rows, BadRows::Refuse).expect("the rows are good");
+    let found = plan(&read.fleet, &Options { unplaced_penalty_g: 2000.0, effort: 0.1 });
+    let mut out = Vec::new();
+    write_plan(&read.fleet, &found, START, &mut out);
+    assert_snapshot!(String::from_utf8(out).expect("text"), @r#"
+    job,site,start,end
+    a,north,2022-07-04T00:00:00Z,2022-07-04T02:00:00Z
+    b,"south, old",2022-07-04T00:00:00Z,2022-07-04T02:00:00Z
+    "#);
+}
+
+#[test]
+fn a_bad_cell_is_named_with_file_line_column_and_mend() {
+    let rows = [
+        "a,2022-07-04T00:30:00Z,2022-07-04T12:00:00Z,2,1,700,north,north,0",
+        "a,2022-07-03T23:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,north,0",
+        "a,2022-07-04T23:00:00Z,2022-07-06T12:00:00Z,2,1,700,north,north,0",
+        "a,2022-07-04T00:00:00Z,noon,2,1,700,north,north,0",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2.5,1,700,north,north,0",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,0,700,north,north,0",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,NaN,north,north,0",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,700,nrth,north,0",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,\"south, old\",0",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,north,maybe",
+        "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,north",
+    ];
+    let told: Vec<String> = rows.iter().map(|row| refused(&format!("{GOOD}{row}\n"))).collect();
+    assert_snapshot!(told.join("\n"), @"");
+}
+
+#[test]
+fn a_name_that_stands_twice_and_a_file_without_jobs_are_refused() {
+    assert_snapshot!(refused(&format!("{GOOD}{GOOD}")), @"");
+    assert_snapshot!(refused(""), @"");
+}
+
+#[test]
+fn bad_rows_are_skipped_and_counted_where_that_is_asked_for() {
+    let rows = format!("x,y\n{GOOD}b,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,two,1,700,north,north,0\n");
+    let read = read(&rows, BadRows::Skip).expect("bad rows are skipped");
+    assert_eq!((read.fleet.jobs.len(), read.skipped), (1, 2));
+    assert_snapshot!(read.first_skipped.expect("one was skipped"), @"");
+}
+
+#[test]
+fn a_deadline_after_the_planned_hours_is_clipped_and_counted() {
+    let row = "a,2022-07-04T00:00:00Z,2022-07-09T00:00:00Z,2,1,700,north,north,0\n";
+    let read = read(row, BadRows::Refuse).expect("the row is good");
+    assert_eq!((read.clipped, read.fleet.jobs[0].deadline), (1, 24));
+}
+
+#[test]
+fn columns_may_stand_in_any_order_and_optional_ones_are_kept() {
+    let text = "sites,job,hours,release,deadline,accelerators,power_w,home,interruptible,data_gb,speedup,accelerator\n\
+                north,a,1,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,1,700,north,true,12.5,1:1|2:1.9,h100\n";
+    let mut reader = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse);
+    for piece in text.as_bytes().chunks(7) {
+        reader.feed(piece).expect("the file is good");
+    }
+    let read = reader.finish().expect("the file is good");
+    let extras = &read.fleet.extras[0];
+    assert_eq!(extras.data.map(|data| data.gb()), Some(12.5));
+    assert_eq!(extras.speedup, [(1, 1.0), (2, 1.9)]);
+    assert_eq!(extras.accelerator.as_deref(), Some("h100"));
+}
+
+#[test]
+fn a_header_that_lacks_or_misspells_a_column_is_refused() {
+    let header = |text: &str| {
+        let error = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse).feed(text.as_bytes());
+        error.expect_err("the header is bad").to_string()
+    };
+    assert_snapshot!(header("job,release\n"), @"");
+    assert_snapshot!(header(&format!("{HEADER},colour\n")), @"");
+    let sites = |text: &str| read_sites("sites.csv", text.as_bytes()).expect_err("the sites are bad").to_string();
+    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,0.9,4\n"), @"");
+    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"");
+    assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"");
+}
