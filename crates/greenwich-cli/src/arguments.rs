@@ -238,7 +238,7 @@ pub(crate) struct PlanArguments {
     /// Done by this instant (schedule.deadline).
     #[arg(long, help_heading = "Planning", value_name = "INSTANT")]
     pub(crate) deadline: Option<String>,
-    /// A folder of <zone>.csv[.gz] with utc,gco2e_per_kwh to plan by.
+    /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh to plan by.
     #[arg(long, help_heading = "Planning", value_name = "DIR")]
     pub(crate) signals: Option<PathBuf>,
     /// The intensity to plan by.
@@ -334,7 +334,7 @@ pub(crate) struct PlaceArguments {
     /// Facility over IT energy.
     #[arg(long, value_name = "RATIO", help_heading = "Place")]
     pub(crate) pue: Option<String>,
-    /// A folder of <zone>.csv[.gz] with utc,gco2e_per_kwh.
+    /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh.
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     pub(crate) signals: Option<PathBuf>,
 }

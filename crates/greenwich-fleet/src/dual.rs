@@ -129,7 +129,7 @@ const DECAY: f64 = 0.5;
 /// each part by how full the sites are asked to be, and the second half is averaged. One pass of 16 small
 /// steps does what 16 passes of one step would: all at once, jobs swing to and fro between the same hours.
 pub(crate) fn begin(model: &Model, shapes: &Shapes, passes: usize) -> (Vec<f64>, Vec<f64>) {
-    let parts = PARTS.min(shapes.shapes.len()).max(1);
+    let parts = PARTS.min(shapes.each.len()).max(1);
     let capacity = model.stepped(&model.capacity);
     let cells = capacity.len();
     let mut prices = vec![0.0; cells];
@@ -139,9 +139,8 @@ pub(crate) fn begin(model: &Model, shapes: &Shapes, passes: usize) -> (Vec<f64>,
     let (mut mean, mut mean_asked, mut count) = (vec![0.0; cells], vec![0.0; cells], 0.0_f64);
     let scale = model.typical_cost();
     for pass in 0..=passes {
-        for first in 0..parts {
+        for (first, answer) in answers.iter_mut().enumerate() {
             tables.fill(model, &prices, 1.0);
-            let answer = &mut answers[first];
             let before = std::mem::take(&mut answer.asked);
             ask(model, shapes, Part { first, step: parts }, &tables, &prices, &capacity, answer);
             for (at, now) in answer.asked.iter().enumerate() {
@@ -249,7 +248,7 @@ impl Volume {
             }
         }
         self.rounds += 1;
-        if self.rounds % 50 == 0 {
+        if self.rounds.is_multiple_of(50) {
             if self.top - self.checkpoint < 2e-3 * self.top.abs() {
                 self.share = (self.share * 0.7).max(2e-3);
             }

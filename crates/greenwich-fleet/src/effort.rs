@@ -33,9 +33,9 @@ impl Work {
         let exchanges = (40e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
         let small = jobs <= 5000;
         Self {
-            passes: times(if jobs <= 300_000 { 60.0 } else { 150.0 }),
+            passes: times(if jobs <= 300_000 { 60.0 } else { 250.0 }),
             rounds: times(if small { 1500.0 } else { 60.0 }),
-            chunks: times(if jobs <= 300_000 { 100.0 } else { 200.0 }),
+            chunks: times(if jobs <= 300_000 { 100.0 } else { 250.0 }),
             follow: if jobs <= 20_000 { 6 } else { 8 },
             parts: if jobs <= 300_000 { 4 } else { 8 },
             weights: &[0.5, 0.0],

@@ -281,27 +281,33 @@ impl<'a> Exchange<'a> {
 
     /// Keeps what was done: the moved tasks are found where they are now.
     fn note(&mut self, board: &Board) {
-        for (index, spot) in self.moved.drain(..) {
-            let site = board.site[index as usize];
-            if site == NOWHERE {
-                self.version[index as usize] += 1;
-                if !std::mem::replace(&mut self.listed[index as usize], true) {
-                    self.unplaced.push(index);
-                }
+        let mut moved = std::mem::take(&mut self.moved);
+        for (index, spot) in moved.drain(..) {
+            let task = index as usize;
+            self.version[task] += 1;
+            let version = self.version[task];
+            if board.site[task] == NOWHERE {
+                self.list(index);
             } else {
-                let from = site as usize * self.model.hours;
-                self.version[index as usize] += 1;
-                let version = self.version[index as usize];
-                board.visit_hours(self.model, index as usize, |hour| {
-                    let cell = from + hour as usize;
-                    self.here[cell].push((index, version));
-                    if self.here[cell].len() > self.ripe[cell] {
-                        self.here[cell].retain(|(task, version)| self.version[*task as usize] == *version);
-                        self.ripe[cell] = 2 * self.here[cell].len() + 16;
+                let from = board.site[task] as usize * self.model.hours;
+                board.visit_hours(self.model, task, |hour| {
+                    let cell = &mut self.here[from + hour as usize];
+                    cell.push((index, version));
+                    if cell.len() > self.ripe[from + hour as usize] {
+                        cell.retain(|(task, version)| self.version[*task as usize] == *version);
+                        self.ripe[from + hour as usize] = 2 * cell.len() + 16;
                     }
                 });
             }
             self.spare.push(spot);
+        }
+        self.moved = moved;
+    }
+
+    /// Puts a task on the list of those without a place.
+    fn list(&mut self, index: u32) {
+        if !std::mem::replace(&mut self.listed[index as usize], true) {
+            self.unplaced.push(index);
         }
     }
 
@@ -312,16 +318,16 @@ impl<'a> Exchange<'a> {
         }
         self.spot = now;
         let base = self.base();
-        for (index, spot) in self.moved.drain(..) {
-            if spot.site != NOWHERE {
-                board.take(self.model, base, index as usize, &spot);
-            } else {
+        let mut moved = std::mem::take(&mut self.moved);
+        for (index, spot) in moved.drain(..) {
+            if spot.site == NOWHERE {
                 // It was unplaced before, and may have been struck from the list.
-                if !std::mem::replace(&mut self.listed[index as usize], true) {
-                    self.unplaced.push(index);
-                }
+                self.list(index);
+            } else {
+                board.take(self.model, base, index as usize, &spot);
             }
             self.spare.push(spot);
         }
+        self.moved = moved;
     }
 }

@@ -179,7 +179,7 @@ impl JobsReader {
                 let number = text.parse::<f64>().ok()?;
                 (number.fract() == 0.0 && (0.0..4e9).contains(&number)).then_some(number as u32)
             });
-            whole.filter(|&whole| whole > 0 && whole <= i32::MAX as u32)
+            whole.filter(|&whole| whole > 0 && i32::try_from(whole).is_ok())
         };
         let name = plain(cell(0));
         if name.is_empty() {

@@ -107,7 +107,7 @@ fn row(file: &str, line: u64, cell: impl Fn(usize) -> Option<String>) -> Result<
     let pue = pue.ok_or_else(|| refuse(2, "not a PUE", "give facility over IT energy, 1 or more, for example 1.12"))?;
     let accelerators = text(3).and_then(|text| text.parse().ok());
     let accelerators = accelerators
-        .filter(|&count: &u32| count <= i32::MAX as u32)
+        .filter(|&count: &u32| i32::try_from(count).is_ok())
         .ok_or_else(|| refuse(3, "not a count", "give a whole number of accelerators, for example 512"))?;
     let usd_per_kwh =
         match text(6) {

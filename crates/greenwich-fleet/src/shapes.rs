@@ -38,7 +38,7 @@ pub(crate) struct Group {
 /// All shapes, with their groups and sites end to end.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
-    pub(crate) shapes: Vec<Shape>,
+    pub(crate) each: Vec<Shape>,
     pub(crate) groups: Vec<Group>,
     /// The sites that any group of a shape may use.
     pub(crate) sites: Vec<u32>,
@@ -69,9 +69,9 @@ impl Shapes {
                 hours: task.hours,
                 interruptible: task.interruptible,
             };
-            if found.shapes.last() != Some(&shape) {
+            if found.each.last() != Some(&shape) {
                 found.close(&mut member);
-                found.shapes.push(shape);
+                found.each.push(shape);
                 last_set = u32::MAX;
             }
             if task.set != last_set {
@@ -91,7 +91,7 @@ impl Shapes {
 
     /// Ends the last shape: its sites are those that its groups named.
     fn close(&mut self, member: &mut [bool]) {
-        if self.shapes.len() == self.ends.len() {
+        if self.each.len() == self.ends.len() {
             return;
         }
         for (site, named) in member.iter_mut().enumerate() {
@@ -104,11 +104,11 @@ impl Shapes {
 
     /// Each shape of a part with its groups and sites.
     pub(crate) fn iter(&self, part: Part) -> impl Iterator<Item = (&Shape, &[Group], &[u32])> {
-        (part.first..self.shapes.len()).step_by(part.step).map(|index| {
+        (part.first..self.each.len()).step_by(part.step).map(|index| {
             let (group, site) = if index == 0 { (0, 0) } else { self.ends[index - 1] };
             let (group_end, site_end) = self.ends[index];
             let groups = &self.groups[group as usize..group_end as usize];
-            (&self.shapes[index], groups, &self.sites[site as usize..site_end as usize])
+            (&self.each[index], groups, &self.sites[site as usize..site_end as usize])
         })
     }
 }

@@ -60,13 +60,42 @@ fn a_bad_cell_is_named_with_file_line_column_and_mend() {
         "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,north",
     ];
     let told: Vec<String> = rows.iter().map(|row| refused(&format!("{GOOD}{row}\n"))).collect();
-    assert_snapshot!(told.join("\n"), @"");
+    assert_snapshot!(told.join("\n"), @r"
+    jobs.csv:3: column `release`: not a whole hour, found `2022-07-04T00:30:00Z`
+      help: write a whole hour in UTC, for example 2022-07-04T00:00:00Z
+    jobs.csv:3: column `release`: before the planned hours, found `2022-07-03T23:00:00Z`
+      help: plan from an earlier --start, or leave the job out
+    jobs.csv:3: column `release`: too late for the planned hours, found `2022-07-04T23:00:00Z`
+      help: plan more --hours, or leave the job out: run at once it would end after them
+    jobs.csv:3: column `deadline`: not an RFC 3339 instant, found `noon`
+      help: write a whole hour in UTC, for example 2022-07-04T00:00:00Z
+    jobs.csv:3: column `hours`: not whole hours, found `2.5`
+      help: give a whole number of hours, 1 or more
+    jobs.csv:3: column `accelerators`: not a count, found `0`
+      help: give a whole number of accelerators, 1 or more
+    jobs.csv:3: column `power_w`: not a power, found `NaN`
+      help: give watts per accelerator, whole system, before PUE, for example 700
+    jobs.csv:3: column `home`: no site is called `nrth`, found `nrth`
+      help: the nearest name is `north`
+    jobs.csv:3: column `sites`: home is not among the sites, found `south, old`
+      help: add the job's home to its sites
+    jobs.csv:3: column `interruptible`: neither 0 nor 1, found `maybe`
+      help: give 1 for a job that may be paused, 0 for another
+    jobs.csv:3: 8 cells in a row of 9
+      help: give each row 9 cells, empty ones included; quote a cell that holds a comma
+    ");
 }
 
 #[test]
 fn a_name_that_stands_twice_and_a_file_without_jobs_are_refused() {
-    assert_snapshot!(refused(&format!("{GOOD}{GOOD}")), @"");
-    assert_snapshot!(refused(""), @"");
+    assert_snapshot!(refused(&format!("{GOOD}{GOOD}")), @r"
+    jobs.csv: `a` stands twice
+      help: give each job a name of its own
+    ");
+    assert_snapshot!(refused(""), @r"
+    jobs.csv: no job
+      help: give it at least one row below the names of the columns
+    ");
 }
 
 #[test]
@@ -74,7 +103,7 @@ fn bad_rows_are_skipped_and_counted_where_that_is_asked_for() {
     let rows = format!("x,y\n{GOOD}b,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,two,1,700,north,north,0\n");
     let read = read(&rows, BadRows::Skip).expect("bad rows are skipped");
     assert_eq!((read.fleet.jobs.len(), read.skipped), (1, 2));
-    assert_snapshot!(read.first_skipped.expect("one was skipped"), @"");
+    assert_snapshot!(read.first_skipped.expect("one was skipped"), @"jobs.csv:2: 2 cells in a row of 9");
 }
 
 #[test]
@@ -94,7 +123,7 @@ fn columns_may_stand_in_any_order_and_optional_ones_are_kept() {
     }
     let read = reader.finish().expect("the file is good");
     let extras = &read.fleet.extras[0];
-    assert_eq!(extras.data.map(|data| data.gb()), Some(12.5));
+    assert_eq!(extras.data.map(greenwich_core::quantity::Bytes::gb), Some(12.5));
     assert_eq!(extras.speedup, [(1, 1.0), (2, 1.9)]);
     assert_eq!(extras.accelerator.as_deref(), Some("h100"));
 }
@@ -105,10 +134,10 @@ fn a_header_that_lacks_or_misspells_a_column_is_refused() {
         let error = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse).feed(text.as_bytes());
         error.expect_err("the header is bad").to_string()
     };
-    assert_snapshot!(header("job,release\n"), @"");
-    assert_snapshot!(header(&format!("{HEADER},colour\n")), @"");
+    assert_snapshot!(header("job,release\n"), @"jobs.csv:1: no column `deadline`, found `job,release`");
+    assert_snapshot!(header(&format!("{HEADER},colour\n")), @"jobs.csv:1: unknown column `colour`");
     let sites = |text: &str| read_sites("sites.csv", text.as_bytes()).expect_err("the sites are bad").to_string();
-    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,0.9,4\n"), @"");
-    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"");
-    assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"");
+    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,0.9,4\n"), @"sites.csv:2: column `pue`: not a PUE, found `0.9`");
+    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv: `a` stands twice");
+    assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"sites.csv: no site");
 }

@@ -273,7 +273,8 @@ proptest! {
     }
 
     #[test]
-    fn another_unit_scales_the_forecast_and_nothing_else(seed in 0_u64..1000, factor in 0.01_f64..20.0) {
+    // Factors that keep every hour below what counts as nonsense.
+    fn another_unit_scales_the_forecast_and_nothing_else(seed in 0_u64..1000, factor in 0.05_f64..4.0) {
         let hours = 1500;
         let values = grid(seed, hours);
         let scaled: Vec<Option<f64>> = values.iter().map(|value| value.map(|value| factor * value)).collect();

@@ -14,7 +14,7 @@ pub(crate) struct AccountArguments {
     /// The ledger's folder, where JOB is no file but a run: its name, the beginning of it, or `last`.
     #[arg(long, value_name = "DIR", help_heading = "A run of the ledger")]
     pub(crate) ledger: Option<PathBuf>,
-    /// Account for the run by these grid traces, a folder of <zone>.csv[.gz].
+    /// Account for the run by these grid traces, a folder of ZONE.csv[.gz].
     #[arg(long, value_name = "DIR", help_heading = "A run of the ledger")]
     pub(crate) signals: Option<PathBuf>,
     /// Record the account as a new entry that takes the place of the run's old one.
@@ -155,7 +155,7 @@ pub(crate) struct SiteArguments {
     /// Facility over IT energy.
     #[arg(long, value_name = "RATIO", help_heading = "Place")]
     pue: Option<String>,
-    /// A folder of <zone>.csv[.gz] with utc,gco2e_per_kwh.
+    /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh.
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     pub(crate) signals: Option<PathBuf>,
     /// The accelerator by its catalog name, for embodied carbon and price.

@@ -1,0 +1,160 @@
+//! `cargo xtask eval plan`: how good fleet plans are, and what they cost.
+//!
+//! In: hourly signals by `--data`, and a release build, made here or given by `--bin`. Out: a table on standard
+//! error, a row per size and seed: gap to the proven bound, CPU seconds with files read and written, memory, jobs a
+//! second; with `--referee FILE` each plan is checked by that program. Nothing here is asserted.
+
+mod instance;
+
+use anyhow::{Context, Result, bail};
+use instance::Instance;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const USAGE: &str =
+    "usage: cargo xtask eval plan [--data DIR] [--bin FILE] [--referee FILE] [--jobs N[,N…]] [--seeds N]
+                       [--instances DIR] [--keep DIR]
+--data: a folder of <zone>.csv.gz, ../shared/data/grid where it is there; --seeds N: seeds 1 to N, 3 by default;
+--instances: folders <jobs>-<seed> with jobs.csv and sites.csv instead of those made here";
+/// Sizes by default; the largest has 30 sites, the others 10.
+const SIZES: [usize; 8] = [10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
+const TRACES: &str = "../shared/data/grid";
+const REFEREE: &str = "../shared/tools/plan_referee.py";
+
+struct Setup {
+    data: PathBuf,
+    bin: PathBuf,
+    referee: Option<PathBuf>,
+    instances: Option<PathBuf>,
+    folder: PathBuf,
+}
+
+/// Runs the sizes that were asked for.
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    let (mut data, mut bin, mut referee, mut instances, mut keep) = (None, None, None, None, None);
+    let (mut sizes, mut seeds) = (SIZES.to_vec(), 3);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().copied().with_context(|| format!("{word} wants a value\n{USAGE}"));
+        match *word {
+            "--data" => data = Some(PathBuf::from(value()?)),
+            "--bin" => bin = Some(PathBuf::from(value()?)),
+            "--referee" => referee = Some(PathBuf::from(value()?)),
+            "--instances" => instances = Some(PathBuf::from(value()?)),
+            "--keep" => keep = Some(PathBuf::from(value()?)),
+            "--jobs" => sizes = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--seeds" => seeds = value()?.parse()?,
+            _ => bail!("{USAGE}"),
+        }
+    }
+    // Memory is the largest of all children so far: sizes go up.
+    sizes.sort_unstable();
+    let data = data.unwrap_or_else(|| PathBuf::from(TRACES));
+    if !data.is_dir() {
+        eprintln!("skipped: no hourly signals in {}; name them by --data", data.display());
+        return Ok(());
+    }
+    let referee = referee.or_else(|| Some(PathBuf::from(REFEREE)).filter(|file| file.is_file()));
+    let folder = keep.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("eval-plan-{}", std::process::id())));
+    let setup = Setup { data, bin: bin.map_or_else(build, Ok)?, referee, instances, folder };
+    fs::create_dir_all(&setup.folder)?;
+    eprintln!("| jobs | sites | seed | gap | saving | unplaced | CPU s | memory | jobs/s | referee |");
+    eprintln!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
+    for &jobs in &sizes {
+        for seed in 1..=seeds {
+            eprintln!("{}", row(&setup, jobs, seed)?);
+        }
+    }
+    if keep.is_none() {
+        fs::remove_dir_all(&setup.folder)?;
+    }
+    Ok(())
+}
+
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let built = Command::new(cargo).args(["build", "--release", "--package", "greenwich-cli"]).status()?;
+    if !built.success() {
+        bail!("the release build failed");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    Ok(target.join("release/greenwich"))
+}
+
+fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
+    let sites = if jobs >= 1_000_000 { 30 } else { 10 };
+    let folder = if let Some(instances) = &setup.instances {
+        instances.join(format!("{jobs}-{seed}"))
+    } else {
+        let made = Instance::make(jobs, sites, seed);
+        fs::write(setup.folder.join("jobs.csv"), made.jobs)?;
+        fs::write(setup.folder.join("sites.csv"), made.sites)?;
+        setup.folder.clone()
+    };
+    let (jobs_file, sites_file) = (folder.join("jobs.csv"), folder.join("sites.csv"));
+    let plan_file = setup.folder.join("plan.csv");
+    let before = cpu_seconds()?;
+    let output = Command::new(&setup.bin)
+        .args(["plan", "--format", "json", "--start", instance::START, "--hours", instance::HOURS_TEXT])
+        .arg("--jobs")
+        .arg(&jobs_file)
+        .arg("--sites")
+        .arg(&sites_file)
+        .arg("--signals")
+        .arg(&setup.data)
+        .arg("--out")
+        .arg(&plan_file)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", setup.bin.display()))?;
+    let seconds = cpu_seconds()? - before;
+    if !output.status.success() {
+        bail!("`greenwich plan` ended with {}", output.status);
+    }
+    let mib = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() as f64 / 1024.0;
+    let summary = setup.folder.join("summary.json");
+    fs::write(&summary, &output.stdout)?;
+    let answer: Value = serde_json::from_slice(&output.stdout)?;
+    let percent = |key: &str| answer[key].as_f64().map_or("–".to_owned(), |share| format!("{:.3} %", share * 1e2));
+    let judged = match &setup.referee {
+        Some(referee) => judge(setup, referee, &jobs_file, &sites_file, &plan_file, &summary),
+        None => "not asked".to_owned(),
+    };
+    Ok(format!(
+        "| {jobs} | {sites} | {seed} | {} | {} | {} | {seconds:.2} | {mib:.0} MiB | {:.0} | {judged} |",
+        percent("gap"),
+        percent("saving_fraction"),
+        answer["unplaced"],
+        jobs as f64 / seconds,
+    ))
+}
+
+fn judge(setup: &Setup, referee: &Path, jobs: &Path, sites: &Path, plan: &Path, summary: &Path) -> String {
+    let asked = Command::new("python3")
+        .arg(referee)
+        .arg("--jobs")
+        .arg(jobs)
+        .arg("--sites")
+        .arg(sites)
+        .arg("--signals")
+        .arg(&setup.data)
+        .arg("--plan")
+        .arg(plan)
+        .arg("--summary")
+        .arg(summary)
+        .output();
+    match asked {
+        Ok(output) if output.status.success() => "agrees".to_owned(),
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(error) => format!("not asked: {error}"),
+    }
+}
+
+fn cpu_seconds() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6)
+}
