@@ -9,6 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,7 +71,8 @@ fn a_reader_that_leaves_ends_the_child_by_sigpipe() {
 fn a_stop_stops_both_and_a_continue_wakes_both() {
     let machine = Machine::server();
     let script = "echo ready; echo $$; read line; exit 9";
-    let mut run = Cued::start(&mut machine.run(&[], &["sh", "-c", script]));
+    // A group of its own, with us outside it in the session: the kernel stops no group that nobody could wake.
+    let mut run = Cued::start(machine.run(&[], &["sh", "-c", script]).process_group(0));
     let child: u32 = run.line().parse().expect("a pid");
     send(run.pid(), Signal::TSTP);
     wait_until("both stopped", || state(child) == Some('T') && state(run.pid()) == Some('T'));
