@@ -7,8 +7,8 @@
 use greenwich::live::{Live, RunNow, Timestamp, Watch};
 use greenwich::report::figures;
 use greenwich::{Greenwich, Metering, Settings};
-use rustix::process::getpgrp;
-use rustix::termios::{tcgetpgrp, tcgetwinsize};
+use nix::unistd::{getpgrp, tcgetpgrp};
+use rustix::termios::tcgetwinsize;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,8 +2,12 @@
 //!
 //! In: process ids, `/proc` on Linux. Out: plain answers. Elsewhere than on Linux, what needs `/proc` answers as if
 //! there were nothing to know, which its callers take for the common case.
+//!
+//! In a process namespace whose first process made neither, the group and the session have the number 0: they lie
+//! outside. Two that lie outside are taken to be one, for a process that joined the namespace later is rare.
 
-use rustix::process::{Pid, getpgid, getpgrp, getpid, getppid, getsid};
+use nix::unistd;
+use rustix::process::{Pid, getpid, getppid};
 use std::fs;
 
 /// No chain of parents is longer; a loop would be a fault of `/proc`.
@@ -17,21 +21,35 @@ pub(crate) fn descends(pid: Pid, ancestor: Pid) -> bool {
 /// Would a shell see us stop, and wake us? So it is where the process group is not orphaned: one of our forebears
 /// leads it from another group of the same session. Without one, a stop would last for ever.
 pub(crate) fn has_job_control() -> bool {
-    let (Ok(session), group) = (getsid(None), getpgrp()) else { return false };
+    let (Some(session), group) = (session_of(getpid()), our_group()) else { return false };
     for kin in lineage(getpid()).skip(1) {
-        match (getsid(Some(kin)), getpgid(Some(kin))) {
-            (Ok(its_session), _) if its_session != session => return false,
-            (Ok(_), Ok(its_group)) if its_group != group => return true,
-            (Ok(_), Ok(_)) => {}
+        match (session_of(kin), group_of(kin)) {
+            (Some(its_session), _) if its_session != session => return false,
+            (Some(_), Some(its_group)) if its_group != group => return true,
+            (Some(_), Some(_)) => {}
             _ => return false,
         }
     }
     false
 }
 
+/// The number of a process group, 0 where it lies outside our namespace.
+pub(crate) fn group_of(pid: Pid) -> Option<i32> {
+    unistd::getpgid(Some(unistd::Pid::from_raw(pid.as_raw_nonzero().get()))).ok().map(unistd::Pid::as_raw)
+}
+
+/// The number of our own.
+pub(crate) fn our_group() -> i32 {
+    unistd::getpgrp().as_raw()
+}
+
+fn session_of(pid: Pid) -> Option<i32> {
+    unistd::getsid(Some(unistd::Pid::from_raw(pid.as_raw_nonzero().get()))).ok().map(unistd::Pid::as_raw)
+}
+
 /// Is the session ours to lead? The terminal's hang-up reaches its leader alone.
 pub(crate) fn leads_session() -> bool {
-    getsid(None).is_ok_and(|session| session == getpid())
+    session_of(getpid()).is_some_and(|session| session == getpid().as_raw_nonzero().get())
 }
 
 /// `pid`, its parent, its parent's parent and so on.

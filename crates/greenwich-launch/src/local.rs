@@ -15,9 +15,7 @@ use crate::status::ChildStatus;
 use crate::usage::{LeftBehind, Waited};
 use crate::watch::Watch;
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpgid, getpgrp, getpid, kill_process, kill_process_group, wait, waitpid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, wait, waitpid};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH};
 use signal_hook::iterator::exfiltrator::origin::Origin;
 use signal_hook::low_level::siginfo::Cause;
@@ -222,11 +220,11 @@ impl Running {
     }
 
     fn standing(&self) -> Standing {
-        let group = match getpgid(Some(self.child())) {
-            Ok(group) if group == getpgrp() => Group::Ours,
-            Ok(group) if group == self.child() => Group::Own,
-            Ok(_) => Group::Another,
-            Err(_) => Group::Ours,
+        let group = match kin::group_of(self.child()) {
+            Some(group) if group == kin::our_group() => Group::Ours,
+            Some(group) if group == self.child().as_raw_nonzero().get() => Group::Own,
+            Some(_) => Group::Another,
+            None => Group::Ours,
         };
         Standing { group, child_is_stopped: self.stop.by.is_some(), we_lead_session: kin::leads_session() }
     }
@@ -267,7 +265,7 @@ fn sweep() -> LeftBehind {
 }
 
 fn shares_group(pid: Pid) -> bool {
-    getpgid(Some(pid)).is_ok_and(|group| group == getpgrp())
+    kin::group_of(pid) == Some(kin::our_group())
 }
 
 impl Stop {

@@ -2,14 +2,16 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +26,21 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
+/// Whoever starts the tests may have told them to ignore signals (a script's `&` does so with SIGINT), and programs
+/// inherit that. A handler is not inherited; this one does what no handler would.
+pub(crate) fn heed_signals() {
+    static DONE: LazyLock<()> = LazyLock::new(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU] {
+            signal_hook::flag::register_conditional_default(signal, Arc::new(AtomicBool::new(true)))
+                .expect("these may be handled");
+        }
+    });
+    LazyLock::force(&DONE);
+}
+
 /// The launcher with arguments of its own and a command.
 pub(crate) fn launch(args: &[&str]) -> Command {
+    heed_signals();
     let mut command = Command::new(example("launch"));
     command.args(args);
     command
@@ -202,6 +217,7 @@ impl Terminal {
         let slave = OpenOptions::new().read(true).write(true).open(std::ffi::OsStr::from_bytes(name.as_bytes()));
         let slave = slave.expect("its other side");
         let side = || slave.try_clone().expect("a descriptor");
+        heed_signals();
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).args(args).stdin(side()).stdout(side()).stderr(side());
         let leader = command.env("PS1", "$ ").env("TERM", "dumb").spawn().expect("the session starts");
