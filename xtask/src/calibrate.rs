@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
 /// Every run of the catalog's table, with 6·N·D over peak FLOPs paid for.
 fn published(catalog: &Catalog) -> Result<Vec<Published>> {
     let mut by_run: BTreeMap<&str, BTreeMap<&str, &Row>> = BTreeMap::new();
-    for row in catalog.rows().iter().filter(|row| row.table == "published_utilisation") {
+    for row in catalog.rows().filter(|row| row.table == "published_utilisation") {
         by_run.entry(&row.subject).or_default().insert(row.quantity, row);
     }
     let one = |(name, rows): (&str, BTreeMap<&str, &Row>)| {

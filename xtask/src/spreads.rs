@@ -73,7 +73,7 @@ fn rms(logs: &[f64]) -> f64 {
 
 fn lifecycle(catalog: &Catalog) -> impl Iterator<Item = &Row> {
     let is_one = |row: &&Row| row.table == "zones" && row.quantity == "average_intensity" && row.scope == "lifecycle";
-    catalog.rows().iter().filter(is_one).filter(|row| row.value > 0.0)
+    catalog.rows().filter(is_one).filter(|row| row.value > 0.0)
 }
 
 /// Later ÷ earlier figure of one zone by one source.
@@ -107,7 +107,7 @@ fn against_parent(catalog: &Catalog) -> Vec<f64> {
 /// Figure of a region ÷ the fleet's of the year, or of the last year before it.
 fn against_fleet(catalog: &Catalog, provider: &str, quantity: &str) -> Vec<f64> {
     let of = |table: &'static str| {
-        catalog.rows().iter().filter(move |row| row.table == table && row.quantity == quantity && row.value > 0.0)
+        catalog.rows().filter(move |row| row.table == table && row.quantity == quantity && row.value > 0.0)
     };
     let fleet: BTreeMap<i16, f64> =
         of("providers").filter(|row| row.subject == provider).map(|row| (row.valid_from.year(), row.value)).collect();

@@ -77,7 +77,7 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
             };
             let catalog = greenwich.catalog();
             if common.verbose > 0 && !common.quiet {
-                terminal::say(&format!("{} rows of {} sources", catalog.rows().len(), catalog.sources().count()));
+                terminal::say(&format!("{} rows of {} sources", catalog.rows().count(), catalog.sources().count()));
             }
             let refused = greenwich::Error::from;
             if is_json {

@@ -71,8 +71,8 @@ pub struct RunEntry {
     pub phase: Option<String>,
     /// Free tags.
     pub tags: Vec<(String, String)>,
-    /// The entry that this one corrects.
-    pub corrects: Option<String>,
+    /// The entries that this one takes the place of.
+    pub corrects: Vec<String>,
     /// Device by device.
     pub devices: Vec<DeviceEnergy>,
     /// Hour by hour, so that the figures can be made again under another method.

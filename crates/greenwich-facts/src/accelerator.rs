@@ -92,7 +92,7 @@ impl Catalog {
     /// # Errors
     /// [`FactsError::Unknown`] with the nearest names, [`FactsError::Ambiguous`] with those it begins.
     pub fn accelerator(&self, name: &str) -> Result<Accelerator, FactsError> {
-        let (id, identity) = find("accelerator", &self.accelerators, name)?;
+        let (id, identity) = find("accelerator", self.accelerators(), name)?;
         let get = |quantity: &str, scopes: &[&str]| self.lookup("accelerators", id, quantity, scopes, None);
         let power = |scopes: &[&str]| {
             let mean = get("mean_power", scopes)?;
@@ -131,7 +131,7 @@ impl Catalog {
         let of_generation = |name: &&AcceleratorName| {
             name.generation == accelerator.identity.generation && name.id != accelerator.id.as_str()
         };
-        self.accelerators.values().filter(of_generation).find_map(|name| {
+        self.accelerators().values().filter(of_generation).find_map(|name| {
             let sibling = self.accelerator(&name.id).ok()?;
             (sibling.system_power.is_some() && sibling.tdp.is_some()).then_some(sibling)
         })

@@ -1,77 +1,156 @@
-//! The catalog: every fact, read and checked once.
+//! The catalog: every fact, read once.
 //!
 //! In: the compiled-in data files. Out: rows by table and subject, and lookups by quantity, scope and
 //! year that tell how they matched. Typed questions (a site, an accelerator) are in their own modules.
 
 use crate::error::FactsError;
 use crate::names::{self, AcceleratorName, ModelConfig, RegionName, ZoneName};
-use crate::schema::SCHEMA;
+use crate::schema::{SCHEMA, TableSpec};
 use crate::sources::{self, Source};
 use crate::table::{self, Place, Row};
 use crate::{nearest, profiles};
 use greenwich_core::quantity::Co2e;
 use greenwich_core::{Fit, Signal, SourceId, Sourced, TypicalProfile, ZoneId};
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 /// Every fact that Greenwich ships.
+///
+/// A file is read when something of it is asked for: who meters a command for a second must not wait for the prices of
+/// every provider.
 #[derive(Debug)]
 pub struct Catalog {
-    rows: Vec<Row>,
-    by_subject: HashMap<(&'static str, String), Vec<usize>>,
-    sources: BTreeMap<String, Source>,
-    pub(crate) accelerators: BTreeMap<String, AcceleratorName>,
-    pub(crate) regions: BTreeMap<String, RegionName>,
-    pub(crate) zones: BTreeMap<String, ZoneName>,
-    models: BTreeMap<String, ModelConfig>,
-    profiles: BTreeMap<(ZoneId, Signal), TypicalProfile>,
+    texts: Texts,
+    tables: [OnceLock<Table>; SCHEMA.len()],
+    sources: OnceLock<BTreeMap<String, Source>>,
+    accelerators: OnceLock<BTreeMap<String, AcceleratorName>>,
+    regions: OnceLock<BTreeMap<String, RegionName>>,
+    zones: OnceLock<BTreeMap<String, ZoneName>>,
+    models: OnceLock<BTreeMap<String, ModelConfig>>,
+    profiles: OnceLock<Years>,
 }
 
+/// A file's text by its name, where it is not the shipped one.
+type Texts = BTreeMap<&'static str, &'static str>;
+/// Typical years by zone and signal.
+type Years = BTreeMap<(ZoneId, Signal), TypicalProfile>;
+
+/// The rows of one file.
+#[derive(Debug)]
+struct Table {
+    rows: Vec<Row>,
+    by_subject: HashMap<String, Vec<usize>>,
+}
+
+impl Table {
+    fn of(rows: Vec<Row>) -> Self {
+        let mut by_subject: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            by_subject.entry(row.subject.clone()).or_default().push(index);
+        }
+        Self { rows, by_subject }
+    }
+}
+
+/// The text of a file that is compiled in, or the one put in its place.
+macro_rules! file {
+    ($catalog:expr, $name:literal) => {
+        $catalog.texts.get($name).copied().unwrap_or(include_str!(concat!("../data/", $name)))
+    };
+}
+
+/// What a lazy read says of a file that breaks a rule: a test reads every row of the shipped ones.
+const SHIPPED: &str = "a test holds every rule for every shipped row";
+
 impl Catalog {
-    /// Reads and checks the data files that are compiled in.
+    /// The data files that are compiled in, each of which is read when it is first asked.
     ///
     /// # Errors
-    /// [`FactsError::Row`] for the first row that breaks a rule; a test reads every row, so a released
-    /// program never meets one.
+    /// None today. [`Catalog::checked`] is what reads everything.
     pub fn load() -> Result<Self, FactsError> {
-        Self::build(|_, shipped| Cow::Borrowed(shipped))
+        Ok(Self::of(Texts::new()))
     }
 
-    /// Reads and checks what `text` gives for each file, called with the file's name and its shipped text.
-    pub(crate) fn build(text: impl Fn(&str, &'static str) -> Cow<'static, str>) -> Result<Self, FactsError> {
-        macro_rules! file {
-            ($name:literal) => {
-                text($name, include_str!(concat!("../data/", $name)))
-            };
+    /// As [`Catalog::load`], with every file read and every rule held, those between files too.
+    ///
+    /// # Errors
+    /// [`FactsError::Row`] for the first row that breaks a rule.
+    pub fn checked() -> Result<Self, FactsError> {
+        Self::of(Texts::new()).read_all()
+    }
+
+    /// As [`Catalog::checked`], with other texts in the place of some files.
+    #[cfg(test)]
+    pub(crate) fn with_files(
+        texts: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Result<Self, FactsError> {
+        Self::of(texts.into_iter().collect()).read_all()
+    }
+
+    fn of(texts: Texts) -> Self {
+        Self {
+            texts,
+            tables: [const { OnceLock::new() }; SCHEMA.len()],
+            sources: OnceLock::new(),
+            accelerators: OnceLock::new(),
+            regions: OnceLock::new(),
+            zones: OnceLock::new(),
+            models: OnceLock::new(),
+            profiles: OnceLock::new(),
         }
-        let sources = sources::read(&file!("sources.csv"))?;
-        let mut rows = Vec::new();
-        for spec in SCHEMA {
-            rows.extend(table::read(spec, &text(&format!("{}.csv", spec.name), spec.text))?);
+    }
+
+    fn read_all(self) -> Result<Self, FactsError> {
+        let sources = sources::read(file!(self, "sources.csv"))?;
+        let mut catalog = Self::of(self.texts);
+        for (index, spec) in SCHEMA.iter().enumerate() {
+            catalog.tables[index] = OnceLock::from(Table::of(table::read(spec, catalog.text_of(spec))?));
         }
-        let mut by_subject: HashMap<(&'static str, String), Vec<usize>> = HashMap::new();
-        for (index, row) in rows.iter().enumerate() {
-            by_subject.entry((row.table, row.subject.clone())).or_default().push(index);
-        }
-        let catalog = Self {
-            by_subject,
-            accelerators: names::accelerators(&file!("accelerator_names.csv"))?,
-            regions: names::regions(&file!("region_names.csv"))?,
-            zones: names::zones(&file!("zone_names.csv"))?,
-            models: names::models(&file!("models.csv"))?,
-            profiles: profiles::read(&file!("typical_profiles.csv"), &sources)?,
-            sources,
-            rows,
-        };
+        catalog.accelerators = OnceLock::from(names::accelerators(file!(catalog, "accelerator_names.csv"))?);
+        catalog.regions = OnceLock::from(names::regions(file!(catalog, "region_names.csv"))?);
+        catalog.zones = OnceLock::from(names::zones(file!(catalog, "zone_names.csv"))?);
+        catalog.models = OnceLock::from(names::models(file!(catalog, "models.csv"))?);
+        catalog.profiles = OnceLock::from(profiles::read(file!(catalog, "typical_profiles.csv"), &sources)?);
+        catalog.sources = OnceLock::from(sources);
         catalog.check()?;
         Ok(catalog)
     }
 
+    fn text_of(&self, spec: &TableSpec) -> &'static str {
+        let put = self.texts.iter().find(|(name, _)| name.strip_suffix(".csv") == Some(spec.name));
+        put.map_or(spec.text, |(_, text)| text)
+    }
+
+    fn table_at(&self, index: usize) -> &Table {
+        let spec = &SCHEMA[index];
+        self.tables[index].get_or_init(|| Table::of(table::read_each(spec, self.text_of(spec)).expect(SHIPPED)))
+    }
+
+    fn sources_by_id(&self) -> &BTreeMap<String, Source> {
+        self.sources.get_or_init(|| sources::read(file!(self, "sources.csv")).expect(SHIPPED))
+    }
+    pub(crate) fn accelerators(&self) -> &BTreeMap<String, AcceleratorName> {
+        self.accelerators.get_or_init(|| names::accelerators(file!(self, "accelerator_names.csv")).expect(SHIPPED))
+    }
+    pub(crate) fn regions(&self) -> &BTreeMap<String, RegionName> {
+        self.regions.get_or_init(|| names::regions(file!(self, "region_names.csv")).expect(SHIPPED))
+    }
+    pub(crate) fn zones(&self) -> &BTreeMap<String, ZoneName> {
+        self.zones.get_or_init(|| names::zones(file!(self, "zone_names.csv")).expect(SHIPPED))
+    }
+    fn models(&self) -> &BTreeMap<String, ModelConfig> {
+        self.models.get_or_init(|| names::models(file!(self, "models.csv")).expect(SHIPPED))
+    }
+    fn years(&self) -> &Years {
+        self.profiles
+            .get_or_init(|| profiles::read(file!(self, "typical_profiles.csv"), self.sources_by_id()).expect(SHIPPED))
+    }
+
     /// Rules that need more than one file.
     fn check(&self) -> Result<(), FactsError> {
-        let (accelerators, regions, zones) = (keys(&self.accelerators), keys(&self.regions), keys(&self.zones));
-        for row in &self.rows {
+        let (accelerators, regions, zones) = (keys(self.accelerators()), keys(self.regions()), keys(self.zones()));
+        for row in self.rows() {
             let file = format!("{}.csv", row.table);
             let place = Place { file: &file, line: row.line };
             self.check_source(place, &row.source)?;
@@ -88,13 +167,13 @@ impl Catalog {
                 ));
             }
         }
-        for name in self.accelerators.values() {
+        for name in self.accelerators().values() {
             self.check_source(Place { file: "accelerator_names.csv", line: name.line }, name.source.as_str())?;
         }
-        for model in self.models.values() {
+        for model in self.models().values() {
             self.check_source(Place { file: "models.csv", line: model.line }, model.source.as_str())?;
         }
-        for region in self.regions.values() {
+        for region in self.regions().values() {
             let place = Place { file: "region_names.csv", line: region.line };
             self.check_source(place, region.source.as_str())?;
             if !zones.contains(region.zone.as_str()) {
@@ -104,7 +183,7 @@ impl Catalog {
                 ));
             }
         }
-        for zone in self.zones.values() {
+        for zone in self.zones().values() {
             let place = Place { file: "zone_names.csv", line: zone.line };
             self.check_source(place, zone.source.as_str())?;
             if let Some(parent) = &zone.parent
@@ -120,37 +199,46 @@ impl Catalog {
     }
 
     fn check_source(&self, place: Place<'_>, id: &str) -> Result<(), FactsError> {
-        if self.sources.contains_key(id) {
+        if self.sources_by_id().contains_key(id) {
             return Ok(());
         }
-        Err(place
-            .refuse(format!("unknown source `{id}`"), or_nearest("add it to sources.csv", id, &keys(&self.sources))))
+        Err(place.refuse(
+            format!("unknown source `{id}`"),
+            or_nearest("add it to sources.csv", id, &keys(self.sources_by_id())),
+        ))
     }
 
     /// Every row, table by table in the order of [`SCHEMA`].
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        (0..SCHEMA.len()).flat_map(|index| &self.table_at(index).rows)
+    }
+    /// The rows of one table; none of a table that is not in [`SCHEMA`].
+    pub fn rows_in(&self, table: &str) -> &[Row] {
+        let index = SCHEMA.iter().position(|spec| spec.name == table);
+        index.map_or(&[], |index| &self.table_at(index).rows)
     }
     /// The rows of one subject in one table, in the file's order.
     pub fn rows_of<'a>(&'a self, table: &'static str, subject: &str) -> impl Iterator<Item = &'a Row> + use<'a> {
-        self.by_subject.get(&(table, subject.to_owned())).into_iter().flatten().map(|&index| &self.rows[index])
+        let table = SCHEMA.iter().position(|spec| spec.name == table).map(|index| self.table_at(index));
+        let found = table.and_then(|table| Some((table, table.by_subject.get(subject)?)));
+        found.into_iter().flat_map(|(table, indices)| indices.iter().map(|&index| &table.rows[index]))
     }
     /// Every source, by id.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.sources.values()
+        self.sources_by_id().values()
     }
     /// One source.
     pub fn source(&self, id: &str) -> Option<&Source> {
-        self.sources.get(id)
+        self.sources_by_id().get(id)
     }
     /// Ids of the sources that anything cites: rows, names, models, typical years.
     pub fn cited_sources(&self) -> BTreeSet<&str> {
-        let rows = self.rows.iter().map(|row| row.source.as_str());
-        let names = self.accelerators.values().map(|name| &name.source);
-        let names = names.chain(self.regions.values().map(|name| &name.source));
-        let names = names.chain(self.zones.values().map(|name| &name.source));
-        let names = names.chain(self.models.values().map(|model| &model.source));
-        let names = names.chain(self.profiles.values().map(|profile| &profile.source));
+        let rows = self.rows().map(|row| row.source.as_str());
+        let names = self.accelerators().values().map(|name| &name.source);
+        let names = names.chain(self.regions().values().map(|name| &name.source));
+        let names = names.chain(self.zones().values().map(|name| &name.source));
+        let names = names.chain(self.models().values().map(|model| &model.source));
+        let names = names.chain(self.years().values().map(|profile| &profile.source));
         rows.chain(names.map(SourceId::as_str)).collect()
     }
     /// Title and publisher of a source, as reports print them.
@@ -160,15 +248,15 @@ impl Catalog {
     }
     /// Every accelerator's identity, by key.
     pub fn accelerator_names(&self) -> impl Iterator<Item = &AcceleratorName> {
-        self.accelerators.values()
+        self.accelerators().values()
     }
     /// Every region's identity, by key.
     pub fn region_names(&self) -> impl Iterator<Item = &RegionName> {
-        self.regions.values()
+        self.regions().values()
     }
     /// Every zone's identity, by key.
     pub fn zone_names(&self) -> impl Iterator<Item = &ZoneName> {
-        self.zones.values()
+        self.zones().values()
     }
     /// The published hyper-parameters of a model, as the text of a `config.json`, by its name or an
     /// unambiguous prefix.
@@ -176,19 +264,24 @@ impl Catalog {
     /// # Errors
     /// [`FactsError::Unknown`] or [`FactsError::Ambiguous`].
     pub fn model_config(&self, name: &str) -> Result<&str, FactsError> {
-        names::find("model", &self.models, name).map(|(_, model)| model.config.as_str())
+        names::find("model", self.models(), name).map(|(_, model)| model.config.as_str())
     }
     /// Names of the models whose hyper-parameters we hold.
     pub fn model_names(&self) -> impl Iterator<Item = &str> {
-        self.models.keys().map(String::as_str)
+        self.models().keys().map(String::as_str)
     }
     /// The typical year of a zone, where we have one.
-    pub fn profile(&self, zone: &ZoneId, signal: Signal) -> Option<&TypicalProfile> {
-        self.profiles.get(&(zone.clone(), signal))
+    pub fn profile(&self, zone: &ZoneId, signal: Signal) -> Option<TypicalProfile> {
+        if let Some(years) = self.profiles.get() {
+            return years.get(&(zone.clone(), signal)).cloned();
+        }
+        // One zone's lines are read in a fiftieth of the time.
+        let text = profiles::lines_of(file!(self, "typical_profiles.csv"), zone);
+        profiles::read(&text, self.sources_by_id()).expect(SHIPPED).remove(&(zone.clone(), signal))
     }
     /// Every typical year.
     pub fn profiles(&self) -> impl Iterator<Item = &TypicalProfile> {
-        self.profiles.values()
+        self.years().values()
     }
 
     /// Emissions of one passenger's round trip San Francisco – New York, as the 2021 paper counts.
@@ -265,8 +358,7 @@ mod tests {
 
     /// What the loader says of the shipped data when one file is another.
     fn with_file(name: &'static str, text: &'static str) -> String {
-        let catalog = Catalog::build(|file, shipped| Cow::Borrowed(if file == name { text } else { shipped }));
-        catalog.map_or_else(|error| told(&error), |_| "loads".to_owned())
+        Catalog::with_files([(name, text)]).map_or_else(|error| told(&error), |_| "loads".to_owned())
     }
 
     #[test]
@@ -300,13 +392,7 @@ mod tests {
         let row = "region,name,zone,latitude,longitude,status,source,check,note\n\
                    aws/eu-west-3,Paris,FRA,48.86,2.35,operational,own-placement,derived,\n";
         let regions = "region,quantity,value,unit,scope,valid_from,source,check,note\n";
-        let catalog = Catalog::build(|file, shipped| {
-            Cow::Borrowed(match file {
-                "region_names.csv" => row,
-                "regions.csv" => regions,
-                _ => shipped,
-            })
-        });
+        let catalog = Catalog::with_files([("region_names.csv", row), ("regions.csv", regions)]);
         assert_snapshot!(told(&catalog.expect_err("FRA is no zone")), @"
         region_names.csv:2: `aws/eu-west-3` lies in unknown zone `FRA`
         help: add it to zone_names.csv, or write FR
@@ -316,15 +402,12 @@ mod tests {
     #[test]
     fn a_zone_with_an_unknown_parent_is_refused() {
         let zones = "zone,name,parent,iso3,source,check,note\nXA,A part,XX,,own-zone-names,derived,\n";
-        let catalog = Catalog::build(|file, shipped| {
-            Cow::Borrowed(match file {
-                "zone_names.csv" => zones,
-                "zones.csv" => "zone,quantity,value,unit,scope,valid_from,source,check,note\n",
-                "regions.csv" => "region,quantity,value,unit,scope,valid_from,source,check,note\n",
-                "region_names.csv" => "region,name,zone,latitude,longitude,status,source,check,note\n",
-                _ => shipped,
-            })
-        });
+        let catalog = Catalog::with_files([
+            ("zone_names.csv", zones),
+            ("zones.csv", "zone,quantity,value,unit,scope,valid_from,source,check,note\n"),
+            ("regions.csv", "region,quantity,value,unit,scope,valid_from,source,check,note\n"),
+            ("region_names.csv", "region,name,zone,latitude,longitude,status,source,check,note\n"),
+        ]);
         assert_snapshot!(told(&catalog.expect_err("XX is no zone")), @"
         zone_names.csv:2: `XA` has unknown parent `XX`
         help: add it to zone_names.csv

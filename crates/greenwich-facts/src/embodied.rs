@@ -57,11 +57,11 @@ impl Catalog {
         }
         let id = accelerator.id.as_str();
         let holds = |row: &Row| row.noted("accelerator").map(str::to_owned);
-        let generation = |held: &str| self.accelerators.get(held).map(|name| name.generation.as_str());
+        let generation = |held: &str| self.accelerators().get(held).map(|name| name.generation.as_str());
         let hosts: Vec<(&str, String)> = self
-            .rows()
+            .rows_in("servers")
             .iter()
-            .filter(|row| row.table == "servers" && row.quantity == "accelerators")
+            .filter(|row| row.quantity == "accelerators")
             .filter_map(|row| Some((row.subject.as_str(), holds(row)?)))
             .collect();
         let own = hosts.iter().find(|(_, held)| held == id).map(|(host, _)| (*host, Fit::Exact));
@@ -100,7 +100,7 @@ impl Catalog {
     /// The best figure of another card of the generation: a maker's before a bottom-up one.
     fn of_generation(&self, name: &AcceleratorName) -> Option<Embodied> {
         let siblings: Vec<&str> = self
-            .accelerators
+            .accelerators()
             .values()
             .filter(|other| other.generation == name.generation && other.id != name.id)
             .map(|other| other.id.as_str())
@@ -116,7 +116,7 @@ impl Catalog {
     /// The accelerator in the middle, by its figure, of those that `alike` takes; a card before a share of a server.
     fn median_of(&self, alike: impl Fn(&AcceleratorName) -> bool, enough: usize) -> Option<Embodied> {
         let group: Vec<&str> =
-            self.accelerators.values().filter(|name| alike(name)).map(|name| name.id.as_str()).collect();
+            self.accelerators().values().filter(|name| alike(name)).map(|name| name.id.as_str()).collect();
         let figures = |of: &dyn Fn(&str) -> Option<Sourced<f64>>| -> Vec<(Sourced<f64>, &str)> {
             let mut figures: Vec<_> = group.iter().filter_map(|id| Some((of(id)?, *id))).collect();
             figures.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));

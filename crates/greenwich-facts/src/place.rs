@@ -51,7 +51,7 @@ impl Catalog {
     /// # Errors
     /// [`FactsError::Unknown`] or [`FactsError::Ambiguous`].
     pub fn zone_id(&self, name: &str) -> Result<ZoneId, FactsError> {
-        find("zone", &self.zones, name).map(|(id, _)| ZoneId::new(id))
+        find("zone", self.zones(), name).map(|(id, _)| ZoneId::new(id))
     }
 
     /// Every region whose key matches one of the patterns (`gcp/*`, `*/eu-*`, `aws/eu-north-1`), in the catalog's
@@ -63,14 +63,14 @@ impl Catalog {
         let mut matched: Vec<RegionId> = Vec::new();
         for pattern in patterns {
             if !pattern.contains('*') {
-                matched.push(RegionId::new(find("region", &self.regions, pattern)?.0));
+                matched.push(RegionId::new(find("region", self.regions(), pattern)?.0));
                 continue;
             }
             let before = matched.len();
-            matched.extend(self.regions.keys().filter(|id| fits(pattern, id)).map(RegionId::new));
+            matched.extend(self.regions().keys().filter(|id| fits(pattern, id)).map(RegionId::new));
             if matched.len() == before {
                 let providers: BTreeSet<&str> =
-                    self.regions.keys().filter_map(|id| Some(id.split_once('/')?.0)).collect();
+                    self.regions().keys().filter_map(|id| Some(id.split_once('/')?.0)).collect();
                 let provider = pattern.split('/').next().unwrap_or_default();
                 let near = nearest(provider, providers).into_iter().map(|provider| format!("{provider}/*"));
                 return Err(FactsError::Unknown { kind: "region", name: pattern.clone(), nearest: near.collect() });
@@ -86,7 +86,7 @@ impl Catalog {
     /// # Errors
     /// [`FactsError::Unknown`] or [`FactsError::Ambiguous`].
     pub fn region(&self, name: &str, year: Option<i16>) -> Result<Site, FactsError> {
-        let (id, identity) = find("region", &self.regions, name)?;
+        let (id, identity) = find("region", self.regions(), name)?;
         let region = RegionId::new(id);
         let provider = region.provider().unwrap_or_default().to_owned();
         let own = |quantity: &str, scope: &str| self.lookup("regions", id, quantity, &[scope], year);
@@ -128,7 +128,7 @@ impl Catalog {
     }
 
     fn zone_site(&self, zone: &ZoneId, year: Option<i16>) -> Site {
-        let identity = &self.zones[zone.as_str()];
+        let identity = &self.zones()[zone.as_str()];
         let get = |quantity: &str, scope: &str| {
             let own = self.lookup("zones", zone.as_str(), quantity, &[scope], year);
             let parent = || {

@@ -13,6 +13,14 @@ const FILE: &str = "typical_profiles.csv";
 /// Both scopes are rounded to whole grams, so that equal means may come out one apart.
 const ROUNDING_G_PER_KWH: f64 = 1.0;
 
+/// The header and the lines of one zone.
+pub(crate) fn lines_of(text: &str, zone: &ZoneId) -> String {
+    let is_its = |line: &&str| line.strip_prefix(zone.as_str()).is_some_and(|rest| rest.starts_with(','));
+    let mut lines = text.lines();
+    let header = lines.next().into_iter();
+    header.chain(lines.filter(is_its)).flat_map(|line| [line, "\n"]).collect()
+}
+
 pub(crate) fn read(
     text: &str,
     sources: &BTreeMap<String, Source>,

@@ -26,12 +26,11 @@ impl Catalog {
     /// Subjects of a table in alphabetical order: those with rows, and those known by name alone, such as a
     /// region of which nothing but its place is published. `models` lists the models.
     pub fn subjects(&self, table: &str) -> BTreeSet<&str> {
-        let mut subjects: BTreeSet<&str> =
-            self.rows().iter().filter(|row| row.table == table).map(|row| row.subject.as_str()).collect();
+        let mut subjects: BTreeSet<&str> = self.rows_in(table).iter().map(|row| row.subject.as_str()).collect();
         match table {
-            "accelerators" => subjects.extend(self.accelerators.keys().map(String::as_str)),
-            "regions" => subjects.extend(self.regions.keys().map(String::as_str)),
-            "zones" => subjects.extend(self.zones.keys().map(String::as_str)),
+            "accelerators" => subjects.extend(self.accelerators().keys().map(String::as_str)),
+            "regions" => subjects.extend(self.regions().keys().map(String::as_str)),
+            "zones" => subjects.extend(self.zones().keys().map(String::as_str)),
             MODELS => subjects.extend(self.model_names()),
             _ => {}
         }

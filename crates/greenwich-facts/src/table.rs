@@ -116,24 +116,30 @@ pub(crate) fn check(place: Place<'_>, text: &str) -> Result<Check, FactsError> {
 /// [`FactsError::Row`] for an unknown column, quantity, unit, scope or mark, a value outside what can be
 /// meant, two values for one key and date, and a `direct` factor above its `lifecycle` one.
 pub(crate) fn read(spec: &TableSpec, text: &str) -> Result<Vec<Row>, FactsError> {
+    let rows = read_each(spec, text)?;
     let file = format!("{}.csv", spec.name);
-    let columns: Vec<&str> = std::iter::once(spec.subject).chain(COLUMNS).collect();
-    let mut rows: Vec<Row> = Vec::new();
-    let mut seen: HashMap<(String, &'static str, String, Date), u64> = HashMap::new();
-    for (line, record) in records(&file, text, &columns)? {
-        let place = Place { file: &file, line };
-        let row = read_row(spec, place, &record)?;
-        let key = (row.subject.clone(), row.quantity, row.scope.clone(), row.valid_from);
-        if let Some(first) = seen.insert(key, line) {
-            return Err(place.refuse(
+    let mut seen: HashMap<(&str, &'static str, &str, Date), u64> = HashMap::new();
+    for row in &rows {
+        if let Some(first) = seen.insert((&row.subject, row.quantity, &row.scope, row.valid_from), row.line) {
+            return Err(Place { file: &file, line: row.line }.refuse(
                 format!("{} of `{}` from {} stands on line {first} already", row.quantity, row.subject, row.valid_from),
                 "keep the row with the better source, or give each its own date or scope",
             ));
         }
-        rows.push(row);
     }
     refuse_direct_above_lifecycle(&file, &rows)?;
     Ok(rows)
+}
+
+/// Reads a whole table by the rules for single rows.
+///
+/// # Errors
+/// As [`read`], but for rules between rows.
+pub(crate) fn read_each(spec: &TableSpec, text: &str) -> Result<Vec<Row>, FactsError> {
+    let file = format!("{}.csv", spec.name);
+    let columns: Vec<&str> = std::iter::once(spec.subject).chain(COLUMNS).collect();
+    let read = |(line, record): (u64, csv::StringRecord)| read_row(spec, Place { file: &file, line }, &record);
+    records(&file, text, &columns)?.into_iter().map(read).collect()
 }
 
 fn read_row(spec: &TableSpec, place: Place<'_>, record: &csv::StringRecord) -> Result<Row, FactsError> {

@@ -143,7 +143,7 @@ pub(crate) fn counted() -> RunEntry {
         model: Some("llm-7b-base".into()),
         phase: Some("final".into()),
         tags: vec![("training_type".into(), "pre-training".into()), ("tokens".into(), "1.2e9".into())],
-        corrects: None,
+        corrects: Vec::new(),
         devices,
         hours,
         account,
@@ -185,7 +185,7 @@ pub(crate) fn estimated() -> RunEntry {
         model: None,
         phase: None,
         tags: Vec::new(),
-        corrects: None,
+        corrects: Vec::new(),
         devices: vec![cpu, dram],
         hours: vec![hour("2026-02-10T22:15:00Z", 0.4), hour("2026-02-10T23:00:00Z", 0.6)],
         account: Footprint {

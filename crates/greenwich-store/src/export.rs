@@ -3,7 +3,7 @@
 //! In: entries. Out: bytes. Unknown is an empty field, `null`, or a Parquet null; never zero.
 
 use crate::archive::failed;
-use crate::archive::table::{Column, TableWriter};
+use crate::archive::table::{Column, Packing, TableWriter};
 use crate::entry::Entry;
 use crate::error::Result;
 
@@ -111,7 +111,8 @@ fn csv(entries: &[&Entry]) -> Vec<u8> {
 fn parquet(entries: &[&Entry]) -> parquet::errors::Result<Vec<u8>> {
     let fields: String = COLUMNS.map(|(_, of_type, _)| format!("OPTIONAL {of_type};")).concat();
     let metadata = vec![("greenwich.schema", RUNS.to_owned())];
-    let mut table = TableWriter::new(Vec::new(), &format!("message runs {{ {fields} }}"), &[], &[], metadata)?;
+    let mut table =
+        TableWriter::new(Vec::new(), &format!("message runs {{ {fields} }}"), &[], Packing::Zstd, &[], metadata)?;
     let mut columns = COLUMNS.iter().map(|(_, of_type, of)| {
         let cells = entries.iter().map(|entry| of(entry));
         match of_type.split(' ').next() {

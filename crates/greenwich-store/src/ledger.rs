@@ -78,7 +78,11 @@ impl Ledger {
     /// # Errors
     /// As [`archive::close`].
     pub fn close(&self, journal: impl AsRef<Path>) -> Result<Closed> {
-        archive::close(journal, &self.store)
+        let journal = journal.as_ref();
+        archive::close(journal, &self.store).inspect_err(|_| {
+            // The journal stays what holds the run. Should the disk refuse this too, the system writes it when it can.
+            let _ = std::fs::File::open(journal).and_then(|file| file.sync_all());
+        })
     }
 
     /// Writes an entry. The same entry again does nothing.

@@ -38,6 +38,14 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Io`] when the ledger cannot be read or an entry not be written.
     pub fn recover(&self, host: &str) -> Result<Recovered> {
+        self.recover_with(host, |_| ())
+    }
+
+    /// As [`Ledger::recover`]; `complete` may add an account to each entry before it is written.
+    ///
+    /// # Errors
+    /// As [`Ledger::recover`].
+    pub fn recover_with(&self, host: &str, mut complete: impl FnMut(&mut Entry)) -> Result<Recovered> {
         let mut found = Recovered::default();
         let mut closed = Vec::new();
         for path in self.left()? {
@@ -81,7 +89,8 @@ impl Ledger {
                 Err(error) => found.kept.push((key, error)),
             }
         }
-        for entry in &found.entries {
+        for entry in &mut found.entries {
+            complete(entry);
             self.record(entry)?;
         }
         Ok(found)

@@ -73,13 +73,25 @@ impl FolderStore {
         key.split('/').fold(self.root.clone(), |path, part| path.join(part))
     }
 
-    /// Forces names to the disk: each folder on the way may be new.
-    fn sync(&self, folder: &Path) -> Result<()> {
-        for above in folder.ancestors().take_while(|above| above.starts_with(&self.root)) {
-            private::sync_folder(above).map_err(StoreError::io("write", above))?;
+    /// Makes a folder; gives those whose names are to be forced to the disk once a file lies in it: itself and, where it
+    /// is new, all up to the first that was there.
+    fn make<'a>(&self, folder: &'a Path) -> Result<Vec<&'a Path>> {
+        let mut changed = vec![folder];
+        let mut missing = folder;
+        while !missing.exists()
+            && let Some(above) = missing.parent().filter(|above| above.starts_with(&self.root))
+        {
+            changed.push(above);
+            missing = above;
         }
-        Ok(())
+        private::create_folder(folder).map_err(StoreError::io("create", folder))?;
+        Ok(changed)
     }
+}
+
+/// Forces names to the disk.
+fn sync(folders: &[&Path]) -> Result<()> {
+    folders.iter().try_for_each(|folder| private::sync_folder(folder).map_err(StoreError::io("write", *folder)))
 }
 
 fn walk(folder: &Path, key: &str, found: &mut Vec<Stored>) -> Result<()> {
@@ -117,14 +129,14 @@ impl LedgerStore for FolderStore {
             };
         }
         let folder = path.parent().expect("a key lies below the root");
-        private::create_folder(folder).map_err(StoreError::io("create", folder))?;
+        let changed = self.make(folder)?;
         // A file of the same file system needs no copy: it is forced to the disk and gets a second name, which
         // refuses to replace what another writer put here meanwhile.
         if let Content::File(source) = content
             && File::open(source).and_then(|file| file.sync_all()).is_ok()
             && fs::hard_link(source, &path).is_ok()
         {
-            return self.sync(folder);
+            return sync(&changed);
         }
         let unborn = folder.join(format!(".{}.tmp", crate::id::Id::now()));
         let written = fill(&unborn, content).and_then(|()| {
@@ -145,7 +157,7 @@ impl LedgerStore for FolderStore {
             }
             return Err(StoreError::io("write", &path)(cause));
         }
-        self.sync(folder)
+        sync(&changed)
     }
 
     fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Vec<u8>> {

@@ -73,7 +73,7 @@ pub fn examine(
         sources.iter().filter(|finding| finding.state == State::Ready).flat_map(|finding| &finding.devices).any(is)
     };
     let (mut modelled, mut place_state, mut facts) = (Vec::new(), PlaceState::unknown(settings), FactsState::default());
-    match Catalog::load() {
+    match Catalog::checked() {
         Ok(catalog) => {
             if !measures(DeviceKind::CpuPackage) {
                 let model = metered::stand_in(&catalog, &metering.proc_root, !measures(DeviceKind::Dram));
@@ -83,7 +83,7 @@ pub fn examine(
                     .map(|domain| domain.device.clone())
                     .collect();
             }
-            facts.rows = catalog.rows().len();
+            facts.rows = catalog.rows().count();
             facts.sources = catalog.sources().count();
             facts.typical_years = catalog.profiles().count();
             place_state = place(&catalog, metering, settings);

@@ -44,7 +44,7 @@ pub fn text(catalog: &Catalog, look: &Look, width: usize) -> Result<String, Fact
             let (subject, rows) = find(catalog, name)?;
             explain_text(catalog, &subject, &rows, width)
         }
-        Look::Check => check_text(catalog),
+        Look::Check => check_text(&Catalog::checked()?),
     })
 }
 
@@ -55,7 +55,7 @@ pub fn text(catalog: &Catalog, look: &Look, width: usize) -> Result<String, Fact
 pub fn json(catalog: &Catalog, look: &Look) -> Result<Value, FactsError> {
     Ok(match look {
         Look::List(None) => {
-            let table = |spec: &TableSpec| json!({"table": spec.name, "about": spec.about, "rows": rows_in(catalog, spec.name).count()});
+            let table = |spec: &TableSpec| json!({"table": spec.name, "about": spec.about, "rows": catalog.rows_in(spec.name).len()});
             json!({"schema": JSON_SCHEMA, "tables": SCHEMA.iter().map(table).collect::<Vec<_>>()})
         }
         Look::List(Some(name)) => {
@@ -74,9 +74,10 @@ pub fn json(catalog: &Catalog, look: &Look) -> Result<Value, FactsError> {
             })
         }
         Look::Check => {
+            let catalog = &Catalog::checked()?;
             let marks: BTreeMap<&str, usize> = marks(catalog).into_iter().map(|(mark, n)| (mark.as_str(), n)).collect();
             let sources = catalog.sources().count();
-            json!({"schema": JSON_SCHEMA, "rows": catalog.rows().len(), "sources": sources, "by_check": marks})
+            json!({"schema": JSON_SCHEMA, "rows": catalog.rows().count(), "sources": sources, "by_check": marks})
         }
     })
 }
@@ -98,15 +99,10 @@ fn factor_json(factor: &Factor) -> Value {
     })
 }
 
-fn rows_in<'a>(catalog: &'a Catalog, table: &str) -> impl Iterator<Item = &'a Row> {
-    let table = table.to_owned();
-    catalog.rows().iter().filter(move |row| row.table == table)
-}
-
 fn tables_text(catalog: &Catalog) -> String {
     let mut out = String::from("Tables (greenwich facts list TABLE shows what each is about):\n");
     for spec in SCHEMA {
-        let rows = rows_in(catalog, spec.name).count();
+        let rows = catalog.rows_in(spec.name).len();
         _ = writeln!(out, "  {:<22}{rows:>6} rows  {}", spec.name, spec.about);
     }
     _ = writeln!(
@@ -153,7 +149,7 @@ fn subjects(catalog: &Catalog, name: &str) -> Result<Vec<(String, String)>, Fact
                 });
             };
             let mut subjects: Vec<(String, String)> = Vec::new();
-            for row in rows_in(catalog, spec.name) {
+            for row in catalog.rows_in(spec.name) {
                 if subjects.last().is_none_or(|(last, _)| *last != row.subject) {
                     subjects.push((row.subject.clone(), String::new()));
                 }
@@ -177,7 +173,7 @@ fn subjects_text(catalog: &Catalog, name: &str) -> Result<String, FactsError> {
 fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<(String, Vec<&'a Row>), FactsError> {
     let found = catalog.find_subject(name)?;
     let subject = found.first().map_or_else(|| name.to_owned(), |(_, subject)| subject.clone());
-    Ok((subject.clone(), catalog.rows().iter().filter(|row| row.subject == subject).collect()))
+    Ok((subject.clone(), catalog.rows().filter(|row| row.subject == subject).collect()))
 }
 
 /// What a name is, in words: its place, its maker, its hyper-parameters.
@@ -313,14 +309,14 @@ fn wrapped(out: &mut String, label: &str, text: &str, width: usize) {
 fn marks(catalog: &Catalog) -> Vec<(Check, usize)> {
     [Check::Primary, Check::Derived, Check::Quoted, Check::Unverified]
         .into_iter()
-        .map(|mark| (mark, catalog.rows().iter().filter(|row| row.check == mark).count()))
+        .map(|mark| (mark, catalog.rows().filter(|row| row.check == mark).count()))
         .collect()
 }
 
 fn check_text(catalog: &Catalog) -> String {
     let mut out = format!(
         "{} rows in {} tables, {} sources: every row read, every rule held.\n",
-        catalog.rows().len(),
+        catalog.rows().count(),
         SCHEMA.len(),
         catalog.sources().count()
     );
@@ -335,7 +331,7 @@ fn check_text(catalog: &Catalog) -> String {
     }
     let unverified: Vec<String> = SCHEMA
         .iter()
-        .map(|spec| (spec.name, rows_in(catalog, spec.name).filter(|row| row.check == Check::Unverified).count()))
+        .map(|spec| (spec.name, catalog.rows_in(spec.name).iter().filter(|row| row.check == Check::Unverified).count()))
         .filter(|(_, rows)| *rows > 0)
         .map(|(name, rows)| format!("{name} {rows}"))
         .collect();

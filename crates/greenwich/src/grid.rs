@@ -51,7 +51,7 @@ impl Grid<'_> {
             return Ok(Some(replay.series(zone, self.signal, span)?));
         }
         if let Some(profile) = self.catalog.profile(zone, self.signal) {
-            return Ok(Some(typical::series(profile, span)));
+            return Ok(Some(typical::series(&profile, span)));
         }
         let yearly = match self.signal {
             Signal::Lifecycle => place.yearly_lifecycle.as_ref(),

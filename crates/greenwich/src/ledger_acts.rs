@@ -1,7 +1,7 @@
 //! What changes a ledger: recovery, merging, import. Each new entry gets its account.
 //!
 //! In: a ledger, the terms of the account, files of other meters. Out: the entries that were made. None is ever
-//! edited: an entry that comes without an account gets a correction that has one.
+//! edited: each gets its account before it is written.
 
 use crate::Error;
 use crate::ledger_view::{counted, entry_json};
@@ -44,17 +44,19 @@ pub fn recover(ledger: &Ledger, host: &str, site: &[(String, String)], terms: &T
         let Ok(file) = JournalFile::open(&path) else { continue };
         places.insert(file.part().to_owned(), file.context().place.clone());
     }
-    let found = ledger.recover(host)?;
-    let mut done = Done::default();
-    for entry in found.entries {
+    let found = ledger.recover_with(host, |entry| {
         let place = entry.parts.first().and_then(|part| places.get(&part.part)).filter(|place| !place.is_empty());
-        let own = place.map(|place| settings_at(place, site)).transpose()?;
-        let mut accounted = entry.correction();
-        let settings = own.as_ref().unwrap_or(terms.settings);
-        account(ledger, &catalog, &mut accounted, &Terms { settings, ..*terms })?;
-        ledger.record(&accounted)?;
-        done.entries.push(accounted);
-    }
+        let own = place.map(|place| settings_at(place, site)).transpose();
+        let accounted = own.and_then(|own| {
+            let settings = own.as_ref().unwrap_or(terms.settings);
+            account(ledger, &catalog, entry, &Terms { settings, ..*terms })
+        });
+        // What was measured is kept whatever its account lacks: `account RUN --correct` makes one later.
+        if let Err(error) = accounted {
+            entry.warnings.push(format!("there is no account: {error}"));
+        }
+    })?;
+    let mut done = Done { entries: found.entries, ..Done::default() };
     for path in found.alive {
         done.notes.push(format!("`{}` is still written, or may be: it is left alone", path.display()));
     }

@@ -38,6 +38,7 @@ pub mod ledger_acts;
 pub mod ledger_sums;
 pub mod ledger_view;
 pub mod live;
+pub mod node;
 pub mod pipeline;
 pub mod planning;
 pub mod reissue;

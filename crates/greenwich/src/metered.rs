@@ -7,6 +7,7 @@ use crate::factor::assumed;
 use crate::grid::Grid;
 use crate::job_file::SiteSpec;
 use crate::machine::Machine;
+use crate::node::{self, NodeSpec};
 use crate::settings::Settings;
 use crate::site::Place;
 use greenwich_core::footprint::{Setting, Stage};
@@ -105,6 +106,7 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
         let basis = Basis {
             catalog,
             site: &terms.settings.site,
+            node: terms.settings.node,
             accelerator: terms.accelerator,
             series: &|place, signal, span| grid.beside(place, signal, span),
         };
@@ -118,6 +120,7 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
             account.insert("hours_of_run".to_owned(), grid);
             let warnings = account.get("warnings").cloned().unwrap_or_default();
             account.insert(ACCOUNT_WARNINGS.to_owned(), warnings);
+            account.extend(terms.settings.node.told(entry));
             entry.add_account(account);
         }
         Ok(None) => entry.warnings.push("nothing was metered, so there is no account".to_owned()),
@@ -132,6 +135,7 @@ pub(crate) type SeriesOf<'a> = dyn Fn(&Place, Signal, Window) -> Option<Intensit
 pub(crate) struct Basis<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) site: &'a SiteSpec,
+    pub(crate) node: NodeSpec,
     pub(crate) accelerator: Option<&'a str>,
     pub(crate) series: &'a SeriesOf<'a>,
 }
@@ -169,6 +173,11 @@ pub(crate) fn footprint(
         return Ok(None);
     }
     let year = Some(crate::resolve::year_of(entry.start));
+    let has_wall_meter = entry.devices.iter().any(|device| device.kind == "node");
+    let assumed_node = if has_wall_meter { NodeSpec::default() } else { basis.node };
+    let at_the_wall_j = |joules: f64| assumed_node.at_the_wall_j(joules, node::node_seconds(entry));
+    let (least_j, likely_j, most_j) =
+        (at_the_wall_j(least_j), at_the_wall_j(middle(entry, least_j, most_j)), at_the_wall_j(most_j));
     let mut place = place(catalog, basis.site, year)?;
     let by_hour = mean_by_hour(basis, &mut place, hours, year);
 
@@ -182,6 +191,7 @@ pub(crate) fn footprint(
     let machine = basis.accelerator.map(|name| Machine::find(catalog, name, Precision::Bf16)).transpose()?;
     let mut warnings = std::mem::take(&mut place.warnings);
     let mut factors = std::mem::take(&mut place.factors);
+    factors.extend(assumed_node.factors());
     let mut price = place.rent.map(LogNormal::exact);
     if let Some(machine) = &machine {
         factors.extend(
@@ -200,7 +210,7 @@ pub(crate) fn footprint(
         }
     }
     let seconds = lasted_h * 3600.0 * f64::from(count);
-    let middle_j = middle(entry, least_j, most_j);
+    let middle_j = likely_j;
     let power = |joules: f64| Power::from_watts((joules / seconds).max(f64::MIN_POSITIVE));
     let exact = (most_j - least_j).abs() <= 1e-9 * most_j;
     let basis = if exact {
@@ -250,11 +260,20 @@ pub(crate) fn footprint(
     let bounds = [least_j, middle_j, most_j].map(greenwich_core::quantity::ItEnergy::from_joules);
     footprint.it_energy = Range { p5: bounds[0], p50: bounds[1], p95: bounds[2] };
     footprint.warnings.retain(|warning| !warning.contains("narrow most"));
-    footprint.warnings.push("fans, disks, network and power supplies are not metered".to_owned());
-    if entry.devices.iter().any(|device| device.kind == "node") {
-        footprint.warnings.pop();
-    }
+    footprint.warnings.extend(unseen(has_wall_meter, assumed_node).map(str::to_owned));
     Ok(Some((footprint, by_hour)))
+}
+
+/// What of the node is in no figure.
+fn unseen(has_wall_meter: bool, node: NodeSpec) -> Option<&'static str> {
+    match (has_wall_meter, node.rest_w, node.psu_efficiency) {
+        (true, ..) | (false, Some(_), Some(_)) => None,
+        (false, None, None) => Some("fans, disks, network and power supplies are not metered"),
+        (false, None, Some(_)) => Some("fans, disks and network are not metered: `rest_w` of [node] adds them"),
+        (false, Some(_), None) => {
+            Some("losses of the power supplies are not metered: `psu_efficiency` of [node] adds them")
+        }
+    }
 }
 
 /// The likely energy: each device's own where it is known, the middle of its bounds where it is not.

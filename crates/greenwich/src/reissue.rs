@@ -5,6 +5,7 @@
 
 use crate::Error;
 use crate::metered::{self, ACCOUNT_WARNINGS, Terms};
+use crate::node::ASSUMPTIONS;
 use crate::settings::Settings;
 use greenwich_facts::Catalog;
 use greenwich_store::{Entry, Ledger};
@@ -89,6 +90,13 @@ fn site_of(entry: &Entry, changed: &[(String, String)]) -> String {
     });
     if let Some(pue) = pue.filter(|_| !moves).and_then(|factor| factor.get("value")?.as_f64()) {
         _ = writeln!(text, "pue = {pue:?}");
+    }
+    // The node is the same wherever the account places it.
+    if let Some(node) = entry.quantities.get(ASSUMPTIONS).and_then(Value::as_object) {
+        text += "[node]\n";
+        for (key, value) in node {
+            _ = writeln!(text, "{key} = {value}");
+        }
     }
     text
 }

@@ -29,7 +29,7 @@ pub fn run_entry(entry: &Entry) -> RunEntry {
         model: entry.model.clone(),
         phase: entry.phase.clone(),
         tags,
-        corrects: entry.corrects.first().cloned(),
+        corrects: entry.corrects.clone(),
         devices: devices(entry),
         hours: hours(entry),
         account: footprint(entry),

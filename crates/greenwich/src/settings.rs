@@ -6,10 +6,11 @@
 
 use crate::document::{DocumentError, Table, read};
 use crate::job_file::{SiteSpec, site};
+use crate::node::NodeSpec;
 use std::collections::BTreeMap;
 
-/// Keys of `[site]` that have a variable, with its name.
-const VARIABLES: [(&str, &str); 8] = [
+/// Keys of `[site]` and `[node]` that have a variable, with its name.
+const VARIABLES: [(&str, &str); 11] = [
     ("site.region", "GREENWICH_REGION"),
     ("site.zone", "GREENWICH_ZONE"),
     ("site.pue", "GREENWICH_PUE"),
@@ -18,6 +19,9 @@ const VARIABLES: [(&str, &str); 8] = [
     ("site.market_based_gco2e_per_kwh", "GREENWICH_MARKET_BASED_GCO2E_PER_KWH"),
     ("site.usd_per_accelerator_hour", "GREENWICH_USD_PER_ACCELERATOR_HOUR"),
     ("site.usd_per_kwh", "GREENWICH_USD_PER_KWH"),
+    ("node.idle_w", "GREENWICH_NODE_IDLE_W"),
+    ("node.rest_w", "GREENWICH_NODE_REST_W"),
+    ("node.psu_efficiency", "GREENWICH_NODE_PSU_EFFICIENCY"),
 ];
 
 /// What is set.
@@ -25,6 +29,8 @@ const VARIABLES: [(&str, &str); 8] = [
 pub struct Settings {
     /// Where runs run.
     pub site: SiteSpec,
+    /// What is assumed of each node beside its metered devices.
+    pub node: NodeSpec,
     /// The ledger's folder.
     pub ledger: Option<String>,
     /// The project that runs belong to.
@@ -64,10 +70,11 @@ impl Settings {
             root.set(key, value);
         }
         let site = root.table("site")?.map(|table| site(&table)).transpose()?.unwrap_or_default();
+        let node = root.table("node")?.map(|table| NodeSpec::read(&table)).transpose()?.unwrap_or_default();
         let ledger = root.text("ledger", "runs/ledger")?;
         let project = root.text("project", "llm-7b")?;
         root.finish()?;
-        Ok(Self { site, ledger, project })
+        Ok(Self { site, node, ledger, project })
     }
 
     /// The place as dotted keys with their values, from which [`Settings::of`] makes it again.
@@ -84,6 +91,9 @@ impl Settings {
             number(site.market_based_gco2e_per_kwh),
             number(site.usd_per_accelerator_hour),
             number(site.usd_per_kwh),
+            number(self.node.idle_w),
+            number(self.node.rest_w),
+            number(self.node.psu_efficiency),
         ];
         let keys = VARIABLES.iter().map(|(key, _)| (*key).to_owned());
         keys.zip(values).filter_map(|(key, value)| Some((key, value?))).collect()
@@ -94,7 +104,8 @@ impl Settings {
 mod tests {
     use super::*;
 
-    const FILE: &[u8] = b"project = \"llm\"\n[site]\nregion = \"gcp/us-central1\"\npue = 1.2\n";
+    const FILE: &[u8] =
+        b"project = \"llm\"\n[site]\nregion = \"gcp/us-central1\"\npue = 1.2\n[node]\npsu_efficiency = 0.94\n";
 
     fn region(settings: &Settings) -> Option<&str> {
         settings.site.region.as_ref().map(|(region, _)| region.as_str())
@@ -123,7 +134,7 @@ mod tests {
         let keys: Vec<(String, String)> = settings.place().into_iter().collect();
         let again = Settings::of(None, |_| None, &keys).expect("lawful");
         assert_eq!((region(&again), again.site.pue), (Some("gcp/us-central1"), Some(1.2)));
-        assert_eq!(keys.len(), 2);
+        assert_eq!((again.node.psu_efficiency, keys.len()), (Some(0.94), 3));
     }
 
     #[test]

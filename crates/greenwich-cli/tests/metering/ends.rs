@@ -108,6 +108,8 @@ fn recover_by_the_command_line_says_what_the_killed_run_drew() {
     assert!(said.status.success(), "{}", text(&said.stderr));
     let entry = machine.entry();
     assert!(entry.it_energy_j.is_some_and(|joules| joules > 0.0), "{entry:?}");
+    assert_eq!(machine.ledger().entries().expect("a ledger").entries.len(), 1, "one entry, with its account");
+    assert!(entry.quantity("location_based_co2e_kg").is_some_and(|kg| kg > 0.0), "{entry:?}");
     assert!(text(&said.stdout).contains(&entry.run), "{}", text(&said.stdout));
 }
 
@@ -149,14 +151,14 @@ fn the_journal_is_forced_to_the_disk_each_five_seconds_and_not_at_each_tick() {
     let trace = machine.path("trace");
     let mut command = Command::new("strace");
     machine.settle(&mut command);
-    command.args(["-f", "-qq", "-e", "trace=fdatasync,exit_group", "-o"]).arg(&trace).arg(crate::stage::GREENWICH);
+    command.args(["-f", "-qq", "-e", "trace=fdatasync,fsync,exit_group", "-o"]).arg(&trace).arg(crate::stage::GREENWICH);
     command.args(machine.words(&["--quiet", "--period", "100ms"], &["sleep", "11.5"]));
     assert!(command.status().expect("it starts").success());
     let text = fs::read_to_string(trace).expect("strace wrote it");
     let child_ends = text.find("exit_group").expect("the child ends before us");
     let while_it_ran = text[..child_ends].matches("fdatasync(").count();
     assert!((1..=3).contains(&while_it_ran), "{while_it_ran} in 11.5 s");
-    assert!(text[child_ends..].contains("fdatasync("), "and once more at the end");
+    assert!(text[child_ends..].contains("fsync("), "and what it is closed into, at the end");
 }
 
 #[test]

@@ -25,6 +25,25 @@ fn a_constant_power_and_a_wave_are_the_counters_own_energy() {
 }
 
 #[test]
+fn what_no_counter_sees_is_added_by_name_and_only_when_it_is_given() {
+    let machine = Machine::server();
+    let plain = machine.bounded(&[], |_| sleep(Duration::from_millis(300))).0;
+    assert!(plain.quantities.get("node_assumptions").is_none() && plain.quantities.get("idle_energy_j").is_none());
+    let machine = Machine::server();
+    let settings = "[site]\npue = 1.0\n[node]\nidle_w = 40\nrest_w = 60\npsu_efficiency = 0.8\n";
+    std::fs::write(machine.path("greenwich.toml"), settings).expect("writable");
+    let entry = machine.bounded(&[], |_| sleep(Duration::from_millis(300))).0;
+    let (metered_j, lasted_s) = (entry.it_energy_j.expect("metered"), entry.end.duration_since(entry.start).as_secs_f64());
+    let idle_j = entry.quantity("idle_energy_j").expect("it is told");
+    assert!((idle_j - 40.0 * lasted_s).abs() < 1e-3, "{idle_j} J in {lasted_s} s");
+    assert!((entry.quantity("dynamic_energy_j").expect("it is told") - (metered_j - idle_j)).abs() < 1e-6);
+    let wall_j = entry.quantity("facility_energy_kwh").expect("an account") * 3.6e6;
+    assert!((wall_j / ((metered_j + 60.0 * lasted_s) / 0.8) - 1.0).abs() < 1e-3, "{wall_j} J of {metered_j} J");
+    let factors = entry.quantities["factors"].to_string();
+    assert!(factors.contains("rest of the node") && factors.contains("efficiency of the power supplies"), "{factors}");
+}
+
+#[test]
 fn package_and_dram_are_summed_not_averaged() {
     let machine = Machine::server();
     let (entry, bounds) = machine.bounded(&[], |_| sleep(Duration::from_secs(1)));

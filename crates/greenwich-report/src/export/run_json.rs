@@ -36,7 +36,7 @@ pub fn value(run: &RunEntry) -> Value {
         model: run.model.as_deref(),
         phase: run.phase.as_deref(),
         tags: run.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect(),
-        corrects: run.corrects.as_deref(),
+        corrects: &run.corrects,
         method: run.method().map(Method::as_str),
         hours_of_run: run.hours.iter().map(Hour::of).collect(),
     })
@@ -98,7 +98,7 @@ struct Document<'a> {
     model: Option<&'a str>,
     phase: Option<&'a str>,
     tags: Map<String, Value>,
-    corrects: Option<&'a str>,
+    corrects: &'a [String],
     method: Option<&'static str>,
     hours_of_run: Vec<Hour>,
 }

@@ -38,7 +38,7 @@ pub(crate) struct Hardware<'a> {
 impl<'a> Whole<'a> {
     /// Sums the runs.
     pub(crate) fn of(entries: &'a [RunEntry]) -> Self {
-        let corrected = |run: &str| entries.iter().any(|entry| entry.corrects.as_deref() == Some(run));
+        let corrected = |run: &str| entries.iter().any(|entry| entry.corrects.iter().any(|corrected| corrected == run));
         let mut runs: Vec<&RunEntry> = entries.iter().filter(|entry| !corrected(&entry.run)).collect();
         runs.sort_by(|a, b| (a.start, &a.run).cmp(&(b.start, &b.run)));
         let sum = sum(&runs);
@@ -394,7 +394,7 @@ mod tests {
         let first = fixture::counted();
         let mut second = fixture::counted();
         second.run = "corrected".into();
-        second.corrects = Some(first.run.clone());
+        second.corrects = vec![first.run.clone()];
         let both = [first, second];
         assert_eq!(Whole::of(&both).names(), ["corrected"]);
     }

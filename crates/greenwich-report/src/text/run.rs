@@ -99,8 +99,8 @@ fn what(page: &mut Page, run: &RunEntry) {
     if !labels.is_empty() {
         page.named("Labels", &labels.join(", "));
     }
-    if let Some(corrected) = &run.corrects {
-        page.named("Corrects", corrected);
+    if !run.corrects.is_empty() {
+        page.named("Corrects", &run.corrects.join(", "));
     }
     if let Some(expected) = run.nodes_expected {
         page.named("Nodes", &format!("{} of {expected}", run.nodes));

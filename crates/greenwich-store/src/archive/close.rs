@@ -6,6 +6,7 @@ use super::about::About;
 use super::minutes::{MinutesReader, MinutesWriter};
 use super::sample::{Sample, Sampling};
 use super::samples::{SamplesReader, SamplesWriter};
+use super::table::Packing;
 use crate::error::{Result, StoreError};
 use crate::id::check_name;
 use crate::journal::{Damage, JournalFile, JournalState};
@@ -45,6 +46,9 @@ pub struct Closed {
     pub minutes_crc32c: u32,
 }
 
+/// A journal that is not longer holds some dozens of ticks.
+const SHORT_BYTES: u64 = 8192;
+
 /// Closes a journal into the store and removes it.
 ///
 /// A journal of which bytes are damaged is closed as far as it can be read and then kept under `.damaged`.
@@ -64,7 +68,9 @@ pub fn close(journal: impl AsRef<Path>, store: &Arc<dyn LedgerStore>) -> Result<
     let part = file.part().to_owned();
     let mut sampling = Sampling::new(&header);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let closed = archive(folder, &part, &header, store, |each| {
+    let length = fs::metadata(path).map_err(StoreError::io("read", path))?.len();
+    let packing = if length <= SHORT_BYTES { Packing::Plain } else { Packing::Zstd };
+    let closed = archive(folder, &part, &header, packing, store, |each| {
         file.for_each(|tick| each(&mut sampling.of(tick)))?;
         Ok(About {
             context: file.context().clone(),
@@ -78,7 +84,7 @@ pub fn close(journal: impl AsRef<Path>, store: &Arc<dyn LedgerStore>) -> Result<
     } else {
         fs::rename(path, damaged(path)).map_err(StoreError::io("rename", path))?;
     }
-    private::sync_folder(folder).map_err(StoreError::io("write", folder))?;
+    // Not forced to the disk: a journal that a power cut brings back is closed once more, and its sums decide.
     Ok(closed)
 }
 
@@ -97,7 +103,7 @@ pub(crate) fn archive_rows(
     rows: &[Vec<Sample>],
     store: &Arc<dyn LedgerStore>,
 ) -> Result<Closed> {
-    archive(scratch, part, header, store, |each| {
+    archive(scratch, part, header, Packing::Zstd, store, |each| {
         rows.iter().try_for_each(|row| each(&mut row.iter().copied()))?;
         Ok(about.clone())
     })
@@ -109,6 +115,7 @@ fn archive(
     scratch: &Path,
     part: &str,
     header: &MeterHeader,
+    packing: Packing,
     store: &Arc<dyn LedgerStore>,
     source: impl FnOnce(&mut Each<'_>) -> Result<About>,
 ) -> Result<Closed> {
@@ -118,8 +125,10 @@ fn archive(
     let minutes = Unborn::new(scratch, &format!(".{part}.minutes.tmp"))?;
     let bad = |path: &Path| failed("archive", path.display().to_string());
 
-    let mut to_samples = SamplesWriter::new(BufWriter::new(&samples.file), part, header).map_err(bad(&samples.path))?;
-    let mut to_minutes = MinutesWriter::new(BufWriter::new(&minutes.file), part, header).map_err(bad(&minutes.path))?;
+    let mut to_samples =
+        SamplesWriter::new(BufWriter::new(&samples.file), part, header, packing).map_err(bad(&samples.path))?;
+    let mut to_minutes =
+        MinutesWriter::new(BufWriter::new(&minutes.file), part, header, packing).map_err(bad(&minutes.path))?;
     let mut row = Vec::with_capacity(header.devices.len());
     let about = source(&mut |tick| {
         row.clear();

@@ -7,7 +7,7 @@
 use super::about::{self, About};
 use super::sample::Sample;
 use super::samples::{Words, json, method_place};
-use super::table::{Column, Layout, TableReader, TableWriter};
+use super::table::{Column, Layout, Packing, TableReader, TableWriter};
 use crate::header::HeaderWire;
 use crate::tally::{Sum, Tally};
 use crate::words;
@@ -75,14 +75,14 @@ pub(crate) struct MinutesWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> MinutesWriter<W> {
-    pub(crate) fn new(sink: W, part: &str, header: &MeterHeader) -> Result<Self> {
+    pub(crate) fn new(sink: W, part: &str, header: &MeterHeader, packing: Packing) -> Result<Self> {
         let metadata = vec![
             ("greenwich.schema", MINUTES.to_owned()),
             ("greenwich.header", json(&HeaderWire::new(part, header))?),
             ("greenwich.boot_id", header.boot_id.clone()),
         ];
         Ok(Self {
-            table: TableWriter::new(sink, SCHEMA, &LAYOUTS, &[2, 6], metadata)?,
+            table: TableWriter::new(sink, SCHEMA, &LAYOUTS, packing, &[2, 6], metadata)?,
             header: header.clone(),
             words: Words::of(header),
             waiting: BTreeMap::new(),

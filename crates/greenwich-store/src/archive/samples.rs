@@ -6,7 +6,7 @@
 
 use super::about::About;
 use super::sample::{Sample, add_to};
-use super::table::{Column, Layout, TableReader, TableWriter};
+use super::table::{Column, Layout, Packing, TableReader, TableWriter};
 use crate::header::HeaderWire;
 use crate::tally::Tally;
 use crate::words;
@@ -77,14 +77,14 @@ pub(crate) struct SamplesWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> SamplesWriter<W> {
-    pub(crate) fn new(sink: W, part: &str, header: &MeterHeader) -> Result<Self> {
+    pub(crate) fn new(sink: W, part: &str, header: &MeterHeader, packing: Packing) -> Result<Self> {
         let metadata = vec![
             ("greenwich.schema", SAMPLES.to_owned()),
             ("greenwich.header", json(&HeaderWire::new(part, header))?),
             ("greenwich.boot_id", header.boot_id.clone()),
         ];
         Ok(Self {
-            table: TableWriter::new(sink, SCHEMA, &LAYOUTS, &[2, 6], metadata)?,
+            table: TableWriter::new(sink, SCHEMA, &LAYOUTS, packing, &[2, 6], metadata)?,
             header: header.clone(),
             words: Words::of(header),
             waiting: Vec::new(),

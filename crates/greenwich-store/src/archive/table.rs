@@ -1,6 +1,6 @@
 //! Columns into Parquet and back, without Arrow.
 //!
-//! In: a schema in Parquet's own words and columns of values. Out: row groups compressed by zstd. Text is
+//! In: a schema in Parquet's own words and columns of values. Out: row groups, compressed by zstd unless they are short. Text is
 //! dictionary-encoded UTF-8 with the plain STRING type, so that every reader takes the file as it lies.
 
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -46,6 +46,15 @@ pub(crate) enum Column<'a> {
     Flag(Vec<bool>),
 }
 
+/// Whether columns are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// By zstd.
+    Zstd,
+    /// Not at all: of a few rows it saves nothing, and a compressor for each column costs a short run a millisecond.
+    Plain,
+}
+
 /// Rows that are written at once.
 const BATCH: usize = 4096;
 
@@ -59,11 +68,16 @@ impl<W: Write + Send> TableWriter<W> {
         sink: W,
         schema: &str,
         layouts: &[(&str, Layout)],
+        packing: Packing,
         sorted_by: &[i32],
         metadata: Vec<(&str, String)>,
     ) -> Result<Self> {
+        let compression = match packing {
+            Packing::Zstd => Compression::ZSTD(ZstdLevel::try_new(3)?),
+            Packing::Plain => Compression::UNCOMPRESSED,
+        };
         let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+            .set_compression(compression)
             .set_created_by(format!("greenwich {}", env!("CARGO_PKG_VERSION")))
             .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true)

@@ -73,9 +73,10 @@ impl Journal {
         self.writer.as_ref().is_some_and(|writer| !writer.holding)
     }
 
-    /// Ends the journal: writes how the run ended, forces all to the disk, lets go of the lock.
+    /// Ends the journal: writes how the run ended, lets go of the lock.
     ///
-    /// Returns where it lies, for [`crate::Ledger::close`].
+    /// Returns where it lies, for [`crate::Ledger::close`], which forces all that it holds to the disk: forcing it here
+    /// as well would make every run wait twice.
     ///
     /// # Errors
     /// When it never began, was lost, or the disk refuses; what was written before can be recovered.
@@ -85,8 +86,6 @@ impl Journal {
         writer.flush_held()?;
         let payload = serde_json::to_vec(&end).map_err(io::Error::other)?;
         writer.append(kind::END, |out| out.extend_from_slice(&payload))?;
-        writer.file.sync_data()?;
-        private::sync_folder(&self.folder)?;
         Ok(writer.path)
     }
 }

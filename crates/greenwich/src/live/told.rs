@@ -222,6 +222,7 @@ impl<'a> Live<'a> {
         let basis = Basis {
             catalog: self.catalog,
             site: &settings.site,
+            node: settings.node,
             accelerator: self.accelerator.as_deref(),
             series: &|place, signal, span| self.series(observed, place, signal, span, false),
         };
