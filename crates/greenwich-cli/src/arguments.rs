@@ -5,8 +5,8 @@
 mod ledger;
 
 pub(crate) use ledger::{
-    AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, ReportArguments,
-    SiteArguments, TableForm,
+    AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,
+    ReportArguments, SiteArguments, TableForm,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

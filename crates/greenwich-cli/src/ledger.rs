@@ -3,8 +3,8 @@
 //! In: what was asked of which ledger. Out: the answer. What changes the ledger says so in its answer.
 
 use crate::arguments::{
-    AccountArguments, Common, Format, ImportArguments, LedgerArguments, LedgerCommand, MeterName, ReportArguments,
-    SiteArguments, TableForm,
+    AccountArguments, Common, Format, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,
+    ReportArguments, SiteArguments, TableForm,
 };
 use crate::home;
 use crate::terminal::{self, Answer, Failure};
@@ -56,8 +56,9 @@ pub(crate) fn ledger(asked: &LedgerArguments, common: &Common) -> Result<Answer,
     };
     let home = Home::open(asked.ledger.as_deref(), &site, common)?;
     let text = match &asked.act {
-        LedgerCommand::List { last } => {
-            let listed = ledger_view::list(&home.ledger, &home::host())?;
+        LedgerCommand::List { last, only } => {
+            let mut listed = ledger_view::list(&home.ledger, &home::host())?;
+            listed.keep(&labels(only));
             let text = |style| ledger_view::list_text(&listed, *last, &home.folder, style);
             either(common, text, || ledger_view::list_json(&listed, *last))
         }
@@ -93,6 +94,11 @@ pub(crate) fn ledger(asked: &LedgerArguments, common: &Common) -> Result<Answer,
 
 fn terms<'a>(home: &'a Home, site: &'a SiteArguments) -> Terms<'a> {
     Terms { settings: &home.settings, signals: site.signals.as_deref(), accelerator: site.accelerator.as_deref() }
+}
+
+fn labels(only: &OnlyArguments) -> Labels {
+    let OnlyArguments { project, model, phase, tags } = only;
+    Labels { project: project.clone(), model: model.clone(), phase: phase.clone(), tags: tags.clone() }
 }
 
 fn acted(done: &Done, verb: &str, common: &Common) -> String {

@@ -52,6 +52,8 @@ fn root() -> PathBuf {
 /// Every answer that a ledger gives, after something happened in it.
 fn answers_of_a_ledger() -> Vec<Value> {
     let rig = Rig::new();
+    let node = "[node]\nidle_w = 40\nrest_w = 60\npsu_efficiency = 0.9\n";
+    std::fs::write(rig.folder.path().join("greenwich.toml"), node).expect("writable");
     assert!(rig.meter(&["--zone", "GB", "--project", "p", "--phase", "final"], &["sleep", "0.3"]).status.success());
     let csv = "timestamp,run_id,duration,energy_consumed,codecarbon_version\n2026-03-01T12:30:00,a,5400,1.2,3.3.2\n";
     std::fs::write(rig.folder.path().join("emissions.csv"), csv).expect("writable");

@@ -201,6 +201,47 @@ fn a_foreign_record_comes_in_once_and_says_what_it_is() {
 }
 
 #[test]
+fn a_list_keeps_to_the_labels_that_are_asked_for() {
+    let rig = four_runs();
+    let all = rig.json(&["ledger", "list"])["runs"].clone();
+    let all = all.as_array().expect("runs");
+    for (flag, key) in [("--project", "project"), ("--phase", "phase"), ("--model", "model")] {
+        for value in all.iter().filter_map(|run| run[key].as_str()) {
+            let wanted = all.iter().filter(|run| run[key].as_str() == Some(value)).count();
+            let kept = rig.json(&["ledger", "list", flag, value])["runs"].as_array().map(Vec::len);
+            assert_eq!(kept, Some(wanted), "{flag} {value}");
+        }
+    }
+    let none = rig.run(&["ledger", "list", "--tag", "no=where"]);
+    let said = String::from_utf8_lossy(&none.stdout).into_owned();
+    assert!(said.contains("holds no run with these labels") && said.contains("4 runs with other labels"), "{said}");
+}
+
+#[test]
+fn logs_of_nvidia_smi_and_slurm_come_in_with_their_energy() {
+    let rig = Rig::new();
+    let smi = "timestamp, index, name, power.draw [W]\n\
+        2026/03/01 12:00:00.000, 0, NVIDIA H100 80GB HBM3, 300.00 W\n\
+        2026/03/01 12:00:10.000, 0, NVIDIA H100 80GB HBM3, 500.00 W\n\
+        2026/03/01 12:00:20.000, 0, NVIDIA H100 80GB HBM3, 300.00 W\n";
+    fs::write(rig.folder.path().join("smi.csv"), smi).expect("writable");
+    let run = &rig.json(&["ledger", "import", "nvidia-smi", "smi.csv", "--zone", "DE"])["runs"][0];
+    assert_eq!((run["source"].as_str(), run["devices"][0]["method"].as_str()), (Some("nvidia-smi"), Some("sampled")));
+    assert!((number(run, "it_energy_j") - 8000.0).abs() < 1e-6, "two trapezoids of 400 W over 10 s: {run}");
+    let sacct = "JobID|JobName|Account|Start|End|ConsumedEnergyRaw\n\
+        77|train|vision|2026-03-01T12:00:00|2026-03-01T13:00:00|3600000\n\
+        77.batch|batch|vision|2026-03-01T12:00:00|2026-03-01T13:00:00|3500000\n\
+        78|idle|vision|2026-03-01T12:00:00|2026-03-01T13:00:00|0\n";
+    fs::write(rig.folder.path().join("sacct.txt"), sacct).expect("writable");
+    let runs = rig.json(&["ledger", "import", "sacct", "sacct.txt", "--zone", "DE"])["runs"].clone();
+    let energies: Vec<Option<f64>> =
+        runs.as_array().expect("runs").iter().map(|run| run["it_energy_j"].as_f64()).collect();
+    assert_eq!(energies, [Some(3_600_000.0), None], "0 means that no plugin was set up");
+    assert_eq!(runs[0]["project"], "vision");
+    assert_eq!(rig.json(&["ledger", "list", "--project", "vision"])["runs"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn a_copy_of_a_ledger_merges_into_what_was_there() {
     let rig = four_runs();
     let old = rig.json(&["ledger", "show", "last"]);

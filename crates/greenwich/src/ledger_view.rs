@@ -3,8 +3,8 @@
 //! In: a ledger. Out: its runs, the journals that are still open with what would become of them, and either as text
 //! or JSON. Nothing is written.
 
-use crate::Error;
 use crate::remembered::run_entry;
+use crate::{Error, Labels};
 use greenwich_core::entry::RunEntry;
 use greenwich_report::Style;
 use greenwich_report::export::run_json;
@@ -33,6 +33,8 @@ pub struct Listed {
     pub open: Vec<OpenJournal>,
     /// Files that could not be read, each with why.
     pub unreadable: Vec<String>,
+    /// How many runs were left out because they have other labels.
+    pub left_out: usize,
 }
 
 /// A journal that has not been closed.
@@ -77,6 +79,21 @@ impl OpenState {
     }
 }
 
+impl Listed {
+    /// Keeps the runs that have all of the labels that are given. Open journals stay: their runs have not ended.
+    pub fn keep(&mut self, only: &Labels) {
+        let has = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+        let before = self.entries.len();
+        self.entries.retain(|entry| {
+            has(&only.project, &entry.project)
+                && has(&only.model, &entry.model)
+                && has(&only.phase, &entry.phase)
+                && only.tags.iter().all(|(key, value)| entry.tags.get(key) == Some(value))
+        });
+        self.left_out = before - self.entries.len();
+    }
+}
+
 /// Looks at a ledger; `host` is this node's name.
 ///
 /// # Errors
@@ -87,7 +104,7 @@ pub fn list(ledger: &Ledger, host: &str) -> Result<Listed, Error> {
     let corrected = found.entries.len() - entries.len();
     let (open, more) = open(ledger, host)?;
     let unreadable = found.unreadable.iter().map(ToString::to_string).chain(more).collect();
-    Ok(Listed { entries, corrected, open, unreadable })
+    Ok(Listed { entries, corrected, open, unreadable, left_out: 0 })
 }
 
 /// The journals of a ledger, and those of which not even the header can be read.
@@ -155,8 +172,12 @@ pub fn list_text(listed: &Listed, last: Option<usize>, folder: &Path, style: Sty
     shorten(&mut runs, &listed.entries);
     let mut out = if runs.is_empty() {
         let mut sheet = sheet::Sheet::new(style);
-        sheet.headline(&format!("The ledger {} holds no run.", folder.display()));
-        sheet.paragraph("`greenwich run -- COMMAND` records one.");
+        if listed.left_out > 0 {
+            sheet.headline(&format!("The ledger {} holds no run with these labels.", folder.display()));
+        } else {
+            sheet.headline(&format!("The ledger {} holds no run.", folder.display()));
+            sheet.paragraph("`greenwich run -- COMMAND` records one.");
+        }
         sheet.finish()
     } else {
         text::runs(&runs, style)
@@ -165,6 +186,9 @@ pub fn list_text(listed: &Listed, last: Option<usize>, folder: &Path, style: Sty
     let hidden = listed.entries.len() - shown.len();
     if hidden > 0 {
         sheet.paragraph(&format!("{hidden} earlier, not shown and not in the sum."));
+    }
+    if listed.left_out > 0 {
+        sheet.paragraph(&format!("{} with other labels, not shown.", counted(listed.left_out, "run", "runs")));
     }
     if listed.corrected > 0 {
         sheet.paragraph(&format!(
@@ -251,7 +275,8 @@ pub fn entry_json(entry: &Entry) -> Value {
         if !kept.contains_key("facility_energy_kwh") {
             fields.insert("facility_energy_kwh".to_owned(), Value::Null);
         }
-        for key in ["id", "corrects", "hosts", "missing_nodes", "parts", "source", "software"] {
+        let own = ["id", "corrects", "hosts", "missing_nodes", "parts", "source", "software"];
+        for key in own.into_iter().chain(crate::node::KEYS) {
             if let Some(value) = kept.get(key) {
                 fields.insert(key.to_owned(), value.clone());
             }

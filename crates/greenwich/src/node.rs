@@ -12,6 +12,9 @@ use serde_json::{Map, Value, json};
 /// The entry's key for what was assumed of the node.
 pub(crate) const ASSUMPTIONS: &str = "node_assumptions";
 
+/// Every key of an entry that comes of `[node]`.
+pub(crate) const KEYS: [&str; 3] = [ASSUMPTIONS, "idle_energy_j", "dynamic_energy_j"];
+
 /// What is assumed of each node of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct NodeSpec {

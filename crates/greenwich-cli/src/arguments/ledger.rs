@@ -39,6 +39,8 @@ pub(crate) enum LedgerCommand {
         /// Show no more than so many, the newest.
         #[arg(long, value_name = "N")]
         last: Option<usize>,
+        #[command(flatten)]
+        only: OnlyArguments,
     },
     /// Show one run: what each device drew, hour by hour, with its account.
     Show {
@@ -87,6 +89,23 @@ pub(crate) enum LedgerCommand {
     },
     /// Bring in what another meter recorded, marked as what it is.
     Import(ImportArguments),
+}
+
+/// Which runs are wanted; all that is given must hold.
+#[derive(Debug, Args)]
+pub(crate) struct OnlyArguments {
+    /// Runs of this project only.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// Runs that train this model only.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Runs of this phase only: search, preliminary, final.
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Option<String>,
+    /// Runs with this tag only; may repeat.
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = super::key_value)]
+    pub(crate) tags: Vec<(String, String)>,
 }
 
 /// A form of table.

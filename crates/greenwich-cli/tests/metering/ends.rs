@@ -151,7 +151,10 @@ fn the_journal_is_forced_to_the_disk_each_five_seconds_and_not_at_each_tick() {
     let trace = machine.path("trace");
     let mut command = Command::new("strace");
     machine.settle(&mut command);
-    command.args(["-f", "-qq", "-e", "trace=fdatasync,fsync,exit_group", "-o"]).arg(&trace).arg(crate::stage::GREENWICH);
+    command
+        .args(["-f", "-qq", "-e", "trace=fdatasync,fsync,exit_group", "-o"])
+        .arg(&trace)
+        .arg(crate::stage::GREENWICH);
     command.args(machine.words(&["--quiet", "--period", "100ms"], &["sleep", "11.5"]));
     assert!(command.status().expect("it starts").success());
     let text = fs::read_to_string(trace).expect("strace wrote it");

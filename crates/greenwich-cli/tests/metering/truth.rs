@@ -33,7 +33,8 @@ fn what_no_counter_sees_is_added_by_name_and_only_when_it_is_given() {
     let settings = "[site]\npue = 1.0\n[node]\nidle_w = 40\nrest_w = 60\npsu_efficiency = 0.8\n";
     std::fs::write(machine.path("greenwich.toml"), settings).expect("writable");
     let entry = machine.bounded(&[], |_| sleep(Duration::from_millis(300))).0;
-    let (metered_j, lasted_s) = (entry.it_energy_j.expect("metered"), entry.end.duration_since(entry.start).as_secs_f64());
+    let (metered_j, lasted_s) =
+        (entry.it_energy_j.expect("metered"), entry.end.duration_since(entry.start).as_secs_f64());
     let idle_j = entry.quantity("idle_energy_j").expect("it is told");
     assert!((idle_j - 40.0 * lasted_s).abs() < 1e-3, "{idle_j} J in {lasted_s} s");
     assert!((entry.quantity("dynamic_energy_j").expect("it is told") - (metered_j - idle_j)).abs() < 1e-6);
