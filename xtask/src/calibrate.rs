@@ -17,11 +17,12 @@ const FITTED_ON: &str = "2026-01-01";
 
 /// A published run with what it got from its chips.
 #[derive(Debug, Clone, PartialEq)]
-struct Published {
+pub(crate) struct Published {
     name: String,
     accelerator: String,
-    mfu: Option<f64>,
-    run: Run,
+    pub(crate) params_active: f64,
+    pub(crate) mfu: Option<f64>,
+    pub(crate) run: Run,
 }
 
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
@@ -45,7 +46,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
 }
 
 /// Every run of the catalog's table, with 6·N·D over peak FLOPs paid for.
-fn published(catalog: &Catalog) -> Result<Vec<Published>> {
+pub(crate) fn published(catalog: &Catalog) -> Result<Vec<Published>> {
     let mut by_run: BTreeMap<&str, BTreeMap<&str, &Row>> = BTreeMap::new();
     for row in catalog.rows().filter(|row| row.table == "published_utilisation") {
         by_run.entry(&row.subject).or_default().insert(row.quantity, row);
@@ -67,6 +68,7 @@ fn published(catalog: &Catalog) -> Result<Vec<Published>> {
         Ok(Published {
             name: name.to_owned(),
             accelerator: accelerator.id.to_string(),
+            params_active: get("params_active")?,
             mfu: rows.get("mfu").map(|row| row.value),
             run: Run {
                 generation: accelerator.identity.generation.clone(),

@@ -4,8 +4,10 @@
 //! data files, findings, and the tables of `docs/accuracy.md`. Nothing here ships in the product.
 
 mod calibrate;
+mod eval_estimate;
 mod eval_forecast;
 mod eval_metering;
+mod eval_plan;
 mod pool;
 mod profiles;
 mod spreads;
@@ -18,8 +20,10 @@ cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly trac
 cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv
 cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes
 cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, from hourly traces
+cargo xtask eval estimate [--data DIR]  measures hours, step times and energy, organisation left out
 cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
-cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is";
+cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is
+cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,9 +33,11 @@ fn main() -> Result<()> {
         ["profiles", rest @ ..] => profiles::run(rest),
         ["spreads", rest @ ..] => spreads::run(rest),
         ["calibrate", rest @ ..] => calibrate::run(rest),
+        ["eval", "estimate", rest @ ..] => eval_estimate::run(rest),
         ["eval", "forecast", rest @ ..] => eval_forecast::run(rest),
         ["pool", rest @ ..] => pool::run(rest),
         ["eval", "metering", rest @ ..] => eval_metering::run(rest),
+        ["eval", "plan", rest @ ..] => eval_plan::run(rest),
         ["eval-work"] => eval_metering::work(),
         _ => bail!("usage:\n{USAGE}"),
     }

@@ -6,7 +6,7 @@ use crate::arguments::{
     Arguments, Command, FactsCommand, FillName, Format, JobArguments, Method, PlanArguments, SignalName,
 };
 use crate::terminal::{self, Answer, Failure};
-use crate::{doctor, ledger, top};
+use crate::{doctor, fleet, forecast, home, ledger, signals, top};
 use greenwich::facts::{self, Look};
 use greenwich::job_file::{self, JobSpec};
 use greenwich::report::{Style, json, svg, text};
@@ -18,6 +18,13 @@ pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
         Command::Ledger(asked) => ledger::ledger(asked, &arguments.common),
         Command::Report(asked) => ledger::report(asked, &arguments.common),
         Command::Doctor(asked) => doctor::doctor(asked, &arguments.common),
+        Command::Forecast(asked) => forecast::forecast(asked, &arguments.common),
+        Command::Backtest(asked) => forecast::backtest(asked, &arguments.common),
+        Command::Now(asked) => forecast::now(asked, &arguments.common),
+        Command::Zones(asked) => forecast::zones(asked, &arguments.common),
+        Command::Signals(asked) => signals::signals(asked, &arguments.common),
+        Command::Plan(asked) if asked.act.is_some() => fleet::act(asked.act.as_ref(), &arguments.common),
+        Command::Plan(asked) if asked.fleet.jobs.is_some() => fleet::fleet(asked, options(asked)?, &arguments.common),
         Command::Account(asked) => match &asked.job.job {
             Some(name) if ledger::may_be_run(name) => ledger::account(asked, name, &arguments.common),
             _ if asked.correct || asked.ledger.is_some() || asked.signals.is_some() => Err(Failure::usage(
@@ -38,11 +45,11 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
     let is_json = common.format == Format::Json;
     Ok(match &arguments.command {
         Command::Plan(plan) => {
-            let planned = greenwich.plan(&planned_job(plan)?, &options(plan))?;
+            let planned = greenwich.plan(&planned_job(plan)?, &options(plan)?)?;
             if let Some(file) = &plan.svg {
                 terminal::write_file(file, svg::plan(&planned.view()))?;
             }
-            if is_json { terminal::pretty(&json::plan(&planned.view())) } else { text::plan(&planned.view(), style) }
+            if is_json { terminal::pretty(&planned.json()) } else { text::plan(&planned.view(), style) }
         }
         Command::Estimate(job) => {
             let estimate = greenwich.estimate(&read(job, &[])?)?;
@@ -65,9 +72,6 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
             if is_json { terminal::pretty(&json::levers(&answer)) } else { text::levers(&answer, style) }
         }
         Command::Top(top) => top::once(top, common, style.width)?,
-        Command::Run(_) | Command::Ledger(_) | Command::Report(_) | Command::Doctor(_) => {
-            unreachable!("these are answered without the facts, one step before")
-        }
         Command::Facts { look } => {
             let look = match look {
                 FactsCommand::List { table } => Look::List(table.clone()),
@@ -86,6 +90,7 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
                 facts::text(catalog, &look, style.width).map_err(refused)?
             }
         }
+        _ => unreachable!("the others are answered one step before"),
     })
 }
 
@@ -114,8 +119,11 @@ fn planned_job(plan: &PlanArguments) -> Result<JobSpec, Failure> {
     read(&plan.job, &more)
 }
 
-fn options(plan: &PlanArguments) -> PlanOptions {
-    PlanOptions {
+fn options(plan: &PlanArguments) -> Result<PlanOptions, Failure> {
+    let as_of = plan.at.as_deref().map(|at| forecast::instant("--at", at)).transpose()?;
+    Ok(PlanOptions {
+        as_of,
+        kept: Some(home::signals_folder()).filter(|folder| folder.is_dir()),
         signals: plan.signals.clone(),
         fill: match plan.fill {
             FillName::Refuse => Fill::Refuse,
@@ -127,5 +135,5 @@ fn options(plan: &PlanArguments) -> PlanOptions {
             SignalName::Direct => Signal::Direct,
             SignalName::Marginal => Signal::Marginal,
         },
-    }
+    })
 }

@@ -2,12 +2,18 @@
 //!
 //! In: nothing; it is the declaration. Out: one struct a command, from which help and errors are made.
 
+mod fleet;
+mod forecast;
 mod ledger;
+mod signals;
 
+pub(crate) use fleet::{FleetArguments, PlanAct};
+pub(crate) use forecast::{BacktestArguments, ForecastArguments, NowArguments, WaitArguments, ZonesArguments, span};
 pub(crate) use ledger::{
     AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,
     ReportArguments, SiteArguments, TableForm,
 };
+pub(crate) use signals::{FetchArguments, SignalsArguments, SignalsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -39,7 +45,7 @@ pub(crate) struct Common {
     /// List each number's inputs with source, year and fit.
     #[arg(long, global = true)]
     pub(crate) explain: bool,
-    /// Use no network. Nothing uses one yet: facts and typical years are compiled in.
+    /// Use no network: answer from what is kept and what is compiled in.
     #[arg(long, global = true)]
     pub(crate) offline: bool,
     /// Say on stderr how long the answer took; of `facts`, how many rows there are.
@@ -77,9 +83,9 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     /// Say where, when and on which machine a run should go, and what that saves.
     #[command(
-        before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich plan examples/on-premises.toml --svg plan.svg --explain"
+        before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich plan examples/on-premises.toml --svg plan.svg --explain\n  greenwich plan --jobs jobs.csv --sites sites.csv --signals grid --start 2022-07-04T00:00:00Z --hours 168 --out plan.csv"
     )]
-    Plan(PlanArguments),
+    Plan(Box<PlanArguments>),
     /// Say what a run will need and emit, before it runs.
     #[command(
         before_help = "Examples:\n  greenwich estimate examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1"
@@ -95,6 +101,30 @@ pub(crate) enum Command {
         before_help = "Examples:\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml --scope2 market --svg levers.svg"
     )]
     Levers(LeversArguments),
+    /// Foretell a zone's next hours from its past, with bands; from a typical year where there is no past.
+    #[command(
+        before_help = "Examples:\n  greenwich forecast GB\n  greenwich forecast US-CAL-CISO --at 2026-06-01T00:00:00Z --hours 48 --format json\n\nWith a history:\n  greenwich forecast --history ES.csv.gz --at 2022-06-01T00:00:00Z --hours 96"
+    )]
+    Forecast(ForecastArguments),
+    /// Say how good forecasts of a zone would have been.
+    #[command(
+        before_help = "Usage by example:\n  greenwich backtest --history ES.csv.gz --from 2022-07-01T00:00:00Z --until 2022-12-28T00:00:00Z --hours 96 --every 24h"
+    )]
+    Backtest(BacktestArguments),
+    /// Say a zone's intensity now and in the next day, and what that is known by.
+    #[command(before_help = "Examples:\n  greenwich now DE\n  greenwich now US-CAL-CISO --format json")]
+    Now(NowArguments),
+    /// List the zones, and what each is known by.
+    #[command(before_help = "Examples:\n  greenwich zones\n  greenwich zones US-")]
+    Zones(ZonesArguments),
+    /// Fetch grid signals from providers, keep them, and list what is held and who can be asked.
+    #[command(before_help = "Examples:\n  greenwich signals list\n  greenwich signals providers GB")]
+    Signals(SignalsArguments),
+    /// Hold a command until the cleanest hours before its deadline, then run it; its exit status is its own.
+    #[command(
+        before_help = "Examples:\n  greenwich wait --hours 8 --deadline 48h --zone DE -- python train.py\n  greenwich wait --hours 8 --deadline 48h --zone ES --id nightly -- greenwich run -- python train.py"
+    )]
+    Wait(WaitArguments),
     /// Run a command, meter what it draws, and write the ledger; its streams and exit status are its own.
     #[command(
         before_help = "Examples:\n  greenwich run -- python train.py\n  greenwich run --zone DE --project llm-7b --phase search --summary out.json -- torchrun --nproc-per-node 8 train.py"
@@ -171,9 +201,9 @@ pub(crate) struct Keys {
     /// Tokens per second of the whole job.
     #[arg(long, value_name = "N")]
     tokens_per_s: Option<String>,
-    /// Wall-clock hours.
+    /// Wall-clock hours; of a fleet, the hours planned over.
     #[arg(long, value_name = "H")]
-    hours: Option<String>,
+    pub(crate) hours: Option<String>,
     /// Model FLOPs of the run.
     #[arg(long, value_name = "FLOP")]
     total_flops: Option<String>,
@@ -229,6 +259,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) job: JobArguments,
@@ -238,9 +269,12 @@ pub(crate) struct PlanArguments {
     /// Done by this instant (schedule.deadline).
     #[arg(long, help_heading = "Planning", value_name = "INSTANT")]
     pub(crate) deadline: Option<String>,
-    /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh to plan by.
-    #[arg(long, help_heading = "Planning", value_name = "DIR")]
+    /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh to plan by; where a trace ends, a forecast goes on.
+    #[arg(long, help_heading = "Planning", value_name = "DIR", visible_alias = "history")]
     pub(crate) signals: Option<PathBuf>,
+    /// Plan as of this instant: nothing in the traces stamped then or later is used.
+    #[arg(long, help_heading = "Planning", value_name = "INSTANT", requires = "signals", conflicts_with = "jobs")]
+    pub(crate) at: Option<String>,
     /// The intensity to plan by.
     #[arg(long, help_heading = "Planning", value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,
@@ -250,6 +284,10 @@ pub(crate) struct PlanArguments {
     /// Also write the plan as a picture.
     #[arg(long, help_heading = "Planning", value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArguments,
+    #[command(subcommand)]
+    pub(crate) act: Option<PlanAct>,
 }
 
 /// A command to be metered.
@@ -289,6 +327,12 @@ pub(crate) struct RunArguments {
     /// A command that prints the watts of the whole node, such as "ipmitool dcmi power reading".
     #[arg(long, value_name = "COMMAND", help_heading = "Sensors", conflicts_with = "wall_file")]
     pub(crate) wall_command: Option<String>,
+    /// An address that answers with the node's watts (a plug, a PDU, Redfish), asked every 10 s.
+    #[arg(long, value_name = "URL", help_heading = "Sensors", conflicts_with_all = ["wall_file", "wall_command"])]
+    pub(crate) wall_url: Option<String>,
+    /// The key of the JSON answer that holds the watts, where none has `watts` in its name.
+    #[arg(long, value_name = "KEY", help_heading = "Sensors", requires = "wall_url")]
+    pub(crate) wall_key: Option<String>,
     #[command(flatten)]
     pub(crate) live: LiveArguments,
 }

@@ -64,3 +64,25 @@ pub(crate) fn host() -> String {
     let name = name.trim();
     if name.is_empty() { variable("HOSTNAME").unwrap_or_else(|| "localhost".to_owned()) } else { name.to_owned() }
 }
+
+/// The folder of the user's own histories: `signals` below `GREENWICH_HOME`.
+pub(crate) fn signals() -> Option<PathBuf> {
+    variable("GREENWICH_HOME").filter(|home| !home.is_empty()).map(|home| Path::new(&home).join("signals"))
+}
+
+/// The folder of fetched histories: `signals` below `GREENWICH_HOME`, else in the user's data folder.
+pub(crate) fn signals_folder() -> PathBuf {
+    let data = || {
+        let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let data = data.or_else(|| Some(Path::new(&variable("HOME")?).join(".local/share")))?;
+        Some(data.join("greenwich/signals"))
+    };
+    signals().or_else(data).unwrap_or_else(|| PathBuf::from("greenwich-signals"))
+}
+
+/// The file of keys: below `GREENWICH_HOME` where it is there, else beside the user's own settings.
+pub(crate) fn keys_file() -> Option<PathBuf> {
+    let home = variable("GREENWICH_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = home.map(|home| home.join("keys.toml")).filter(|path| path.exists());
+    home.or_else(|| user_file().map(|path| path.with_file_name("keys.toml")))
+}

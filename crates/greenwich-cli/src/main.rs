@@ -6,13 +6,18 @@
 mod answer;
 mod arguments;
 mod doctor;
+mod fleet;
+mod forecast;
 mod home;
 mod ledger;
 mod metrics;
 mod progress;
 mod run;
+mod signals;
 mod terminal;
 mod top;
+mod wait;
+mod wall;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -23,6 +28,9 @@ fn main() -> ExitCode {
         Ok(arguments) => {
             if let arguments::Command::Run(run) = &arguments.command {
                 return run::run(run, &arguments.common);
+            }
+            if let arguments::Command::Wait(wait) = &arguments.command {
+                return wait::wait(wait, &arguments.common);
             }
             if let arguments::Command::Top(top) = &arguments.command
                 && !top.once

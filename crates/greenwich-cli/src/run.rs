@@ -91,6 +91,10 @@ fn wall(arguments: &RunArguments) -> Option<host::Wall> {
         let stale_after = Some(WALL_FILE_STALE);
         return Some(host::Wall::File { path: path.clone(), unit: host::Unit::Watts, stale_after });
     }
+    if let Some(url) = &arguments.wall_url {
+        let ask = crate::wall::ask(url, arguments.wall_key.clone(), home::variable(crate::wall::AUTHORIZATION));
+        return Some(host::Wall::Question { name: crate::wall::name_of(url), every: WALL_COMMAND_EVERY, ask });
+    }
     let words: Vec<String> = arguments.wall_command.as_ref()?.split_whitespace().map(str::to_owned).collect();
     (!words.is_empty()).then_some(host::Wall::Command { words, every: WALL_COMMAND_EVERY })
 }

@@ -65,6 +65,87 @@ fn answers_of_a_ledger() -> Vec<Value> {
     [answers, vec![broken]].concat()
 }
 
+/// Commands on grid signals, by a file of one's own.
+const OF_SIGNALS: [&str; 3] = [
+    "signals fetch XX --from=2026-01-05T00:00:00Z --until=2026-01-05T02:00:00Z",
+    "signals list",
+    "signals providers XX",
+];
+
+fn answers_of_signals() -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let csv = "utc,gco2e_per_kwh\n2026-01-05T00:00:00Z,100\n2026-01-05T01:00:00Z,200\n";
+    std::fs::write(folder.path().join("XX.csv"), csv).expect("writable");
+    let answer = |command: &&str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+        program.args(command.split(' ')).args(["--format", "json", "--offline"]).current_dir(folder.path());
+        program.env("GREENWICH_HOME", folder.path().join("home")).env("GREENWICH_SIGNALS", folder.path());
+        let output = program.output().expect("the program runs");
+        assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    OF_SIGNALS.iter().map(answer).collect()
+}
+
+/// What is said of the hours to come, from a history by formula.
+fn answers_of_the_grid() -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let start: jiff::Timestamp = "2026-01-05T00:00:00Z".parse().expect("a stamp");
+    let row = |hour: i32| {
+        format!("{},{}\n", start + jiff::SignedDuration::from_hours(1) * hour, 200 + hour % 24 * 5 + hour % 7)
+    };
+    let rows: String = (0..2000).map(row).collect();
+    std::fs::create_dir(folder.path().join("grid")).expect("made");
+    std::fs::write(folder.path().join("grid/ES.csv"), format!("utc,gco2e_per_kwh\n{rows}")).expect("written");
+    let job = "schema = \"greenwich.job/1\"\nname = \"j\"\n[machine]\naccelerator = \"a100-sxm4-80g\"\ncount = 8\nhours = 8\n[site]\nzone = \"ES\"\n[schedule]\nrelease = 2026-03-30T00:00:00Z\ndeadline = 2026-04-01T00:00:00Z\n";
+    std::fs::write(folder.path().join("job.toml"), job).expect("written");
+    let asked = [
+        "forecast --history grid/ES.csv --at 2026-03-20T00:00:00Z",
+        "backtest --history grid/ES.csv --from 2026-03-10T00:00:00Z --until 2026-03-12T00:00:00Z",
+        "now ES --signals grid --at 2026-03-20T00:00:00Z",
+        "zones ES --signals grid",
+        "wait --hours 8 --deadline 48h --zone ES --typical --dry-run --format json -- true",
+        "plan job.toml --signals grid",
+    ];
+    let answer = |words: &&str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+        command.args(words.split(' ')).current_dir(&folder).env("GREENWICH_HOME", folder.path().join("home"));
+        let output =
+            if words.contains("--format") { &mut command } else { command.args(["--format", "json"]) }.output();
+        let output = output.expect("the program runs");
+        assert!(output.status.success(), "{words}\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    asked.iter().map(answer).collect()
+}
+
+/// What is said of a fleet, from files of one's own.
+fn answers_of_a_fleet() -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let jobs = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible\n\
+                a,2022-07-04T00:00:00Z,2022-07-04T04:00:00Z,2,1,700,north,north,0\n\
+                b,2022-07-04T00:00:00Z,2022-07-04T04:00:00Z,2,9,700,north,north,1\n\
+                c,2022-07-04T00:00:00Z,2022-07-04T02:00:00Z,2,1,700,north,north,0\n";
+    let rows = [300, 200, 100, 100].iter().zip(0..).map(|(grams, hour)| format!("2022-07-04T0{hour}:00:00Z,{grams}\n"));
+    let trace = format!("utc,gco2e_per_kwh\n{}", rows.collect::<String>());
+    let files = [("jobs.csv", jobs), ("sites.csv", "site,zone,pue,accelerators\nnorth,ES,1.1,1\n"), ("ES.csv", &trace)];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("writable");
+    }
+    let asked = [
+        "plan --jobs jobs.csv --sites sites.csv --signals . --start 2022-07-04T00:00:00Z --hours 4 --out plan.csv --certificate c.json --why a",
+        "plan verify c.json",
+    ];
+    let answer = |words: &&str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+        let output = command.args(words.split(' ')).args(["--format", "json"]).current_dir(&folder).output();
+        let output = output.expect("the program runs");
+        assert!(output.status.success(), "{words}\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    asked.iter().map(answer).collect()
+}
+
 fn answer(command: &str) -> Value {
     let words = command.split_whitespace().chain(["--format", "json"]);
     let output = Command::new(env!("CARGO_BIN_EXE_greenwich")).args(words).current_dir(root()).output();
@@ -107,7 +188,13 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
     let shared: BTreeSet<String> = SHARED.iter().flat_map(|heading| named(sections[heading])).collect();
     let general = named(page.split("\n## ").next().expect("the page begins"));
     let mut seen = BTreeMap::<String, BTreeSet<String>>::new();
-    for answer in COMMANDS.into_iter().map(answer).chain(answers_of_a_ledger()) {
+    for answer in COMMANDS
+        .into_iter()
+        .map(answer)
+        .chain(answers_of_a_ledger())
+        .chain(answers_of_the_grid())
+        .chain(answers_of_signals()).chain(answers_of_a_fleet())
+    {
         let schema = answer["schema"].as_str().expect("every answer names its schema").to_owned();
         keys(&answer, seen.entry(schema).or_default());
     }

@@ -54,6 +54,13 @@ pub enum Provenance {
         /// Who to name for it.
         attribution: String,
     },
+    /// Foretold from the zone's own past: medians, whose bands are with whoever issued them.
+    Forecast {
+        /// Nothing stamped then or later was used.
+        issued: Timestamp,
+        /// The history and the model, in words.
+        source: String,
+    },
     /// One number that the user gave, the same at every hour.
     Given,
     /// One yearly mean, the same at every hour: nothing to gain by waiting can be seen.
@@ -70,6 +77,7 @@ impl fmt::Display for Provenance {
         match self {
             Self::Given => f.write_str("given in the job file, flat"),
             Self::Replayed { file } => write!(f, "replayed from {file}"),
+            Self::Forecast { issued, source } => write!(f, "forecast of {issued} from {source}"),
             Self::Typical { from_year, to_year, .. } if from_year == to_year => {
                 write!(f, "typical {from_year}, not a forecast")
             }

@@ -12,6 +12,7 @@
 //!                      memory ┘(fits?) ┘
 //! ```
 //!
+//! [`roofline`] times one step in a given layout, [`scaling`] says what loss a size reaches.
 //! [`run`] gives the figures with every factor and warning, [`figures`] the same figures alone.
 
 pub mod architecture;
@@ -29,6 +30,8 @@ pub mod model;
 mod nearest;
 pub mod pass;
 pub mod power;
+pub mod roofline;
+pub mod scaling;
 pub mod site;
 
 pub use duration::duration;

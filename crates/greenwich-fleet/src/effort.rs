@@ -3,6 +3,9 @@
 //! In: how many jobs there are, and the effort asked for. Out: numbers of passes, rounds and tries. They are
 //! counts, never times: the same fleet gets the same work on every machine.
 
+/// Jobs up to which a tree is searched.
+const MOST_TREE: usize = 500;
+
 /// Work to be done.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Work {
@@ -24,13 +27,17 @@ pub(crate) struct Work {
     pub(crate) heat: f64,
     /// And at last.
     pub(crate) cool: f64,
+    /// Rounds that raise the bound of each half of the tree.
+    pub(crate) tree_rounds: usize,
+    /// Options that the tree may look at; 0 where there is none.
+    pub(crate) looks: u64,
 }
 
 impl Work {
     pub(crate) fn new(jobs: usize, effort: f64) -> Self {
         let count = jobs as f64;
         let times = |amount: f64| ((amount * effort) as usize).max(1);
-        let exchanges = (40e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
+        let exchanges = (16e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
         let small = jobs <= 5000;
         Self {
             passes: times(if jobs <= 300_000 { 60.0 } else { 250.0 }),
@@ -42,6 +49,8 @@ impl Work {
             tries: times(exchanges.max((150e3 + count).min(700e3).min(40e3 * count))),
             heat: if small { 2.0 } else { 0.1 },
             cool: 0.003,
+            tree_rounds: 150,
+            looks: if jobs <= MOST_TREE { (2e9 * effort) as u64 } else { 0 },
         }
     }
 }

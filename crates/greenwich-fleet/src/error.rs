@@ -95,4 +95,15 @@ pub enum FleetError {
         /// The line, counted from 1.
         line: u64,
     },
+    /// A plan that breaks a rule of the contract.
+    #[error("{file}: `{job}` {rule}")]
+    #[diagnostic(code(greenwich::fleet::broken), help("do not use this plan: plan again with --out"))]
+    Broken {
+        /// The file.
+        file: String,
+        /// The job.
+        job: String,
+        /// What it does.
+        rule: String,
+    },
 }

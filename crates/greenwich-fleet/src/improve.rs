@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::place::{Board, Spot};
 use crate::shapes::{Part, Shapes};
 use crate::tables::Tables;
+use crate::tree;
 
 /// How far prices move in one round as they follow: a share of the bound over the squared excess.
 const FOLLOW_STEP: f64 = 0.00015;
@@ -23,7 +24,8 @@ const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
 /// The lot is drawn the same way every time.
 const SEED: u64 = 0x6772_6565_6E77_6963;
 
-pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work) -> Board {
+/// Returns the best board, and the bound that a tree proved on the way where there was one.
+pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work) -> (Board, f64) {
     let prices = volume.centre.clone();
     let mut lot = Lot::new(SEED);
     let mut tables: Vec<Tables> = Vec::with_capacity(EXCHANGE_WEIGHTS.len());
@@ -41,7 +43,10 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work)
         let mut exchange = Exchange::new(model, &tables, &board);
         exchange.run(&mut board, &mut lot, work.tries, work.heat * mean, work.cool * mean);
     }
-    board
+    if work.looks == 0 {
+        return (board, 0.0);
+    }
+    tree::search(model, board, &prices, &order, base, work.tree_rounds, work.looks)
 }
 
 /// Those without a choice first, then by falling accelerator-hours; among equals by lot.

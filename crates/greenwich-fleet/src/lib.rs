@@ -2,12 +2,13 @@
 //!
 //! In: a [`Fleet`]: jobs, sites with their capacity, intensities by hour. Out: a [`FleetPlan`]: who runs where
 //! and when, what that emits, and a figure that no plan can go below. Beside it the files of the contract, as
-//! bytes: [`read_sites`], [`JobsReader`], [`write_plan`].
+//! bytes: [`read_sites`], [`JobsReader`], [`write_plan`]; and what others need to doubt it: [`prove`], [`check_plan`].
 //!
 //! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
 //! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-plan.md`.
 
 mod bound;
+mod certificate;
 mod csv;
 mod dual;
 mod effort;
@@ -18,17 +19,23 @@ mod hour;
 mod improve;
 mod lot;
 mod model;
+mod options;
 mod place;
 mod plan;
 mod read_jobs;
+mod read_plan;
 mod read_sites;
+mod relax;
 mod shapes;
 mod tables;
+mod tree;
 mod write_plan;
 
+pub use certificate::{Certificate, prove};
 pub use error::FleetError;
 pub use fleet::{Extras, Fleet, Job, Names, Options, Site, SiteSet};
 pub use plan::{FleetPlan, Placement, Reason, plan};
 pub use read_jobs::{BadRows, JobsRead, JobsReader};
+pub use read_plan::{Checked, check_plan};
 pub use read_sites::{SiteRow, read_sites};
 pub use write_plan::write_plan;

@@ -175,6 +175,17 @@ impl Board {
         }
     }
 
+    /// Whether a place has room for a task now.
+    pub(crate) fn has_room(&self, model: &Model, index: usize, spot: &Spot) -> bool {
+        let task = &model.tasks[index];
+        let free = &self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
+        let needed = task.accelerators as i32;
+        if task.interruptible {
+            return spot.hours.iter().all(|&hour| free[hour as usize] >= needed);
+        }
+        free[spot.start as usize..(spot.start + task.hours) as usize].iter().all(|&free| free >= needed)
+    }
+
     /// Takes a place that was found. `base` are the tables without prices.
     pub(crate) fn take(&mut self, model: &Model, base: &Tables, index: usize, spot: &Spot) {
         let task = &model.tasks[index];

@@ -4,6 +4,7 @@
 //! prices that prove it. Start reading here.
 
 use crate::bound::{self, Sum};
+use crate::certificate::Certificate;
 use crate::dual::{self, Volume};
 use crate::effort::Work;
 use crate::fleet::{Fleet, Options};
@@ -60,6 +61,8 @@ pub struct FleetPlan {
     pub lower_bound: Co2e,
     /// What one more accelerator would save, in grams an hour, by site and then by hour.
     pub prices_g: Vec<f64>,
+    /// Prices that prove a bound to anyone; the reported one is higher where a tree was searched.
+    pub certificate: Certificate,
 }
 
 impl FleetPlan {
@@ -82,11 +85,19 @@ pub fn plan(fleet: &Fleet, options: &Options) -> FleetPlan {
     }
     let bound = bound::prove(&model, &shapes, &volume.centre);
     let prices = volume.centre.clone();
-    let board = improve::search(&model, shapes, volume, &work);
-    finish(fleet, &model, &board, options, bound, &prices)
+    let (board, tree) = improve::search(&model, shapes, volume, &work);
+    finish(fleet, &model, &board, options, (bound, tree), prices)
 }
 
-fn finish(fleet: &Fleet, model: &Model, board: &Board, options: &Options, bound: f64, prices: &[f64]) -> FleetPlan {
+/// `bounds` are the prices' and the tree's.
+fn finish(
+    fleet: &Fleet,
+    model: &Model,
+    board: &Board,
+    options: &Options,
+    bounds: (f64, f64),
+    prices: Vec<f64>,
+) -> FleetPlan {
     let mut segments: Vec<Placement> = Vec::with_capacity(model.tasks.len() * 2);
     let mut unplaced = model.hopeless.clone();
     for (index, task) in model.tasks.iter().enumerate() {
@@ -118,6 +129,7 @@ fn finish(fleet: &Fleet, model: &Model, board: &Board, options: &Options, bound:
         fleet.jobs.iter().zip(0..).map(|(job, index)| run(index, job.home, job.release..job.release + job.hours));
     let baseline: Sum = at_home.collect();
     let hopeless: f64 = model.hopeless.iter().map(|(job, _)| charge(*job)).sum();
+    let proven = |bound: f64| Co2e::from_g((bound + hopeless * (1.0 - 1e-12)).max(0.0));
     // An accelerator more is worth the prices of every step that it helps to fill; the first step is each one's.
     let prices_g = prices[..model.sites * model.hours].to_vec();
     FleetPlan {
@@ -126,7 +138,8 @@ fn finish(fleet: &Fleet, model: &Model, board: &Board, options: &Options, bound:
         unplaced,
         co2e: Co2e::from_g(co2e.total()),
         baseline: Co2e::from_g(baseline.total()),
-        lower_bound: Co2e::from_g((bound + hopeless * (1.0 - 1e-12)).max(0.0)),
+        lower_bound: proven(bounds.0.max(bounds.1)),
         prices_g,
+        certificate: Certificate { steps: model.steps.clone(), prices_g: prices, bound: proven(bounds.0) },
     }
 }

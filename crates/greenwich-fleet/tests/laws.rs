@@ -2,7 +2,7 @@
 
 use greenwich_core::ZoneId;
 use greenwich_core::quantity::{AverageIntensity, Power, Pue};
-use greenwich_fleet::{Fleet, FleetPlan, Job, Names, Options, Reason, Site, SiteSet, plan};
+use greenwich_fleet::{Fleet, FleetPlan, Job, Names, Options, Reason, Site, SiteSet, plan, prove};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -132,10 +132,14 @@ fn optimum(fleet: &Fleet) -> f64 {
             let row = &mut used[*site as usize];
             let capacity = &fleet.sites[*site as usize].capacity;
             if hours.iter().all(|&hour| row[hour as usize] + job.accelerators <= capacity[hour as usize]) {
-                hours.iter().for_each(|&hour| row[hour as usize] += job.accelerators);
+                for &hour in hours {
+                    row[hour as usize] += job.accelerators;
+                }
                 let more: f64 = hours.iter().map(|&hour| grams(fleet, job, *site, hour)).sum();
                 go(fleet, all, at + 1, used, cost + more, best);
-                hours.iter().for_each(|&hour| used[*site as usize][hour as usize] -= job.accelerators);
+                for &hour in hours {
+                    used[*site as usize][hour as usize] -= job.accelerators;
+                }
             }
         }
         go(fleet, all, at + 1, used, cost + penalty(job), best);
@@ -177,8 +181,14 @@ proptest! {
         prop_assert!((cost - found.co2e.g()).abs() <= 1e-9 * cost, "said {}, is {cost}", found.co2e.g());
         prop_assert!(found.lower_bound.g() <= best, "bound {} above optimum {best}", found.lower_bound.g());
         prop_assert!(best <= cost * (1.0 + 1e-12), "optimum {best} above plan {cost}");
-        // The search is not exact, yet on fleets this small it has no excuse.
         prop_assert!(cost <= best * (1.0 + 1e-9), "plan {cost} above optimum {best}");
+        // On fleets this small the tree is searched to its end.
+        prop_assert!(found.lower_bound.g() >= best * (1.0 - 1e-6), "bound {} below {best}", found.lower_bound.g());
+        let certificate = &found.certificate;
+        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g);
+        let proven = proven.expect("the prices are those of this fleet").g();
+        prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
+        prop_assert!((proven - certificate.bound.g()).abs() <= 1e-9 * best, "{proven} is not {:?}", certificate.bound);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::ForecastError;
 use crate::history::{History, hour_of, stamp};
 use crate::levels::{LAGS, Levels, WEEK};
 use crate::prior::{MOST_HOURS_AHEAD, Prior};
+use crate::realised::{self, Realised};
 use crate::ridge::{self, Ridge, Strength};
 use greenwich_core::{Signal, TypicalProfile, ZoneId};
 use jiff::Timestamp;
@@ -34,6 +35,10 @@ pub enum Rung {
 }
 
 impl Rung {
+    /// Whether the zone's own last days made it, so that it tells one day from another.
+    pub const fn is_forecast(self) -> bool {
+        !matches!(self, Self::Typical | Self::LastLevel)
+    }
     /// The word in JSON and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -191,6 +196,16 @@ impl Forecaster {
             Known::Levels(fitted) => fitted.issue_hour,
             Known::Less { issue_hour, .. } => *issue_hour,
         })
+    }
+
+    /// Of what the best start of a run of `run` hours in a window of `window` would have saved on the days of the
+    /// record, the share that starts by the forecasts of the day got; `None` where the record or the horizon is too
+    /// short for it.
+    pub fn realised(&self, run: usize, window: usize) -> Option<Realised> {
+        match &self.known {
+            Known::Levels(fitted) => realised::realised(&fitted.levels, &fitted.record, run, window),
+            Known::Less { .. } => None,
+        }
     }
 
     /// The next hours.

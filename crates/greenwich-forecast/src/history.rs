@@ -104,6 +104,11 @@ impl History {
     pub fn at_g_per_kwh(&self, instant: Timestamp) -> Option<f64> {
         Some(self.value(hour_of(instant))).filter(|value| !value.is_nan())
     }
+    /// The end of the last known hour of those that had ended by the instant.
+    pub fn known_until(&self, instant: Timestamp) -> Option<Timestamp> {
+        let end = hour_of(instant).min(self.end_hour());
+        (self.start_hour..end).rev().find(|hour| !self.value(*hour).is_nan()).map(|hour| stamp(hour + 1))
+    }
     /// The part that had ended by the instant: what a forecast issued then may use.
     pub fn until(&self, instant: Timestamp) -> Self {
         let hours = (hour_of(instant) - self.start_hour).clamp(0, self.g_per_kwh.len() as i64);
@@ -176,5 +181,8 @@ mod tests {
         let history = History::hourly("FR".into(), Signal::Lifecycle, at("2022-01-01T00:00:00Z"), &values);
         assert_eq!(history.until(at("2022-01-01T02:30:00Z")).known_hours(), 2);
         assert_eq!(history.until(at("2021-01-01T00:00:00Z")).known_hours(), 0);
+        assert_eq!(history.known_until(at("2022-01-01T02:30:00Z")), Some(at("2022-01-01T02:00:00Z")));
+        assert_eq!(history.known_until(at("2023-01-01T00:00:00Z")), Some(at("2022-01-01T03:00:00Z")));
+        assert_eq!(history.known_until(at("2022-01-01T00:30:00Z")), None);
     }
 }

@@ -9,11 +9,13 @@
 
 pub mod backtest;
 pub mod error;
+pub mod farther;
 pub mod forecaster;
 pub mod history;
 pub mod naive;
 pub mod pool;
 pub mod prior;
+pub mod realised;
 pub mod ridge;
 
 mod algebra;
@@ -26,8 +28,10 @@ mod trees;
 
 pub use backtest::{Backtest, Judged, Score, backtest};
 pub use error::ForecastError;
+pub use farther::FARTHEST_HOURS;
 pub use forecaster::{Forecast, Forecaster, Point, Rung, Settings};
 pub use history::History;
 pub use naive::Naive;
 pub use pool::{Pool, ZoneMoments};
-pub use prior::Prior;
+pub use prior::{MOST_HOURS_AHEAD, Prior};
+pub use realised::Realised;

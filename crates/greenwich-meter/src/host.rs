@@ -41,6 +41,16 @@ pub enum Wall {
         /// Not written for so long, it is a gap.
         stale_after: Option<Duration>,
     },
+    /// A question that its owner answers in words with watts in them, over the network say: this crate opens no
+    /// connection.
+    Question {
+        /// What is asked, as the record names it: an address.
+        name: String,
+        /// How often.
+        every: Duration,
+        /// The question; it may take a while, and tells nothing where there is no answer.
+        ask: wall::Ask,
+    },
     /// A command that prints watts, such as `ipmitool dcmi power reading`.
     Command {
         /// The program and its arguments.
@@ -95,6 +105,9 @@ pub fn open_all(wanted: &Wanted) -> Result<Opened, CounterError> {
         }
         Some(Wall::Command { words, every }) => {
             opened.sources.push(Box::new(wall::by_command(words, *every, wanted.ceilings.node_w)));
+        }
+        Some(Wall::Question { name, every, ask }) => {
+            opened.sources.push(Box::new(wall::by_question(name, *every, ask.clone(), wanted.ceilings.node_w)));
         }
         None => {}
     }

@@ -1,17 +1,18 @@
 //! A wall meter, by a file that somebody keeps up to date, or by a command that is polled apart.
 //!
-//! In: a file that holds watts or joules, or the words of a command such as `ipmitool dcmi power reading` or a
-//! `curl` of a Redfish address. Out: one domain, the whole node. The network and its tokens stay in that command:
-//! this crate knows joules only.
+//! In: a file that holds watts or joules, the words of a command such as `ipmitool dcmi power reading`, or a question
+//! whose owner asks the network. Out: one domain, the whole node. Addresses and tokens stay with the command and the
+//! question: this crate knows joules only.
 
 use crate::apart::Apart;
 use crate::counter::{Domain, EnergyCounter, Miss, Moment, Reading, Wrap};
 use greenwich_core::reading::{Device, DeviceKind, Method};
+use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// A program that prints more than this prints no power.
@@ -90,6 +91,29 @@ pub fn by_command(words: &[String], every: Duration, ceiling_w: f64) -> Apart {
     let domain = node("node-command", format!("command {}", words.join(" ")), Method::Sampled, ceiling_w);
     let words = words.to_vec();
     Apart::start(domain, every, move || watts_in(&output(&words, every)?))
+}
+
+/// A question about the node's power, answered in words with watts in them, or not at all.
+#[derive(Clone)]
+pub struct Ask(Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl Ask {
+    /// The question that `ask` puts.
+    pub fn new(ask: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ask")
+    }
+}
+
+/// Meters the node by the watts in the answer to a question, put `every` so often in a thread of its own.
+pub fn by_question(name: &str, every: Duration, ask: Ask, ceiling_w: f64) -> Apart {
+    let domain = node("node-wall", name.to_owned(), Method::Sampled, ceiling_w);
+    Apart::start(domain, every, move || watts_in(&(ask.0)()?))
 }
 
 fn node(id: &str, domain: String, method: Method, ceiling_w: f64) -> Domain {

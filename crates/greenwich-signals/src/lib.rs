@@ -17,6 +17,6 @@ mod error;
 mod trace;
 
 pub use error::{Kind, SignalError};
-pub use replay::{Fill, Replay};
+pub use replay::{Fill, Past, Replay};
 pub use signal::GridSignal;
 pub use typical::Typical;

@@ -92,6 +92,56 @@ impl Replay {
     }
 }
 
+/// What a trace holds of one zone and signal, its gaps left as gaps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Past {
+    /// The zone, by the file's name.
+    pub zone: ZoneId,
+    /// Which question it answers.
+    pub signal: Signal,
+    /// The file's name.
+    pub file: String,
+    /// The start of the first row.
+    pub start: Timestamp,
+    /// The end of the last row.
+    pub end: Timestamp,
+    /// The length of an interval.
+    pub step: SignedDuration,
+    /// Start and gCO2e/kWh of each interval that has a value, ascending.
+    pub known: Vec<(Timestamp, f64)>,
+}
+
+impl Replay {
+    /// All that the trace of a zone holds; where `before` is given, rows stamped then or later are passed over unread,
+    /// so that nothing in them can change the answer.
+    ///
+    /// # Errors
+    /// [`SignalError::NoZone`], [`SignalError::NoColumn`], or what is wrong with the file.
+    pub fn past(&self, zone: &ZoneId, signal: Signal, before: Option<Timestamp>) -> Result<Past, SignalError> {
+        let file = self.file(zone)?;
+        // A row within the second of `before` began before it.
+        let before_s = before.map(|at| at.as_second() + i64::from(at.subsec_nanosecond() > 0));
+        let trace = Trace::read(file, signal, before_s)?;
+        Ok(Past {
+            zone: zone.clone(),
+            signal,
+            file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            start: instant(trace.start_s),
+            end: instant(trace.end_s),
+            step: SignedDuration::from_secs(trace.step_s),
+            known: trace.known.into_iter().map(|(at, value)| (instant(at), value)).collect(),
+        })
+    }
+
+    fn file(&self, zone: &ZoneId) -> Result<&PathBuf, SignalError> {
+        self.files.get(zone).ok_or_else(|| SignalError::NoZone {
+            zone: zone.clone(),
+            path: self.path.display().to_string(),
+            held: self.files.keys().cloned().collect(),
+        })
+    }
+}
+
 fn zone_of(file: &Path) -> Option<ZoneId> {
     let name = file.file_name()?.to_str()?;
     let zone = name.strip_suffix(".csv.gz").or_else(|| name.strip_suffix(".csv"))?;
@@ -104,12 +154,8 @@ impl GridSignal for Replay {
     }
 
     fn series(&self, zone: &ZoneId, signal: Signal, window: Window) -> Result<IntensitySeries, SignalError> {
-        let file = self.files.get(zone).ok_or_else(|| SignalError::NoZone {
-            zone: zone.clone(),
-            path: self.path.display().to_string(),
-            held: self.zones(),
-        })?;
-        let trace = Trace::read(file, signal)?;
+        let file = self.file(zone)?;
+        let trace = Trace::read(file, signal, None)?;
         let (start_s, needed) = steps_over(window, trace.start_s, trace.step_s);
         let mut steps: Vec<Option<f64>> = vec![None; needed];
         let from = trace.known.partition_point(|(at, _)| *at < start_s);
@@ -263,6 +309,25 @@ mod tests {
 
     fn refusal(files: &[(&str, &[u8])]) -> String {
         ask(files, Fill::Refuse, Signal::Lifecycle, hours("01:00:00", "05:00:00")).expect_err("a bad trace")
+    }
+
+    #[test]
+    fn nothing_stamped_at_the_instant_or_later_is_read() {
+        let before: Timestamp = "2022-01-05T03:00:00Z".parse().expect("a stamp");
+        let past = |text: &str| {
+            let folder = folder(&[("ES.csv", text.as_bytes())]);
+            let replay = Replay::open(folder.path(), Fill::Refuse).expect("one trace");
+            replay.past(&ZoneId::new("ES"), Signal::Lifecycle, Some(before))
+        };
+        let known = past(SIX_HOURS).expect("three rows");
+        assert_eq!((known.known.len(), known.end), (3, before));
+        let broken =
+            SIX_HOURS.replace("03:00:00Z,41,400,280", "03:00:00Z,x,nonsense").replace("05:00:00Z", "04:10:00Z");
+        assert_eq!(past(&broken).expect("what is wrong comes later"), known);
+        let one_row = SIX_HOURS.lines().take(2).collect::<Vec<_>>().join("\n");
+        assert_eq!(past(&one_row).expect("one row is an hour").known.len(), 1);
+        let none = past("utc,gco2e_per_kwh\n2022-01-05T09:00:00Z,5\n").expect("an empty past");
+        assert_eq!((none.known.len(), none.start, none.end), (0, before, before));
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Reads one signal of a file.
-    pub(crate) fn read(path: &Path, signal: Signal) -> Result<Self, SignalError> {
+    /// Reads one signal of a file; rows stamped `before_s` or later are passed over unread, where it is given.
+    pub(crate) fn read(path: &Path, signal: Signal, before_s: Option<i64>) -> Result<Self, SignalError> {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|error| SignalError::Read { path: file.clone(), cause: error.kind() })?;
         if path.extension().is_some_and(|end| end == "gz") {
@@ -56,12 +56,12 @@ impl Trace {
             MultiGzDecoder::new(bytes.as_slice())
                 .read_to_end(&mut text)
                 .map_err(|cause| SignalError::NotGzip { file: file.clone(), cause: cause.to_string() })?;
-            return Self::parse(&file, &text, signal);
+            return Self::parse(&file, &text, signal, before_s);
         }
-        Self::parse(&file, &bytes, signal)
+        Self::parse(&file, &bytes, signal, before_s)
     }
 
-    fn parse(file: &str, bytes: &[u8], signal: Signal) -> Result<Self, SignalError> {
+    fn parse(file: &str, bytes: &[u8], signal: Signal, before_s: Option<i64>) -> Result<Self, SignalError> {
         let refuse = |line: u64, problem: String, mend: &str| SignalError::Row {
             file: file.to_owned(),
             line,
@@ -98,14 +98,16 @@ impl Trace {
         let mut stamps: Vec<(i64, u64)> = Vec::with_capacity(bytes.len() / 40);
         let mut known: Vec<(i64, f64)> = Vec::with_capacity(bytes.len() / 40);
         while reader.read_byte_record(&mut record).map_err(|error| broken(&error))? {
+            if before_s.is_some_and(|before_s| stamp_s(&record, utc).is_some_and(|at| at >= before_s)) {
+                continue;
+            }
             let line = line_of(&record, bytes);
             if record.len() != header.len() {
                 let found = format!("{} cells where the header names {}", record.len(), header.len());
                 return Err(refuse(line, found, "give every row one cell a column; an empty cell is a gap"));
             }
             let stamp = text(&record[utc]);
-            let at = stamp.parse::<Timestamp>().ok().filter(|at| at.subsec_nanosecond() == 0);
-            let Some(at) = at.map(Timestamp::as_second).filter(|at| STAMPS_S.contains(at)) else {
+            let Some(at) = stamp_s(&record, utc).filter(|at| STAMPS_S.contains(at)) else {
                 let mend = format!("write UTC in whole seconds as in {STAMP_EXAMPLE}, years 1900 to 2199");
                 return Err(refuse(line, format!("`{stamp}` is no instant that a trace can hold"), &mend));
             };
@@ -140,12 +142,28 @@ impl Trace {
                 }
             }
         }
+        if let (Some(before_s), [] | [_]) = (before_s, stamps.as_slice()) {
+            // Too little came before to tell a step: what is there is an hour.
+            let start_s = stamps.first().map_or(before_s, |(at, _)| *at);
+            return Ok(Self {
+                start_s,
+                end_s: start_s + MOST_STEP_S * stamps.len() as i64,
+                step_s: MOST_STEP_S,
+                known,
+            });
+        }
         let step_s = step(&stamps).map_err(|(line, problem)| {
             refuse(line, problem, "give rows at one even step between 5 min and 1 h, at least two of them")
         })?;
         let (start_s, end_s) = (stamps[0].0, stamps[stamps.len() - 1].0 + step_s);
         Ok(Self { start_s, end_s, step_s, known })
     }
+}
+
+/// The stamp of a row, in whole seconds.
+fn stamp_s(record: &ByteRecord, utc: usize) -> Option<i64> {
+    let at: Timestamp = text(record.get(utc)?).parse().ok()?;
+    (at.subsec_nanosecond() == 0).then(|| at.as_second())
 }
 
 /// The line on which a record begins. The reader's own count stands before the line ends that it skips.

@@ -6,8 +6,11 @@
 use crate::document::{DocumentError, Place};
 use greenwich_estimate::EstimateError;
 use greenwich_facts::FactsError;
+use greenwich_fleet::FleetError;
+use greenwich_forecast::ForecastError;
 use greenwich_ledger::LeversError;
 use greenwich_plan::PlanError;
+use greenwich_providers::ProviderError;
 use greenwich_signals::SignalError;
 use greenwich_store::StoreError;
 use miette::Diagnostic;
@@ -75,10 +78,22 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Levers(#[from] LeversError),
+    /// A file of a fleet.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fleet(#[from] FleetError),
     /// A folder of signals.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Signal(#[from] SignalError),
+    /// A forecast.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Forecast(#[from] ForecastError),
+    /// A provider of grid signals, or what is kept of them.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Provider(#[from] ProviderError),
     /// The ledger.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -144,7 +159,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Facts(FactsError::Row { .. }) | Self::Named { source: FactsError::Row { .. }, .. } => Exit::Bug,
-            Self::Document(_) | Self::Named { .. } | Self::Facts(_) | Self::Levers(_) => Exit::Usage,
+            Self::Document(_) | Self::Fleet(_) | Self::Named { .. } | Self::Facts(_) | Self::Levers(_) => Exit::Usage,
             Self::Estimate { source: EstimateError::DoesNotFit { .. }, .. } => Exit::Infeasible,
             Self::Estimate { source: EstimateError::NoPeak { .. } | EstimateError::NoPower { .. }, .. } => {
                 Exit::FactsMissing
@@ -162,12 +177,15 @@ impl Error {
                 | SignalError::NotGzip { .. }
                 | SignalError::Row { .. },
             ) => Exit::Usage,
-            Self::Store(_)
+            Self::Forecast(ForecastError::NoHistory { .. }) => Exit::SignalUnavailable,
+            Self::Forecast(_)
+            | Self::Store(_)
             | Self::EmptyLedger { .. }
             | Self::Neither { .. }
             | Self::Several { .. }
             | Self::Run { .. } => Exit::Usage,
-            Self::Signal(_) => Exit::SignalUnavailable,
+            Self::Provider(ProviderError::KeysFile { .. } | ProviderError::File { .. }) => Exit::Usage,
+            Self::Signal(_) | Self::Provider(_) => Exit::SignalUnavailable,
             Self::NoIntensity { signal: "marginal", .. } => Exit::SignalUnavailable,
             Self::NoIntensity { .. } => Exit::FactsMissing,
         }

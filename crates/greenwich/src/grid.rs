@@ -5,6 +5,8 @@
 //! its yearly mean. What was taken is said by the series' provenance, which the report prints.
 
 use crate::error::Error;
+use crate::forecasting::Known;
+use crate::forecasting_grid::Ahead;
 use crate::site::Place;
 use greenwich_core::{IntensitySeries, Provenance, Signal, Window, ZoneId};
 use greenwich_facts::Catalog;
@@ -17,18 +19,16 @@ pub(crate) struct Grid<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) replay: Option<Replay>,
     pub(crate) signal: Signal,
+    /// Where traces that end too early are gone on from by forecasts; else they are errors.
+    pub(crate) ahead: Option<Ahead>,
 }
 
 impl Grid<'_> {
     /// Intensity by another signal than the one planned by, for the figures beside: the user's trace where it has
     /// such a column without gaps, else what the catalog knows.
     pub(crate) fn beside(&self, place: &Place, signal: Signal, span: Window) -> Option<IntensitySeries> {
-        let traced = self
-            .replay
-            .as_ref()
-            .zip(place.zone.as_ref())
-            .and_then(|(replay, zone)| replay.series(zone, signal, span).ok());
-        let known = Grid { catalog: self.catalog, replay: None, signal };
+        let traced = place.zone.as_ref().and_then(|zone| self.traced(zone, signal, span).ok().flatten());
+        let known = Grid { catalog: self.catalog, replay: None, signal, ahead: None };
         traced.or_else(|| known.series(place, span).ok().flatten())
     }
 
@@ -45,10 +45,8 @@ impl Grid<'_> {
             return Ok(Some(constant(zone, self.signal, span, given.median().g_per_kwh())));
         }
         let Some(zone) = &place.zone else { return Ok(None) };
-        if let Some(replay) = &self.replay
-            && replay.zones().contains(zone)
-        {
-            return Ok(Some(replay.series(zone, self.signal, span)?));
+        if let Some(series) = self.traced(zone, self.signal, span)? {
+            return Ok(Some(series));
         }
         if let Some(profile) = self.catalog.profile(zone, self.signal) {
             return Ok(Some(typical::series(&profile, span)));
@@ -59,6 +57,22 @@ impl Grid<'_> {
             Signal::Marginal => None,
         };
         Ok(yearly.map(|row| flat::series(zone, self.signal, span, row.value.g_per_kwh(), row.valid_from.year())))
+    }
+}
+
+impl Grid<'_> {
+    /// What the user's trace, or a history that is kept, says of a span; `None` where there is none, or where it ends
+    /// too long before and something typical is known.
+    fn traced(&self, zone: &ZoneId, signal: Signal, span: Window) -> Result<Option<IntensitySeries>, Error> {
+        let replay = self.replay.as_ref().filter(|replay| replay.zones().contains(zone));
+        if let Some(ahead) = &self.ahead {
+            let told = ahead.series(self.catalog, replay, zone, signal, span)?;
+            let known = || Known::of(self.catalog, zone, signal);
+            if told.is_some() || known().typical.is_some() || known().yearly.is_some() {
+                return Ok(told);
+            }
+        }
+        Ok(replay.map(|replay| replay.series(zone, signal, span)).transpose()?)
     }
 }
 

@@ -102,7 +102,7 @@ pub(crate) const ACCOUNT_WARNINGS: &str = "account_warnings";
 pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timestamp, f64)], terms: &Terms<'_>) {
     let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose();
     let answer = replay.map_err(crate::Error::from).and_then(|replay| {
-        let grid = Grid { catalog, replay, signal: Signal::Lifecycle };
+        let grid = Grid { catalog, replay, signal: Signal::Lifecycle, ahead: None };
         let basis = Basis {
             catalog,
             site: &terms.settings.site,

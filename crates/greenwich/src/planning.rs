@@ -7,10 +7,12 @@
 use crate::document::DocumentError;
 use crate::error::Error;
 use crate::factor::{assumed, intensity_spread};
+use crate::forecasting_grid::Ahead;
 use crate::grid::Grid;
 use crate::job_file::{MachineSpec, ScheduleSpec};
 use crate::machine::Machine;
 use crate::resolve::{self, Job};
+use crate::signals::Signals;
 use crate::site::Place;
 use greenwich_core::plan::{Candidate, PauseCost, Placement, Plan, Request};
 use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, MarginalIntensity, Power, Usd};
@@ -18,7 +20,8 @@ use greenwich_core::{Check, Factor, Fit, Footprint, IntensitySeries, Provenance,
 use greenwich_estimate::{EstimateError, Inputs, LogNormal, Transfer};
 use greenwich_report::PlanView;
 use greenwich_signals::{Fill, Replay};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// How a plan shall see the grid.
@@ -30,12 +33,17 @@ pub struct PlanOptions {
     pub fill: Fill,
     /// Which intensity to plan by.
     pub signal: Signal,
+    /// The plan is made at this instant: nothing in the traces stamped then or later is used. Where it is not given,
+    /// the traces are taken for known as far as they go. Either way forecasts go on from there.
+    pub as_of: Option<Timestamp>,
+    /// The folder of histories that were fetched and kept, for zones without a trace.
+    pub kept: Option<PathBuf>,
 }
 
 impl Default for PlanOptions {
     /// No traces, no gap filled, lifecycle intensity: an offline plan that an account can be held against.
     fn default() -> Self {
-        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle }
+        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None }
     }
 }
 
@@ -57,9 +65,18 @@ pub struct Planned {
     pub signal: Signal,
     /// What to know before acting.
     pub warnings: Vec<String>,
+    /// The forecasts that it was made on, as `greenwich.plan/1` has them.
+    pub forecasts: Vec<Value>,
 }
 
 impl Planned {
+    /// `greenwich.plan/1`.
+    pub fn json(&self) -> Value {
+        let mut answer = greenwich_report::json::plan(&self.view());
+        answer["forecasts"] = Value::Array(self.forecasts.clone());
+        answer
+    }
+
     /// The plan as reports read it.
     pub fn view(&self) -> PlanView<'_> {
         PlanView {
@@ -90,10 +107,16 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         Error::Document(DocumentError::Missing { place, mend })
     })?;
     let replay = options.signals.as_ref().map(|path| Replay::open(path, options.fill)).transpose()?;
-    let grid = Grid { catalog: job.catalog, replay, signal: options.signal };
+    let own = machine_option(job, &job.spec.machine, job.machine.clone())?;
+    let until = schedule.window.start() + SignedDuration::from_secs_f64(own.work.median().seconds().ceil() + 1.0);
+    let overrun = until.max(schedule.window.end());
+    let span = Window::new(schedule.window.start(), overrun).expect("the release is before both");
+    // Nothing is fetched here: a plan takes what is held.
+    let kept = options.kept.as_ref().map(|folder| Signals::open(folder.clone(), None, |_| None, true)).transpose()?;
+    let ahead = Some(Ahead::new(options.as_of, span, kept));
+    let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();
 
-    let own = machine_option(job, &job.spec.machine, job.machine.clone())?;
     let machines = machines(job, schedule, &own, &mut warnings)?;
     let places = places(job, schedule)?;
     let mut asked = Asked { job, schedule, grid: &grid, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
@@ -107,9 +130,6 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
             }
         }
     }
-    let until = schedule.window.start() + SignedDuration::from_secs_f64(own.work.median().seconds().ceil() + 1.0);
-    let overrun = until.max(schedule.window.end());
-    let span = Window::new(schedule.window.start(), overrun).expect("the release is before both");
     let baseline = match asked.candidate(&job.home, &own, span) {
         Err(Error::Signal(_)) if span != schedule.window => asked.past_the_trace(&own, span, &mut warnings)?,
         other => other?,
@@ -131,6 +151,10 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let plan = greenwich_plan::plan(&request)
         .map_err(|source| Error::Plan { place: schedule.deadline_place.clone(), source: Box::new(source) })?;
     say_what_the_grid_is(&request, &mut warnings);
+    let forecasts = grid.ahead.as_ref().map_or_else(Vec::new, |ahead| {
+        ahead.say(&request, &plan.best, options.signal, &mut warnings);
+        ahead.json(&request, &plan.best, options.signal)
+    });
     say_what_is_not_checked(&plan, &machines, schedule, &mut warnings);
 
     let footprint = |placement: &Placement| {
@@ -148,6 +172,7 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         request,
         plan,
         warnings,
+        forecasts,
     })
 }
 
@@ -402,13 +427,13 @@ fn footprint(
         });
     }
     let planned_by = &request.series[candidate.series];
-    set_intensity(job, &mut inputs, planned_by, placement, place);
+    set_intensity(job, grid, &mut inputs, planned_by, placement, place);
     for signal in [Signal::Lifecycle, Signal::Direct] {
         if signal != planned_by.signal {
             let (from, to) = (placement.start(), placement.finish());
             let span = Window::new(from, to).expect("a placement runs forwards");
             if let Some(series) = grid.beside(place, signal, span).filter(|_| !place.location_given) {
-                set_intensity(job, &mut inputs, &series, placement, place);
+                set_intensity(job, grid, &mut inputs, &series, placement, place);
             }
         }
     }
@@ -425,7 +450,14 @@ fn footprint(
 }
 
 /// Takes the mean of a series over the placement's hours for the intensity of its kind.
-fn set_intensity(job: &Job<'_>, inputs: &mut Inputs, series: &IntensitySeries, placement: &Placement, place: &Place) {
+fn set_intensity(
+    job: &Job<'_>,
+    grid: &Grid<'_>,
+    inputs: &mut Inputs,
+    series: &IntensitySeries,
+    placement: &Placement,
+    place: &Place,
+) {
     let hours: f64 = placement.segments.iter().map(|segment| segment.hours()).sum();
     let weighted = |segment: &Window| Some(series.mean_g_per_kwh(*segment)? * segment.hours());
     let Some(sum) = placement.segments.iter().map(weighted).sum::<Option<f64>>() else { return };
@@ -433,6 +465,11 @@ fn set_intensity(job: &Job<'_>, inputs: &mut Inputs, series: &IntensitySeries, p
     let log_sd = match &series.provenance {
         Provenance::Given => 0.0,
         Provenance::Replayed { .. } => assumed(job.catalog, "intensity-of-the-year", "log_sd"),
+        Provenance::Forecast { .. } => {
+            let known = assumed(job.catalog, "intensity-of-the-year", "log_sd");
+            let ahead = grid.ahead.as_ref().expect("a forecast is of what lies ahead");
+            ahead.log_sd(&series.zone, series.signal, &placement.segments, known).unwrap_or(known).hypot(known)
+        }
         Provenance::Typical { to_year, .. } => {
             let years = job.year.map_or(0, |year| i32::from(year - to_year).abs());
             let per_year = assumed(job.catalog, "intensity-of-another-year", "log_sd_per_year");
@@ -466,6 +503,7 @@ fn set_intensity(job: &Job<'_>, inputs: &mut Inputs, series: &IntensitySeries, p
     let (year, check) = match &series.provenance {
         Provenance::Typical { to_year, .. } => (Some(*to_year), Check::Derived),
         Provenance::Flat { year, .. } => (Some(*year), Check::Derived),
+        Provenance::Forecast { .. } => (None, Check::Derived),
         _ => (None, Check::Primary),
     };
     inputs.factors.push(Factor {

@@ -27,7 +27,7 @@ pub use greenwich_launch::LaunchError;
 /// A meter of the whole node, by file or command.
 pub mod host {
     pub use greenwich_meter::host::Wall;
-    pub use greenwich_meter::wall::Unit;
+    pub use greenwich_meter::wall::{Ask, Unit};
 }
 
 /// The one act that mends a command that could not be started.

@@ -1,8 +1,11 @@
-//! Rows 14 and 15: ranks that share a node, and a choice of GPUs.
+//! Rows 14 and 15: ranks that share a node, a choice of GPUs, and a meter of the whole node.
 
-use crate::stage::{Cued, Machine, WAITS, notices, stub};
+use crate::stage::{Cued, Machine, WAITS, notices, stub, wait_until};
 use greenwich_nvml_stub::Script;
 use greenwich_store::{Entry, Expected, Ledger};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -129,4 +132,55 @@ fn a_card_that_is_lost_is_a_gap_and_never_zero() {
     let lost: Vec<_> = entry.devices.iter().filter(|device| device.device == Script::uuid(1)).collect();
     assert!(lost.iter().any(|device| device.method == "unknown"), "{lost:?}");
     assert!(entry.most_it_energy_j > entry.it_energy_j, "the bound is kept");
+}
+
+/// Answers every request on loopback with `body`, as long as the test lives; keeps what was asked.
+fn plug(body: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+    let url = format!("http://{}/rpc/status?id=0", listener.local_addr().expect("it is bound"));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).expect("a request");
+            heard.lock().expect("no panic").push(String::from_utf8_lossy(&request[..length]).into_owned());
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).expect("it listens");
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn a_wall_meter_at_an_address_holds_the_whole_node_and_its_key_is_told_to_nobody() {
+    let machine = Machine::server();
+    let (url, asked) = plug(r#"{"id": 0, "voltage": 231.0, "apower": 400.0}"#);
+    let mut command = machine.run(&["--wall-url", &url, "--wall-key", "apower", "--period", "50ms"], &WAITS);
+    let run = Cued::start(command.env("GREENWICH_WALL_AUTHORIZATION", "Bearer s3cret"));
+    wait_until("it was asked", || !asked.lock().expect("no panic").is_empty());
+    sleep(Duration::from_millis(600));
+    assert!(run.end().status.success());
+    let entry = machine.entry();
+    let node = entry.devices.iter().find(|device| device.kind == "node" && device.energy_j.is_some());
+    let node = node.unwrap_or_else(|| panic!("{:?}", entry.devices));
+    assert_eq!(node.method, "sampled");
+    assert!(node.domain.starts_with("address http://127.0.0.1") && !node.domain.contains('?'), "{}", node.domain);
+    let watts =
+        node.energy_j.expect("found above") / (entry.end.duration_since(entry.start).as_secs_f64() * node.coverage);
+    assert!((300.0..500.0).contains(&watts), "{watts} W of 400");
+    assert!(entry.devices.iter().filter(|device| device.kind != "node").all(|device| device.inside_another));
+    let request = asked.lock().expect("no panic")[0].to_lowercase();
+    assert!(request.contains("authorization: bearer s3cret"), "{request}");
+    assert!(!String::from_utf8_lossy(&entry.to_json()).contains("s3cret"));
+}
+
+#[test]
+fn a_wall_meter_that_does_not_answer_harms_nobody() {
+    let machine = Machine::server();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it is bound");
+    let output = machine.run(&["--wall-url", &format!("http://{port}/"), "--quiet"], &["sh", "-c", "exit 4"]).output();
+    let output = output.expect("it starts");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(4), b"".as_slice()));
 }

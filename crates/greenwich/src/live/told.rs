@@ -307,7 +307,7 @@ impl<'a> Live<'a> {
             return series.clone();
         }
         let replay = if strict { self.strict.clone() } else { self.held.clone() };
-        let series = Grid { catalog: self.catalog, replay, signal }.beside(place, signal, span);
+        let series = Grid { catalog: self.catalog, replay, signal, ahead: None }.beside(place, signal, span);
         let mut known = self.known.borrow_mut();
         if known.len() >= SERIES_KEPT {
             known.clear();

@@ -19,8 +19,10 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of the jobs file that are read at a time.
 const PIECE: usize = 1 << 20;
-/// Unplaced jobs and scarce hours that are told by name.
+/// Unplaced jobs and scarce hours that are told to people by name.
 const MOST_TOLD: usize = 10;
+/// Unplaced jobs that JSON names for each reason.
+const MOST_NAMED: usize = 100_000;
 /// Most hours that are planned over: ten years.
 const MOST_HOURS: u32 = 87_672;
 
@@ -64,16 +66,32 @@ pub struct PlannedFleet {
     skipped: u64,
 }
 
+/// A fleet as its files have it.
+#[derive(Debug)]
+pub(crate) struct FleetRead {
+    pub(crate) fleet: Fleet,
+    warnings: Vec<String>,
+    skipped: u64,
+}
+
 /// Plans a fleet from its files.
 ///
 /// # Errors
 /// [`Error::Fleet`] for a bad row, [`Error::Signal`] for a zone or hour without intensity, [`Error::Document`] for
 /// a file that cannot be read.
 pub fn plan_fleet(options: &FleetOptions) -> Result<PlannedFleet, Error> {
+    let FleetRead { fleet, warnings, skipped } = read_fleet(options)?;
+    let plan = greenwich_fleet::plan(
+        &fleet,
+        &Options { unplaced_penalty_g: options.unplaced_penalty_g, effort: options.effort },
+    );
+    Ok(PlannedFleet { fleet, plan, warnings, start: options.start, signal: options.signal, skipped })
+}
+
+/// Reads a fleet from its files.
+pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let name = |path: &Path| path.display().to_string();
-    let mut bytes = Vec::new();
-    open(&options.sites)?.read_to_end(&mut bytes).map_err(|error| unreadable(&options.sites, &error))?;
-    let rows = read_sites(&name(&options.sites), &bytes)?;
+    let rows = read_sites(&name(&options.sites), &read_file(&options.sites)?)?;
     let (start, hours) = window_of(options)?;
     let end = options.start + SignedDuration::from_hours(i64::from(hours));
     let window = Window::new(options.start, end).expect("there is at least one hour");
@@ -118,18 +136,7 @@ pub fn plan_fleet(options: &FleetOptions) -> Result<PlannedFleet, Error> {
     if !read.fleet.extras.is_empty() {
         warnings.push("optional columns are read; of them the plan reckons with `accelerator` alone".to_owned());
     }
-    let plan = greenwich_fleet::plan(
-        &read.fleet,
-        &Options { unplaced_penalty_g: options.unplaced_penalty_g, effort: options.effort },
-    );
-    Ok(PlannedFleet {
-        fleet: read.fleet,
-        plan,
-        warnings,
-        start: options.start,
-        signal: options.signal,
-        skipped: read.skipped,
-    })
+    Ok(FleetRead { fleet: read.fleet, warnings, skipped: read.skipped })
 }
 
 fn window_of(options: &FleetOptions) -> Result<(i64, u32), Error> {
@@ -152,13 +159,25 @@ fn open(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(|error| unreadable(path, &error))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+/// The bytes of a file.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(bytes)
+}
+
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let mend = "check the path, and that it may be read";
     let (file, reason) = (path.display().to_string(), error.to_string());
     Error::Document(DocumentError::Read { file, reason, mend: mend.to_owned() })
 }
 
 impl PlannedFleet {
+    /// The first planned instant.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
     /// The plan file: `job,site,start,end`.
     pub fn csv(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -167,12 +186,12 @@ impl PlannedFleet {
     }
 
     /// Why jobs are unplaced, with how many and the first by name.
-    fn reasons(&self) -> BTreeMap<&'static str, (usize, Vec<&str>)> {
+    fn reasons(&self, most: usize) -> BTreeMap<&'static str, (usize, Vec<&str>)> {
         let mut found: BTreeMap<&str, (usize, Vec<&str>)> = BTreeMap::new();
         for (job, reason) in &self.plan.unplaced {
             let (count, names) = found.entry(word(*reason)).or_default();
             *count += 1;
-            if names.len() < MOST_TOLD {
+            if names.len() < most {
                 names.push(self.fleet.names.get(*job as usize));
             }
         }
@@ -200,15 +219,16 @@ impl PlannedFleet {
     /// `greenwich.fleet/1`. `seconds` is how long the answer took, files included.
     pub fn json(&self, seconds: f64) -> Value {
         let reasons: Vec<Value> = self
-            .reasons()
+            .reasons(MOST_NAMED)
             .into_iter()
-            .map(|(reason, (jobs, first))| json!({"reason": reason, "jobs": jobs, "first": first}))
+            .map(|(reason, (jobs, first))| json!({"reason": reason, "jobs": jobs, "names": first}))
             .collect();
         let scarce: Vec<Value> = self
             .scarce()
             .into_iter()
             .map(|(site, start, grams)| json!({"site": site, "start": start.to_string(), "saving_g": grams}))
             .collect();
+        let split = self.split();
         json!({
             "schema": "greenwich.fleet/1",
             "jobs": self.fleet.jobs.len(),
@@ -222,6 +242,13 @@ impl PlannedFleet {
             "seconds": seconds,
             "threads": 1,
             "signal": self.signal.as_str(),
+            "saving_by": {
+                "place_kg": split.place / 1e3,
+                "time_kg": split.time / 1e3,
+                "unplaced_kg": split.unplaced / 1e3,
+            },
+            "mean_delay_h": split.mean_delay_h,
+            "most_delay_h": split.most_delay_h,
             "unplaced_reasons": reasons,
             "scarce": scarce,
             "skipped_rows": self.skipped,
@@ -229,8 +256,8 @@ impl PlannedFleet {
         })
     }
 
-    /// The plan for people.
-    pub fn text(&self) -> String {
+    /// The plan for people; with `explain`, all that `--explain` adds.
+    pub fn text(&self, explain: bool) -> String {
         let plan = &self.plan;
         let percent = |share: Option<f64>| share.map_or("unknown".to_owned(), |share| format!("{:.2} %", share * 1e2));
         let mut out = String::new();
@@ -255,19 +282,86 @@ impl PlannedFleet {
             plan.lower_bound.kg(),
             percent(plan.gap())
         );
-        for (reason, (count, names)) in self.reasons() {
+        for (reason, (count, names)) in self.reasons(MOST_TOLD) {
             let more = if count > names.len() { " …" } else { "" };
             _ = writeln!(out, "  {count} unplaced, {reason}: {}{more}", names.join(", "));
         }
         let scarce = self.scarce();
-        if let Some((site, start, grams)) = scarce.first() {
+        if explain {
+            self.explained(&mut out, &scarce);
+        } else if let Some((site, start, grams)) = scarce.first() {
             _ = writeln!(out, "  scarcest     {site} at {start}: one more accelerator there would save {grams:.0} g");
         }
         out
     }
+
+    /// What the saving is made of, who waits, and the scarcest hours.
+    fn explained(&self, out: &mut String, scarce: &[(&str, Timestamp, f64)]) {
+        let split = self.split();
+        for (what, grams) in
+            [("place", split.place), ("time", split.time), ("no place", split.unplaced)]
+        {
+            _ = writeln!(out, "  {:<12} {:+.6e} kg against run at once", format!("by {what}"), -grams / 1e3);
+        }
+        _ = writeln!(out, "  delay        {:.1} h mean of {} placed jobs, {} h at most", split.mean_delay_h, self.plan.placed, split.most_delay_h);
+        for (site, start, grams) in scarce {
+            _ = writeln!(out, "  scarce       {site} at {start}: one more accelerator there would save {grams:.0} g");
+        }
+    }
+
+    /// The saving by its causes: at home but as the plan has them in time, then where the plan has them.
+    pub fn split(&self) -> Split {
+        let mut split = Split::default();
+        let fleet = &self.fleet;
+        let grams = |job: usize, site: u32, hours: std::ops::Range<u32>| {
+            let (job, place) = (&fleet.jobs[job], &fleet.sites[site as usize]);
+            let intensity = &place.intensity[hours.start as usize..hours.end as usize];
+            let sum: f64 = intensity.iter().map(|now| now.g_per_kwh()).sum();
+            sum * place.pue.ratio() * job.power.watts() * f64::from(job.accelerators) / 1e3
+        };
+        let (mut delays, mut at) = (0.0, 0);
+        let parts = &self.plan.segments;
+        while at < parts.len() {
+            let index = parts[at].job as usize;
+            let job = &fleet.jobs[index];
+            let own = parts[at..].iter().take_while(|part| part.job as usize == index);
+            let (mut there, mut at_home, mut end, mut count) = (0.0, 0.0, 0, 0);
+            for part in own {
+                there += grams(index, part.site, part.start..part.end);
+                at_home += grams(index, job.home, part.start..part.end);
+                (end, count) = (part.end, count + 1);
+            }
+            at += count;
+            split.time += grams(index, job.home, job.release..job.release + job.hours) - at_home;
+            split.place += at_home - there;
+            let delay = end - job.release - job.hours;
+            delays += f64::from(delay);
+            split.most_delay_h = split.most_delay_h.max(delay);
+        }
+        split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - split.time - split.place;
+        if self.plan.placed > 0 {
+            split.mean_delay_h = delays / self.plan.placed as f64;
+        }
+        split
+    }
 }
 
-fn word(reason: Reason) -> &'static str {
+/// What a saving is made of, in grams, and who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Split {
+    /// By running elsewhere, at the planned hours.
+    pub place: f64,
+    /// By running at other hours, at home.
+    pub time: f64,
+    /// By jobs without a place: below 0 where their penalties are above what they would emit.
+    pub unplaced: f64,
+    /// Hours between the end at once and the planned end.
+    pub mean_delay_h: f64,
+    /// And at most.
+    pub most_delay_h: u32,
+}
+
+pub(crate) fn word(reason: Reason) -> &'static str {
     match reason {
         Reason::WindowTooShort => "the window is shorter than the job",
         Reason::NoSite => "no site is allowed",

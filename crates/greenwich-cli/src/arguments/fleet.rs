@@ -1,0 +1,56 @@
+//! What can be typed to plan a fleet.
+//!
+//! In: nothing; it is the declaration. Out: the part of `plan` that is about many jobs.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Many jobs on shared sites.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Planning a fleet")]
+pub(crate) struct FleetArguments {
+    /// Many jobs: a CSV of job,release,deadline,hours,accelerators,power_w,home,sites,interruptible.
+    #[arg(long, value_name = "FILE", conflicts_with = "job", requires_all = ["sites", "signals", "start", "hours"])]
+    pub(crate) jobs: Option<PathBuf>,
+    /// Their sites: a CSV of site,zone,pue,accelerators.
+    #[arg(long, value_name = "FILE", requires = "jobs")]
+    pub(crate) sites: Option<PathBuf>,
+    /// The first planned hour; `--hours` says how many follow.
+    #[arg(long, value_name = "INSTANT", requires = "jobs")]
+    pub(crate) start: Option<String>,
+    /// Write the plan here, a CSV of job,site,start,end.
+    #[arg(long, value_name = "FILE", requires = "jobs")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the prices that prove the bound here, for `greenwich plan verify`.
+    #[arg(long, value_name = "FILE", requires = "jobs")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Say of this job why it runs where and when it does, and what other places would cost.
+    #[arg(long, value_name = "JOB", requires = "jobs")]
+    pub(crate) why: Option<String>,
+    /// What a job without a place is charged, in gCO2e per accelerator-hour.
+    #[arg(long, value_name = "G", default_value_t = 2000.0, requires = "jobs")]
+    pub(crate) unplaced_penalty_g: f64,
+    /// Leave out rows that cannot be read, and say how many.
+    #[arg(long, requires = "jobs")]
+    pub(crate) skip_bad: bool,
+    /// How long to try: 2 takes about twice as long as 1.
+    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "jobs")]
+    pub(crate) effort: f64,
+    /// At most so many threads; the plan is the same on any number, and takes one today.
+    #[arg(long, value_name = "N", requires = "jobs", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: Option<u32>,
+}
+
+/// What else `plan` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanAct {
+    /// Verify a certificate: reckon the bound of its prices anew from the files that it names, and doubt the plan.
+    #[command(
+        before_help = "Usage by example:\n  greenwich plan verify certificate.json\n  greenwich plan verify certificate.json --format json"
+    )]
+    Verify {
+        /// What `greenwich plan --jobs … --certificate FILE` wrote.
+        #[arg(value_name = "FILE")]
+        certificate: PathBuf,
+    },
+}

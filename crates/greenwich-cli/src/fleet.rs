@@ -1,0 +1,83 @@
+//! `greenwich plan --jobs …`: a fleet from its files. `greenwich plan verify`: its certificate, doubted.
+//!
+//! In: the arguments of `plan`. Out: the answer, with plan and certificate written where that was asked for, and
+//! warnings on stderr. Planning, reading and proving are the library's.
+
+use crate::arguments::{Common, Format, PlanAct, PlanArguments};
+use crate::terminal::{self, Answer, Failure};
+use greenwich::{BadRows, Exit, FleetOptions, PlanOptions, plan_fleet, verify_certificate};
+use std::time::Instant;
+
+/// Plans a fleet.
+pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common) -> Result<Answer, Failure> {
+    let begun = Instant::now();
+    let options = fleet_options(asked, options)?;
+    let planned = plan_fleet(&options)?;
+    if let Some(file) = &asked.fleet.out {
+        terminal::write_file(file, planned.csv())?;
+    }
+    if let Some(file) = &asked.fleet.certificate {
+        let certificate = planned.certificate(&options, asked.fleet.out.as_deref());
+        terminal::write_file(file, format!("{certificate}\n"))?;
+    }
+    if !common.quiet {
+        for warning in &planned.warnings {
+            terminal::say(&format!("warning: {warning}"));
+        }
+    }
+    let why = match &asked.fleet.why {
+        Some(job) => Some(planned.why(job)?),
+        None => None,
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Answer::from(if common.format == Format::Json {
+        let mut value = planned.json(seconds);
+        if let Some(why) = why {
+            value["why"] = why.json();
+        }
+        terminal::pretty(&value)
+    } else {
+        let why = why.map_or(String::new(), |why| why.text());
+        planned.text(common.explain) + &why
+    }))
+}
+
+/// Does what else `plan` does.
+pub(crate) fn act(act: Option<&PlanAct>, common: &Common) -> Result<Answer, Failure> {
+    let Some(PlanAct::Verify { certificate }) = act else {
+        return Err(Failure::usage("nothing is asked for", "write `greenwich plan verify certificate.json`"));
+    };
+    let verified = verify_certificate(certificate)?;
+    let is_json = common.format == Format::Json;
+    let text = if is_json { terminal::pretty(&verified.json()) } else { verified.text() };
+    Ok(Answer { bytes: text.into_bytes(), exit: if verified.holds() { Exit::Done } else { Exit::Usage } })
+}
+
+fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOptions, Failure> {
+    let start = asked.fleet.start.as_deref().unwrap_or_default();
+    let hours = asked.job.keys.hours.as_deref().unwrap_or_default();
+    let fine = |amount: f64| amount.is_finite() && amount >= 0.0;
+    if !fine(asked.fleet.unplaced_penalty_g) || !fine(asked.fleet.effort) {
+        let help = "give a number of 0 or more, for example --unplaced-penalty-g 2000 --effort 1";
+        return Err(Failure::usage("--unplaced-penalty-g and --effort are not below 0", help));
+    }
+    Ok(FleetOptions {
+        jobs: asked.fleet.jobs.clone().unwrap_or_default(),
+        sites: asked.fleet.sites.clone().unwrap_or_default(),
+        signals: options.signals.unwrap_or_default(),
+        start: start.parse().map_err(|_| {
+            Failure::usage(&format!("--start `{start}` is no instant"), "write it as --start 2022-07-04T00:00:00Z")
+        })?,
+        hours: hours.parse().map_err(|_| {
+            Failure::usage(
+                &format!("--hours `{hours}` is no whole number"),
+                "give the hours planned over, for example --hours 168",
+            )
+        })?,
+        fill: options.fill,
+        signal: options.signal,
+        unplaced_penalty_g: asked.fleet.unplaced_penalty_g,
+        bad_rows: if asked.fleet.skip_bad { BadRows::Skip } else { BadRows::Refuse },
+        effort: asked.fleet.effort,
+    })
+}

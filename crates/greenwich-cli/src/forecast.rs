@@ -1,0 +1,167 @@
+//! `greenwich forecast`, `backtest`, `now` and `zones`: the grid ahead and as it is known.
+//!
+//! In: what was asked. Out: the answer; warnings are in it and, where it is JSON, on stderr as well. The clock and the
+//! folder of histories are found here.
+
+use crate::arguments::{
+    BacktestArguments, Common, ForecastArguments, Format, NowArguments, SignalName, ZonesArguments,
+};
+use crate::home;
+use crate::ledger::style;
+use crate::terminal::{self, Answer, Failure};
+use greenwich::forecasting::{Asked, History, Known, foretell, history_in, kept_history, read_history};
+use greenwich::forecasting_zones::{self, zone_named};
+use greenwich::live::{Timestamp, ZoneId};
+use greenwich::signals::Signals;
+use greenwich::{Greenwich, Replay, Signal, Window, forecasting_back, forecasting_view};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub(crate) fn forecast(asked: &ForecastArguments, common: &Common) -> Result<Answer, Failure> {
+    let greenwich = load()?;
+    let at = instant_or_now("--at", asked.at.as_deref())?;
+    let signal = signal(asked.signal);
+    let replay = folder(asked.history.as_deref().or(asked.signals.as_deref()))?;
+    let zone = match &asked.zone {
+        Some(name) => zone_named(greenwich.catalog(), replay.as_ref(), name)?,
+        None => only_zone(replay.as_ref()),
+    };
+    let history = past(replay.as_ref(), &zone, signal, at)?;
+    let known = Known::of(greenwich.catalog(), &zone, signal);
+    let known = match history {
+        Some((history, file)) => known.with(history, file),
+        None => known,
+    };
+    let told = foretell(&known, &Asked { zone, signal, at, hours: asked.hours })?;
+    say(&told.warnings, common);
+    Ok(either(common, || forecasting_view::text(&told, style(common)), || forecasting_view::json(&told)).into())
+}
+
+pub(crate) fn backtest(asked: &BacktestArguments, common: &Common) -> Result<Answer, Failure> {
+    let replay = folder(asked.history.as_deref().or(asked.signals.as_deref()))?;
+    let replay = replay.expect("clap asks for --history or --signals");
+    let (from, until) = (instant("--from", &asked.from)?, instant("--until", &asked.until)?);
+    let origins = Window::new(from, until).map_err(|_| {
+        Failure::usage(
+            &format!("--until {until} is not after --from {from}"),
+            "give the first origin by --from and a later instant by --until",
+        )
+    })?;
+    let hours = asked.every.as_secs_f64() / 3600.0;
+    if hours.fract() != 0.0 {
+        let found = format!("--every is {hours} h, and origins are whole hours apart");
+        return Err(Failure::usage(&found, "write a whole number of hours, for example --every 24h"));
+    }
+    let zone = match &asked.zone {
+        Some(name) => zone_named(load()?.catalog(), Some(&replay), name)?,
+        None => only_zone(Some(&replay)),
+    };
+    let (history, _) = read_history(&replay, &zone, signal(asked.signal), None)?;
+    let begun = Instant::now();
+    let clock = || greenwich::SignedDuration::try_from(begun.elapsed()).expect("less than an age of the world");
+    let every = greenwich::SignedDuration::from_hours(hours as i64);
+    let tested = forecasting_back::backtest(&history, origins, every, asked.hours, clock)?;
+    say(&tested.warnings, common);
+    Ok(either(common, || tested.text(style(common)), || tested.json()).into())
+}
+
+pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failure> {
+    let greenwich = load()?;
+    let at = instant_or_now("--at", asked.at.as_deref())?;
+    let replay = folder(asked.signals.as_deref())?;
+    let zone = zone_named(greenwich.catalog(), replay.as_ref(), &asked.zone)?;
+    let signal = signal(asked.signal);
+    let history = past(replay.as_ref(), &zone, signal, at)?;
+    let now = forecasting_zones::now(greenwich.catalog(), history, &zone, signal, at)?;
+    say(&now.told.warnings, common);
+    Ok(either(common, || now.text(style(common)), || now.json()).into())
+}
+
+pub(crate) fn zones(asked: &ZonesArguments, common: &Common) -> Result<Answer, Failure> {
+    let greenwich = load()?;
+    let (replay, signal) = (folder(asked.signals.as_deref())?, signal(asked.signal));
+    let zones = forecasting_zones::zones(greenwich.catalog(), replay.as_ref(), signal, &asked.beginning)?;
+    if zones.is_empty() {
+        return Err(Failure::usage(
+            &format!("no zone begins with `{}`", asked.beginning),
+            "`greenwich zones` lists them all",
+        ));
+    }
+    let text = || forecasting_zones::zones_text(&zones, signal, style(common));
+    Ok(either(common, text, || forecasting_zones::zones_json(&zones, signal)).into())
+}
+
+pub(crate) fn load() -> Result<Greenwich, Failure> {
+    Ok(Greenwich::load().map_err(greenwich::Error::from)?)
+}
+
+/// The folder of histories: as given, else the user's own where it is there and holds one.
+pub(crate) fn folder(given: Option<&Path>) -> Result<Option<Replay>, Failure> {
+    let open = |path: &Path| Replay::open(path, greenwich::Fill::Refuse);
+    match given {
+        Some(path) => Ok(Some(open(path).map_err(greenwich::Error::from)?)),
+        None => Ok(home::signals().filter(|path| path.is_dir()).and_then(|path: PathBuf| open(&path).ok())),
+    }
+}
+
+/// The zone's past before an instant: by its trace, else as it was fetched and kept.
+pub(crate) fn past(
+    replay: Option<&Replay>,
+    zone: &ZoneId,
+    signal: Signal,
+    at: Timestamp,
+) -> Result<Option<(History, String)>, Failure> {
+    let traced = replay.map(|replay| history_in(replay, zone, signal, Some(at))).transpose()?.flatten();
+    let folder = home::signals_folder();
+    if traced.is_some() || !folder.is_dir() {
+        return Ok(traced);
+    }
+    // Offline, since a forecast fetches nothing: `signals fetch` does.
+    let kept = Signals::open(folder, None, |_| None, true)?;
+    Ok(kept_history(&kept, zone, signal, at)?)
+}
+
+fn only_zone(replay: Option<&Replay>) -> ZoneId {
+    use greenwich::GridSignal as _;
+    replay.and_then(|replay| replay.zones().into_iter().next()).expect("a file of history holds one zone")
+}
+
+pub(crate) const fn signal(name: SignalName) -> Signal {
+    match name {
+        SignalName::Lifecycle => Signal::Lifecycle,
+        SignalName::Direct => Signal::Direct,
+        SignalName::Marginal => Signal::Marginal,
+    }
+}
+
+pub(crate) fn instant_or_now(flag: &str, text: Option<&str>) -> Result<Timestamp, Failure> {
+    text.map_or_else(|| Ok(floor_second(Timestamp::now())), |text| instant(flag, text))
+}
+
+/// The second that holds the instant: nobody plans by less.
+pub(crate) fn floor_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+pub(crate) fn instant(flag: &str, text: &str) -> Result<Timestamp, Failure> {
+    let held = |at: &Timestamp| (-2_208_988_800..7_258_118_400).contains(&at.as_second());
+    text.parse().ok().filter(held).ok_or_else(|| {
+        Failure::usage(
+            &format!("{flag} `{text}` is no instant of 1900 to 2199"),
+            &format!("write UTC as in {flag} 2022-06-01T00:00:00Z"),
+        )
+    })
+}
+
+fn either(common: &Common, text: impl FnOnce() -> String, json: impl FnOnce() -> serde_json::Value) -> String {
+    if common.format == Format::Json { terminal::pretty(&json()) } else { text() }
+}
+
+/// Warnings beside JSON; in text they stand below the figures already.
+fn say(warnings: &[String], common: &Common) {
+    if common.format == Format::Json && !common.quiet {
+        for warning in warnings {
+            terminal::say(&format!("warning: {warning}"));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What each task may still choose, as the tree closes in on the best plan.
+//!
+//! In: the model. Out: a [`Frame`], which says where each choice has its bit, and [`Options`] over it: starts of
+//! whole tasks, hours of interruptible ones, by site; and whether a task may stay without a place.
+
+use crate::model::{Model, Task};
+
+/// A task on one of its sites.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot {
+    pub(crate) task: u32,
+    pub(crate) site: u32,
+    /// Its first word; of an interruptible task, `words` of allowed hours and then as many of needed ones.
+    first: u32,
+    pub(crate) bits: u32,
+}
+
+/// Where every choice has its bit.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) slots: Vec<Slot>,
+    /// The first slot of each task, and the end.
+    first_slot: Vec<u32>,
+    words: usize,
+}
+
+/// What is still open.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    bits: Vec<u64>,
+    /// Whether a task may stay without a place.
+    pub(crate) refuse: Vec<bool>,
+}
+
+/// A way to part what is open in two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cut {
+    /// Placed, or not.
+    Place(u32),
+    /// On this slot, or anywhere else.
+    On(u32),
+    /// Begun at or before this hour, or after it.
+    Until(u32, u32),
+    /// On this slot and in this hour, or not.
+    In(u32, u32),
+}
+
+impl Frame {
+    pub(crate) fn new(model: &Model) -> Self {
+        let (mut slots, mut first_slot, mut words) = (Vec::new(), Vec::new(), 0);
+        for (task, index) in model.tasks.iter().zip(0..) {
+            first_slot.push(slots.len() as u32);
+            let window = task.deadline - task.release;
+            let bits = if task.interruptible { window } else { window - task.hours + 1 };
+            for &site in model.sites_of(task) {
+                slots.push(Slot { task: index, site, first: words, bits });
+                words += bits.div_ceil(64) * if task.interruptible { 2 } else { 1 };
+            }
+        }
+        first_slot.push(slots.len() as u32);
+        Self { slots, first_slot, words: words as usize }
+    }
+
+    /// Everything is open.
+    pub(crate) fn open(&self, model: &Model) -> Options {
+        let mut all = Options { bits: vec![0; self.words], refuse: vec![true; model.tasks.len()] };
+        for slot in &self.slots {
+            for bit in 0..slot.bits {
+                all.bits[(slot.first + bit / 64) as usize] |= 1 << (bit % 64);
+            }
+        }
+        all
+    }
+
+    /// The slots of a task.
+    pub(crate) fn of(&self, task: usize) -> std::ops::Range<usize> {
+        self.first_slot[task] as usize..self.first_slot[task + 1] as usize
+    }
+}
+
+impl Slot {
+    fn words(&self) -> usize {
+        self.bits.div_ceil(64) as usize
+    }
+}
+
+impl Options {
+    /// The words of what a slot allows.
+    pub(crate) fn allowed(&self, slot: &Slot) -> &[u64] {
+        &self.bits[slot.first as usize..slot.first as usize + slot.words()]
+    }
+
+    /// The words of the hours that an interruptible task needs on a slot.
+    pub(crate) fn needed(&self, slot: &Slot) -> &[u64] {
+        &self.bits[slot.first as usize + slot.words()..slot.first as usize + 2 * slot.words()]
+    }
+
+    /// How many bits a slot allows.
+    pub(crate) fn count(&self, slot: &Slot) -> u32 {
+        self.allowed(slot).iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// Whether a slot allows a bit.
+    pub(crate) fn has(&self, slot: &Slot, bit: u32) -> bool {
+        self.bits[(slot.first + bit / 64) as usize] >> (bit % 64) & 1 == 1
+    }
+
+    /// Whether a task on a slot has to run in an hour.
+    pub(crate) fn needs(&self, slot: &Slot, bit: u32) -> bool {
+        self.bits[(slot.first + slot.words() as u32 + bit / 64) as usize] >> (bit % 64) & 1 == 1
+    }
+
+    /// Takes a bit away.
+    pub(crate) fn forbid(&mut self, slot: &Slot, bit: u32) {
+        self.bits[(slot.first + bit / 64) as usize] &= !(1 << (bit % 64));
+    }
+
+    /// Makes an hour of an interruptible task needed.
+    pub(crate) fn need(&mut self, slot: &Slot, bit: u32) {
+        self.bits[(slot.first + slot.words() as u32 + bit / 64) as usize] |= 1 << (bit % 64);
+    }
+
+    /// Closes a slot.
+    pub(crate) fn close(&mut self, slot: &Slot) {
+        let first = slot.first as usize;
+        self.bits[first..first + slot.words()].fill(0);
+    }
+
+    /// Whether a slot can still hold its task.
+    pub(crate) fn can_hold(&self, slot: &Slot, task: &Task) -> bool {
+        let enough = if task.interruptible { task.hours } else { 1 };
+        self.count(slot) >= enough
+    }
+
+    /// The half of what is open that a cut keeps: its first words, or its last. Together they hold it all.
+    pub(crate) fn half(&self, frame: &Frame, cut: Cut, first: bool) -> Self {
+        let mut half = self.clone();
+        match cut {
+            Cut::Place(task) if first => half.refuse[task as usize] = false,
+            Cut::Place(task) => frame.of(task as usize).for_each(|slot| half.close(&frame.slots[slot])),
+            Cut::On(at) | Cut::In(at, _) if first => {
+                let task = frame.slots[at as usize].task as usize;
+                half.refuse[task] = false;
+                frame.of(task).filter(|slot| *slot != at as usize).for_each(|slot| half.close(&frame.slots[slot]));
+                if let Cut::In(_, bit) = cut {
+                    half.need(&frame.slots[at as usize], bit);
+                }
+            }
+            Cut::On(at) => half.close(&frame.slots[at as usize]),
+            Cut::In(at, bit) => half.forbid(&frame.slots[at as usize], bit),
+            Cut::Until(task, last) => {
+                half.refuse[task as usize] &= first;
+                for slot in frame.of(task as usize) {
+                    let slot = &frame.slots[slot];
+                    (0..slot.bits).filter(|bit| (*bit <= last) != first).for_each(|bit| half.forbid(slot, bit));
+                }
+            }
+        }
+        half
+    }
+}

@@ -1,0 +1,216 @@
+//! The certificate of a fleet's plan: written with it, and verified without trusting the planner.
+//!
+//! In: a planned fleet; later the certificate alone, which names its files. Out: `greenwich.certificate/1`, and what
+//! the check came to: the bound that its prices prove, reckoned anew from the files, and the plan file, read back.
+
+use crate::document::DocumentError;
+use crate::error::Error;
+use crate::fleet::{FleetOptions, PlannedFleet, read_fleet, read_file, unreadable};
+use greenwich_core::Signal;
+use greenwich_fleet::{BadRows, Checked, check_plan, prove};
+use greenwich_signals::Fill;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+const SCHEMA: &str = "greenwich.certificate/1";
+
+/// What a verification came to.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Verified {
+    /// What the certificate claims, in kgCO2e: the plan, and the bound.
+    pub claimed_kg: (f64, f64),
+    /// The bound that its prices prove, in kgCO2e.
+    pub proven_kg: f64,
+    /// The plan file, where the certificate names one.
+    pub plan: Option<Checked>,
+    /// What does not hold.
+    pub faults: Vec<String>,
+    /// What the reader should know.
+    pub notes: Vec<String>,
+}
+
+impl PlannedFleet {
+    /// `greenwich.certificate/1`: the inputs, what is claimed of them, and the prices that prove it.
+    pub fn certificate(&self, options: &FleetOptions, out: Option<&Path>) -> Value {
+        let path = |path: &Path| path.display().to_string();
+        let plan = &self.plan;
+        let cells = self.fleet.sites.len() * self.fleet.hours as usize;
+        let hours = self.fleet.hours as usize;
+        let steps: Vec<Value> = plan
+            .certificate
+            .steps
+            .iter()
+            .zip(plan.certificate.prices_g.chunks_exact(cells.max(1)))
+            .map(|(step, prices)| {
+                let sites: serde_json::Map<String, Value> = self
+                    .fleet
+                    .sites
+                    .iter()
+                    .zip(prices.chunks_exact(hours))
+                    .map(|(site, prices)| (site.name.clone(), json!(prices)))
+                    .collect();
+                json!({"step": step, "prices_g_per_accelerator_hour": sites})
+            })
+            .collect();
+        json!({
+            "schema": SCHEMA,
+            "jobs": path(&options.jobs),
+            "sites": path(&options.sites),
+            "signals": path(&options.signals),
+            "start": options.start.to_string(),
+            "hours": options.hours,
+            "fill": options.fill.to_string(),
+            "signal": options.signal.as_str(),
+            "unplaced_penalty_g": options.unplaced_penalty_g,
+            "skip_bad": options.bad_rows == BadRows::Skip,
+            "plan": out.map(path),
+            "co2e_kg": plan.co2e.kg(),
+            "lower_bound_co2e_kg": plan.lower_bound.kg(),
+            "lower_bound_by_prices_co2e_kg": plan.certificate.bound.kg(),
+            "gap": plan.gap(),
+            "steps": steps,
+        })
+    }
+}
+
+/// Verifies a certificate: reads the files that it names, reckons the bound of its prices anew, and holds the
+/// contract against the plan file.
+///
+/// # Errors
+/// [`Error::Document`] for what is no certificate, and the errors of the files that it names.
+pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
+    let bytes = read_file(file)?;
+    let name = file.display().to_string();
+    let refuse = |reason: &str| {
+        let mend = "name a file that `greenwich plan --jobs … --certificate FILE` wrote".to_owned();
+        Error::Document(DocumentError::Read { file: name.clone(), reason: reason.to_owned(), mend })
+    };
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| refuse(&error.to_string()))?;
+    let text = |key: &str| value[key].as_str().ok_or_else(|| refuse(&format!("`{key}` is no text")));
+    let number = |key: &str| value[key].as_f64().ok_or_else(|| refuse(&format!("`{key}` is no number")));
+    if text("schema")? != SCHEMA {
+        return Err(refuse(&format!("its schema is not `{SCHEMA}`")));
+    }
+    let options = FleetOptions {
+        jobs: PathBuf::from(text("jobs")?),
+        sites: PathBuf::from(text("sites")?),
+        signals: PathBuf::from(text("signals")?),
+        start: text("start")?.parse().map_err(|_| refuse("`start` is no instant"))?,
+        hours: number("hours")? as u32,
+        fill: match text("fill")? {
+            "hold" => Fill::Hold,
+            "mean" => Fill::Mean,
+            _ => Fill::Refuse,
+        },
+        signal: match text("signal")? {
+            "direct" => Signal::Direct,
+            "marginal" => Signal::Marginal,
+            _ => Signal::Lifecycle,
+        },
+        unplaced_penalty_g: number("unplaced_penalty_g")?,
+        bad_rows: if value["skip_bad"] == json!(true) { BadRows::Skip } else { BadRows::Refuse },
+        effort: 1.0,
+    };
+    let read = read_fleet(&options)?;
+    let (mut steps, mut prices) = (Vec::new(), Vec::new());
+    for step in value["steps"].as_array().ok_or_else(|| refuse("`steps` is no list"))? {
+        let size = step["step"].as_u64().and_then(|size| u32::try_from(size).ok());
+        steps.push(size.ok_or_else(|| refuse("`step` is no count"))?);
+        for site in &read.fleet.sites {
+            let row = step["prices_g_per_accelerator_hour"][&site.name].as_array();
+            let row = row.ok_or_else(|| refuse(&format!("site `{}` has no prices", site.name)))?;
+            prices.extend(row.iter().map(|price| price.as_f64().unwrap_or(f64::NAN)));
+        }
+    }
+    let proven = prove(&read.fleet, options.unplaced_penalty_g, &steps, &prices)
+        .ok_or_else(|| refuse("its prices are not those of these sites and hours, or are below 0"))?;
+    let plan = match value["plan"].as_str() {
+        None => None,
+        Some(plan) => {
+            let bytes = std::fs::read(plan).map_err(|error| unreadable(Path::new(plan), &error))?;
+            let start = options.start.as_second() / 3600;
+            Some(check_plan(&read.fleet, start, options.unplaced_penalty_g, plan, &bytes)?)
+        }
+    };
+    let claimed_kg = (number("co2e_kg")?, number("lower_bound_co2e_kg")?);
+    Ok(judge(claimed_kg, number("lower_bound_by_prices_co2e_kg")?, proven.kg(), plan))
+}
+
+/// Two ways to sum the same agree to so much.
+const AGREES: f64 = 1e-9;
+
+fn judge(claimed_kg: (f64, f64), by_prices_kg: f64, proven_kg: f64, plan: Option<Checked>) -> Verified {
+    let (mut faults, mut notes) = (Vec::new(), Vec::new());
+    if by_prices_kg > proven_kg * (1.0 + AGREES) + AGREES {
+        faults.push(format!("the prices prove {proven_kg} kg, not the {by_prices_kg} kg that are claimed of them"));
+    }
+    if claimed_kg.1 > by_prices_kg {
+        notes.push(format!(
+            "the bound of {} kg is from the search of a tree, which prices alone do not prove: they prove {proven_kg} kg",
+            claimed_kg.1
+        ));
+    }
+    match &plan {
+        None => notes.push("no plan file is named: plan with --out to have it verified as well".to_owned()),
+        Some(plan) => {
+            let found = plan.co2e.kg();
+            if (found - claimed_kg.0).abs() > AGREES * found.abs() {
+                faults.push(format!("the plan emits {found} kg, not the {} kg that are claimed", claimed_kg.0));
+            }
+            if proven_kg > found * (1.0 + AGREES) {
+                faults.push(format!("the bound of {proven_kg} kg lies above the plan's {found} kg"));
+            }
+        }
+    }
+    Verified { claimed_kg, proven_kg, plan, faults, notes }
+}
+
+impl Verified {
+    /// Whether everything holds.
+    pub fn holds(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// How far the plan can be from the best there is, by what was proven here alone.
+    pub fn gap(&self) -> Option<f64> {
+        let plan = self.plan.as_ref().map_or(self.claimed_kg.0, |plan| plan.co2e.kg());
+        (self.proven_kg > 0.0).then(|| (plan - self.proven_kg) / self.proven_kg)
+    }
+
+    /// `greenwich.verified/1`.
+    pub fn json(&self) -> Value {
+        json!({
+            "schema": "greenwich.verified/1",
+            "holds": self.holds(),
+            "claimed_co2e_kg": self.claimed_kg.0,
+            "claimed_lower_bound_co2e_kg": self.claimed_kg.1,
+            "proven_lower_bound_co2e_kg": self.proven_kg,
+            "plan_co2e_kg": self.plan.as_ref().map(|plan| plan.co2e.kg()),
+            "placed": self.plan.as_ref().map(|plan| plan.placed),
+            "unplaced": self.plan.as_ref().map(|plan| plan.unplaced),
+            "proven_gap": self.gap(),
+            "faults": self.faults,
+            "notes": self.notes,
+        })
+    }
+
+    /// The verification for people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        _ = writeln!(out, "{}", if self.holds() { "the certificate holds" } else { "the certificate does not hold" });
+        if let Some(plan) = &self.plan {
+            _ = writeln!(out, "  plan      {:.6e} kg, {} placed, {} not; no rule is broken", plan.co2e.kg(), plan.placed, plan.unplaced);
+        }
+        let gap = self.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", gap * 1e2));
+        _ = writeln!(out, "  no plan   below {:.6e} kg, proven from the prices: within {gap}", self.proven_kg);
+        for fault in &self.faults {
+            _ = writeln!(out, "  fault     {fault}");
+        }
+        for note in &self.notes {
+            _ = writeln!(out, "  note      {note}");
+        }
+        out
+    }
+}

@@ -1,0 +1,163 @@
+//! Why one job of a fleet runs where and when it does.
+//!
+//! In: a planned fleet and a job's name. Out: a [`Why`]: its place and what it emits there, what running at once at
+//! home would emit, and for each of its sites the cheapest hours under the shadow prices, which tell what the room
+//! taken from others is worth.
+
+use crate::document::DocumentError;
+use crate::error::Error;
+use crate::fleet::PlannedFleet;
+use greenwich_core::quantity::Co2e;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// A place for a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The site.
+    pub site: String,
+    /// Its first hour.
+    pub start: Timestamp,
+    /// The end of its last.
+    pub end: Timestamp,
+    /// What the job emits there.
+    pub co2e: Co2e,
+    /// What the room is worth to others, by the shadow prices.
+    pub room: Co2e,
+}
+
+/// Why a job runs where and when it does.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Why {
+    /// The job.
+    pub job: String,
+    /// Where the plan has it; `None` where it has no place.
+    pub planned: Option<Place>,
+    /// Why it has none.
+    pub reason: Option<&'static str>,
+    /// At once, at home, capacity ignored.
+    pub at_once: Place,
+    /// The best hours of each of its sites, what the room is worth included; the best site first.
+    pub others: Vec<Place>,
+}
+
+impl PlannedFleet {
+    /// Says of a job why it runs where and when it does.
+    ///
+    /// # Errors
+    /// [`Error::Document`] where no job is called so.
+    pub fn why(&self, name: &str) -> Result<Why, Error> {
+        let fleet = &self.fleet;
+        let index = (0..fleet.jobs.len()).find(|&index| fleet.names.get(index) == name).ok_or_else(|| {
+            let first = fleet.names.get(0);
+            Error::Document(DocumentError::Read {
+                file: "--why".to_owned(),
+                reason: format!("no job is called `{name}`"),
+                mend: format!("name a job of the jobs file, for example --why {first}"),
+            })
+        })?;
+        let job = &fleet.jobs[index];
+        let kilowatts = job.power.watts() * f64::from(job.accelerators) / 1e3;
+        let grams = |site: u32, hour: u32| {
+            let place = &fleet.sites[site as usize];
+            kilowatts * place.pue.ratio() * place.intensity[hour as usize].g_per_kwh()
+        };
+        let room = |site: u32, hour: u32| {
+            let at = site as usize * fleet.hours as usize + hour as usize;
+            self.plan.prices_g[at] * f64::from(job.accelerators)
+        };
+        let place = |site: u32, hours: &[u32]| {
+            let instant = |hour: u32| self.start() + SignedDuration::from_hours(i64::from(hour));
+            let (first, last) = (hours.iter().copied().min().unwrap_or(0), hours.iter().copied().max().unwrap_or(0));
+            Place {
+                site: fleet.sites[site as usize].name.clone(),
+                start: instant(first),
+                end: instant(last + 1),
+                co2e: Co2e::from_g(hours.iter().map(|&hour| grams(site, hour)).sum()),
+                room: Co2e::from_g(hours.iter().map(|&hour| room(site, hour)).sum()),
+            }
+        };
+        let own = self.plan.segments.iter().filter(|part| part.job as usize == index);
+        let hours: Vec<u32> = own.clone().flat_map(|part| part.start..part.end).collect();
+        let planned = own.clone().next().map(|part| place(part.site, &hours));
+        let reason = self.plan.unplaced.iter().find(|(unplaced, _)| *unplaced as usize == index);
+        let window: Vec<u32> = (job.release..job.deadline.min(fleet.hours)).collect();
+        let length = job.hours as usize;
+        let mut others: Vec<Place> = Vec::new();
+        for &site in &fleet.site_sets[job.sites.0 as usize] {
+            let worth = |hour: &u32| grams(site, *hour) + room(site, *hour);
+            let largest = fleet.sites[site as usize].capacity.iter().copied().max().unwrap_or(0);
+            if window.len() < length || length == 0 || largest < job.accelerators {
+                continue;
+            }
+            let hours = if job.interruptible {
+                let mut hours = window.clone();
+                hours.sort_by(|a, b| worth(a).total_cmp(&worth(b)).then(a.cmp(b)));
+                hours.truncate(length);
+                hours
+            } else {
+                let sum = |hours: &&[u32]| hours.iter().map(worth).sum::<f64>();
+                window.windows(length).min_by(|a, b| sum(a).total_cmp(&sum(b))).unwrap_or_default().to_vec()
+            };
+            others.push(place(site, &hours));
+        }
+        let both = |place: &Place| place.co2e.g() + place.room.g();
+        others.sort_by(|a, b| both(a).total_cmp(&both(b)));
+        let at_once: Vec<u32> = (job.release..job.release + job.hours).collect();
+        Ok(Why {
+            job: name.to_owned(),
+            planned,
+            reason: reason.map(|(_, reason)| crate::fleet::word(*reason)),
+            at_once: place(job.home, &at_once),
+            others,
+        })
+    }
+}
+
+impl Why {
+    /// Keys of `why` in `greenwich.fleet/1`.
+    pub fn json(&self) -> Value {
+        let told = |place: &Place| {
+            json!({
+                "site": place.site,
+                "start": place.start.to_string(),
+                "end": place.end.to_string(),
+                "co2e_g": place.co2e.g(),
+                "room_g": place.room.g(),
+            })
+        };
+        json!({
+            "job": self.job,
+            "planned": self.planned.as_ref().map(told),
+            "unplaced_reason": self.reason,
+            "at_once": told(&self.at_once),
+            "best_by_site": self.others.iter().map(told).collect::<Vec<_>>(),
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let line = |place: &Place| {
+            format!(
+                "{} from {} to {}: {:.0} g, and room worth {:.0} g to others",
+                place.site,
+                place.start,
+                place.end,
+                place.co2e.g(),
+                place.room.g()
+            )
+        };
+        let mut out = format!("why `{}`\n", self.job);
+        match (&self.planned, self.reason) {
+            (Some(place), _) => _ = writeln!(out, "  planned   {}", line(place)),
+            (None, reason) => _ = writeln!(out, "  unplaced  {}", reason.unwrap_or("the reason is unknown")),
+        }
+        _ = writeln!(out, "  at once   {}", line(&self.at_once));
+        for place in &self.others {
+            _ = writeln!(out, "  best on   {}", line(place));
+        }
+        out
+    }
+}

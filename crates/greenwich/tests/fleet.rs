@@ -1,0 +1,142 @@
+//! A fleet through the roof: files in, a plan out, and what is told of it.
+//!
+//! In: small files that the tests write. Out: what people read, keys, and the check of the certificate.
+
+use greenwich::{BadRows, Fill, FleetOptions, Signal, plan_fleet, verify_certificate};
+use insta::assert_snapshot;
+use std::path::Path;
+use tempfile::TempDir;
+
+const JOBS: &str = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible
+long,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,3,2,700,north,north|south,0
+loose,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,2,2,700,south,north|south,1
+short,2022-07-04T02:00:00Z,2022-07-04T03:00:00Z,2,1,700,north,north,0
+huge,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,1,9,700,north,north,0
+";
+const SITES: &str = "site,zone,pue,accelerators\nnorth,NO,1.1,2\nsouth,ES,1.2,2\n";
+
+fn folder(jobs: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trace = |grams: [f64; 6]| {
+        let rows = grams.iter().enumerate().map(|(hour, grams)| format!("2022-07-04T0{hour}:00:00Z,{grams}\n"));
+        format!("utc,gco2e_per_kwh\n{}", rows.collect::<String>())
+    };
+    let files = [
+        ("jobs.csv", jobs.to_owned()),
+        ("sites.csv", SITES.to_owned()),
+        ("grid/NO.csv", trace([50.0, 40.0, 30.0, 20.0, 20.0, 20.0])),
+        ("grid/ES.csv", trace([300.0, 100.0, 300.0, 300.0, 100.0, 300.0])),
+    ];
+    std::fs::create_dir(folder.path().join("grid")).expect("made");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    folder
+}
+
+fn options(folder: &Path) -> FleetOptions {
+    FleetOptions {
+        jobs: folder.join("jobs.csv"),
+        sites: folder.join("sites.csv"),
+        signals: folder.join("grid"),
+        start: "2022-07-04T00:00:00Z".parse().expect("an instant"),
+        hours: 6,
+        fill: Fill::Refuse,
+        signal: Signal::Lifecycle,
+        unplaced_penalty_g: 2000.0,
+        bad_rows: BadRows::Refuse,
+        effort: 1.0,
+    }
+}
+
+#[test]
+fn a_fleet_is_told_with_its_saving_its_bound_and_who_has_no_place() {
+    let folder = folder(JOBS);
+    let planned = plan_fleet(&options(folder.path())).expect("a plan");
+    assert_snapshot!(planned.text(true), @r"
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       2
+      unplaced     2
+      CO2e         2.220020e1 kg, penalties of unplaced jobs included
+      run at once  1.241800e0 kg at home, capacity ignored: -1687.74 % saved
+      no plan      below 2.220020e1 kg, proven: within 0.00 %
+      1 unplaced, no allowed site has so many accelerators: huge
+      1 unplaced, the window is shorter than the job: short
+      by place     -5.642000e-1 kg against run at once
+      by time      -9.240000e-2 kg against run at once
+      by no place  +2.161500e1 kg against run at once
+      delay        2.0 h mean of 2 placed jobs, 3 h at most
+      scarce       north at 2022-07-04T03:00:00Z: one more accelerator there would save 16 g
+      scarce       north at 2022-07-04T05:00:00Z: one more accelerator there would save 15 g
+      scarce       north at 2022-07-04T04:00:00Z: one more accelerator there would save 15 g
+      scarce       north at 2022-07-04T02:00:00Z: one more accelerator there would save 8 g
+    ");
+}
+
+#[test]
+fn a_job_is_told_why_it_runs_where_it_does() {
+    let folder = folder(JOBS);
+    let planned = plan_fleet(&options(folder.path())).expect("a plan");
+    let why = |job: &str| planned.why(job).expect("the job is there").text();
+    assert_snapshot!(why("loose") + &why("huge"), @r"
+    why `loose`
+      planned   north from 2022-07-04T01:00:00Z to 2022-07-04T03:00:00Z: 108 g, and room worth 15 g to others
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T02:00:00Z: 672 g, and room worth 0 g to others
+      best on   north from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z: 92 g, and room worth 31 g to others
+      best on   south from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z: 336 g, and room worth 0 g to others
+    why `huge`
+      unplaced  no allowed site has so many accelerators
+      at once   north from 2022-07-04T00:00:00Z to 2022-07-04T01:00:00Z: 347 g, and room worth 0 g to others
+    ");
+    let unknown = planned.why("lose").expect_err("no such job");
+    assert_snapshot!(unknown, @"cannot read `--why`: no job is called `lose`");
+}
+
+#[test]
+fn a_certificate_is_verified_from_the_files_it_names_and_a_forged_one_is_not() {
+    let folder = folder(JOBS);
+    let options = options(folder.path());
+    let planned = plan_fleet(&options).expect("a plan");
+    let (plan, file) = (folder.path().join("plan.csv"), folder.path().join("certificate.json"));
+    std::fs::write(&plan, planned.csv()).expect("written");
+    let mut certificate = planned.certificate(&options, Some(&plan));
+    let verified = |certificate: &serde_json::Value| {
+        std::fs::write(&file, certificate.to_string()).expect("written");
+        verify_certificate(&file)
+    };
+    let found = verified(&certificate).expect("it is a certificate");
+    assert!(found.holds(), "{:?}", found.faults);
+    assert!(found.proven_kg <= planned.plan.co2e.kg());
+    certificate["lower_bound_by_prices_co2e_kg"] = serde_json::json!(planned.plan.co2e.kg() * 2.0);
+    certificate["co2e_kg"] = serde_json::json!(planned.plan.co2e.kg() / 2.0);
+    assert_eq!(verified(&certificate).expect("it is a certificate").faults.len(), 2);
+    let paused = String::from_utf8(planned.csv()).expect("text").replace("loose,north", "loose,south");
+    std::fs::write(&plan, paused).expect("written");
+    let moved = verified(&certificate);
+    assert!(moved.is_ok_and(|found| !found.holds()), "the plan emits another amount");
+    let late = "job,site,start,end\nlong,north,2022-07-04T04:00:00Z,2022-07-04T06:00:00Z\n";
+    std::fs::write(&plan, late).expect("written");
+    let error = verified(&certificate).expect_err("the plan breaks a rule").to_string();
+    assert!(error.ends_with("`long` runs 2 h and needs 3"), "{error}");
+}
+
+#[test]
+fn equal_files_give_equal_bytes() {
+    let folder = folder(JOBS);
+    let csv = || plan_fleet(&options(folder.path())).expect("a plan").csv();
+    assert_eq!(csv(), csv());
+}
+
+#[test]
+fn a_gap_names_its_zone_and_hour_and_is_filled_where_that_is_asked_for() {
+    let folder = folder(JOBS);
+    let trace = "utc,gco2e_per_kwh\n2022-07-04T00:00:00Z,300\n2022-07-04T01:00:00Z,100\n2022-07-04T02:00:00Z,\n\
+                 2022-07-04T03:00:00Z,300\n2022-07-04T04:00:00Z,100\n2022-07-04T05:00:00Z,300\n";
+    std::fs::write(folder.path().join("grid/ES.csv"), trace).expect("written");
+    let refused = plan_fleet(&options(folder.path())).expect_err("there is a gap");
+    let told = refused.to_string();
+    let told = told.split(" in `").next().expect("there is a message");
+    assert_snapshot!(told, @"the lifecycle intensity of zone `ES` has a gap at 2022-07-04T02:00:00Z: 1 of 6 steps have no value");
+    let filled = plan_fleet(&FleetOptions { fill: Fill::Hold, ..options(folder.path()) }).expect("a plan");
+    assert_snapshot!(filled.warnings.join("\n"), @"ES: replayed from ES.csv, 1 of 6 steps filled by hold");
+}
