@@ -51,7 +51,6 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             _ => bail!("{USAGE}"),
         }
     }
-    // Memory is the largest of all children so far: sizes go up.
     sizes.sort_unstable();
     let data = data.unwrap_or_else(|| PathBuf::from(TRACES));
     if !data.is_dir() {
@@ -97,8 +96,9 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
     };
     let (jobs_file, sites_file) = (folder.join("jobs.csv"), folder.join("sites.csv"));
     let plan_file = setup.folder.join("plan.csv");
+    let summary = setup.folder.join("summary.json");
     let before = cpu_seconds()?;
-    let output = Command::new(&setup.bin)
+    let mut child = Command::new(&setup.bin)
         .args(["plan", "--format", "json", "--start", instance::START, "--hours", instance::HOURS_TEXT])
         .arg("--jobs")
         .arg(&jobs_file)
@@ -108,17 +108,25 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         .arg(&setup.data)
         .arg("--out")
         .arg(&plan_file)
+        .stdout(fs::File::create(&summary)?)
         .stderr(Stdio::inherit())
-        .output()
+        .spawn()
         .with_context(|| format!("cannot run {}", setup.bin.display()))?;
+    // The most that it ever held, asked for while it runs: what children are remembered by includes the compiler's.
+    let mut kib = 0;
+    let status = loop {
+        kib = most_memory_kib(child.id()).map_or(kib, |now| kib.max(now));
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
     let seconds = cpu_seconds()? - before;
-    if !output.status.success() {
-        bail!("`greenwich plan` ended with {}", output.status);
+    if !status.success() {
+        bail!("`greenwich plan` ended with {status}");
     }
-    let mib = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() as f64 / 1024.0;
-    let summary = setup.folder.join("summary.json");
-    fs::write(&summary, &output.stdout)?;
-    let answer: Value = serde_json::from_slice(&output.stdout)?;
+    let mib = kib as f64 / 1024.0;
+    let answer: Value = serde_json::from_slice(&fs::read(&summary)?)?;
     let percent = |key: &str| answer[key].as_f64().map_or("–".to_owned(), |share| format!("{:.3} %", share * 1e2));
     let judged = match &setup.referee {
         Some(referee) => judge(setup, referee, &jobs_file, &sites_file, &plan_file, &summary),
@@ -131,6 +139,11 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         answer["unplaced"],
         jobs as f64 / seconds,
     ))
+}
+
+fn most_memory_kib(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }
 
 fn judge(setup: &Setup, referee: &Path, jobs: &Path, sites: &Path, plan: &Path, summary: &Path) -> String {

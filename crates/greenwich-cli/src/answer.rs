@@ -55,6 +55,10 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
             let estimate = greenwich.estimate(&read(job, &[])?)?;
             if is_json { terminal::pretty(&json::estimate(&estimate)) } else { text::estimate(&estimate, style) }
         }
+        Command::Alternatives(job) => {
+            let found = greenwich::alternatives::alternatives(&greenwich, &read(job, &[])?)?;
+            if is_json { terminal::pretty(&found.json()) } else { found.text(common.explain) }
+        }
         Command::Account(asked) => {
             let account = greenwich.account(&read(&asked.job, &[])?)?;
             if is_json { terminal::pretty(&json::account(&account)) } else { text::account(&account, style) }

@@ -83,7 +83,7 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     /// Say where, when and on which machine a run should go, and what that saves.
     #[command(
-        before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich plan examples/on-premises.toml --svg plan.svg --explain\n  greenwich plan --jobs jobs.csv --sites sites.csv --signals grid --start 2022-07-04T00:00:00Z --hours 168 --out plan.csv"
+        before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich plan examples/on-premises.toml --svg plan.svg --explain\n\nA fleet:\n  greenwich plan --jobs jobs.csv --sites sites.csv --signals grid --start 2022-07-04T00:00:00Z --hours 168 --out plan.csv"
     )]
     Plan(Box<PlanArguments>),
     /// Say what a run will need and emit, before it runs.
@@ -101,6 +101,11 @@ pub(crate) enum Command {
         before_help = "Examples:\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml\n  greenwich levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml --scope2 market --svg levers.svg"
     )]
     Levers(LeversArguments),
+    /// Say what else would do: another model of the same expected loss, chip, facility, place and hour.
+    #[command(
+        before_help = "Examples:\n  greenwich alternatives examples/llm-7b.toml\n  greenwich alternatives examples/llm-7b.toml --explain"
+    )]
+    Alternatives(JobArguments),
     /// Foretell a zone's next hours from its past, with bands; from a typical year where there is no past.
     #[command(
         before_help = "Examples:\n  greenwich forecast GB\n  greenwich forecast US-CAL-CISO --at 2026-06-01T00:00:00Z --hours 48 --format json\n\nWith a history:\n  greenwich forecast --history ES.csv.gz --at 2022-06-01T00:00:00Z --hours 96"

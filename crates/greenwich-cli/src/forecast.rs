@@ -12,8 +12,8 @@ use crate::terminal::{self, Answer, Failure};
 use greenwich::forecasting::{Asked, History, Known, foretell, history_in, kept_history, read_history};
 use greenwich::forecasting_zones::{self, zone_named};
 use greenwich::live::{Timestamp, ZoneId};
-use greenwich::signals::Signals;
-use greenwich::{Greenwich, Replay, Signal, Window, forecasting_back, forecasting_view};
+use greenwich::signals::{self, Signals, SystemClock};
+use greenwich::{Greenwich, Replay, Signal, SignedDuration, Window, forecasting_back, forecasting_view};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -26,6 +26,9 @@ pub(crate) fn forecast(asked: &ForecastArguments, common: &Common) -> Result<Ans
         Some(name) => zone_named(greenwich.catalog(), replay.as_ref(), name)?,
         None => only_zone(replay.as_ref()),
     };
+    if asked.fetch {
+        fetch(&greenwich, &zone, signal, at, common)?;
+    }
     let history = past(replay.as_ref(), &zone, signal, at)?;
     let known = Known::of(greenwich.catalog(), &zone, signal);
     let known = match history {
@@ -71,6 +74,9 @@ pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failu
     let replay = folder(asked.signals.as_deref())?;
     let zone = zone_named(greenwich.catalog(), replay.as_ref(), &asked.zone)?;
     let signal = signal(asked.signal);
+    if asked.fetch {
+        fetch(&greenwich, &zone, signal, at, common)?;
+    }
     let history = past(replay.as_ref(), &zone, signal, at)?;
     let now = forecasting_zones::now(greenwich.catalog(), history, &zone, signal, at)?;
     say(&now.told.warnings, common);
@@ -80,7 +86,10 @@ pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failu
 pub(crate) fn zones(asked: &ZonesArguments, common: &Common) -> Result<Answer, Failure> {
     let greenwich = load()?;
     let (replay, signal) = (folder(asked.signals.as_deref())?, signal(asked.signal));
-    let zones = forecasting_zones::zones(greenwich.catalog(), replay.as_ref(), signal, &asked.beginning)?;
+    let kept = home::signals_folder();
+    let kept = kept.is_dir().then(|| Signals::open(kept, None, |_| None, true)).transpose()?;
+    let kept = kept.as_ref().map(|kept| (kept, floor_second(Timestamp::now())));
+    let zones = forecasting_zones::zones(greenwich.catalog(), replay.as_ref(), kept, signal, &asked.beginning)?;
     if zones.is_empty() {
         return Err(Failure::usage(
             &format!("no zone begins with `{}`", asked.beginning),
@@ -102,6 +111,26 @@ pub(crate) fn folder(given: Option<&Path>) -> Result<Option<Replay>, Failure> {
         Some(path) => Ok(Some(open(path).map_err(greenwich::Error::from)?)),
         None => Ok(home::signals().filter(|path| path.is_dir()).and_then(|path: PathBuf| open(&path).ok())),
     }
+}
+
+/// How far back is fetched: twelve weeks, from which a forecaster learns what weeks are like.
+const FETCHED: SignedDuration = SignedDuration::from_hours(12 * 7 * 24);
+
+/// Fetches what is not held of a zone's last weeks and keeps it; who could not answer is told.
+pub(crate) fn fetch(
+    greenwich: &Greenwich,
+    zone: &ZoneId,
+    signal: Signal,
+    at: Timestamp,
+    common: &Common,
+) -> Result<(), Failure> {
+    let kept = Signals::open(home::signals_folder(), home::keys_file().as_deref(), home::variable, common.offline)?;
+    let Ok(window) = Window::new(floor_second(at) - FETCHED, at) else { return Ok(()) };
+    let remembered = signals::history(&kept, greenwich.catalog(), zone, signal, window, &SystemClock)?;
+    if !common.quiet {
+        remembered.notes.iter().for_each(|note| terminal::say(&format!("greenwich: {note}")));
+    }
+    Ok(())
 }
 
 /// The zone's past before an instant: by its trace, else as it was fetched and kept.

@@ -5,7 +5,7 @@
 //! outlives us in a small file; what is missing lets the command begin at once and is said.
 
 use crate::arguments::{Common, Format, WaitArguments, span};
-use crate::forecast::{floor_second, folder, instant, load, past, signal};
+use crate::forecast::{fetch, floor_second, folder, instant, load, past, signal};
 use crate::home;
 use crate::terminal::{self, Answer, Failure};
 use greenwich::forecasting::Known;
@@ -73,7 +73,7 @@ fn begin(asked: &WaitArguments, common: &Common) -> Result<Option<Answer>, Stop>
     };
     let kept = Kept::new(&home::ledger_at(None, &settings).join("waits"), &held);
     let hold = kept.read(&held, now).unwrap_or_else(|| {
-        let known = known(asked, &held, &greenwich, now, &mut notices);
+        let known = known(asked, common, &held, &greenwich, now, &mut notices);
         waiting::choose(&known, &held, now)
     });
     if !common.quiet {
@@ -217,6 +217,7 @@ fn zone(asked: &WaitArguments, settings: &Settings, greenwich: &Greenwich) -> Re
 /// What is known of the zone; a folder or trace that cannot be read is said, and counts as none.
 fn known(
     asked: &WaitArguments,
+    common: &Common,
     held: &Held,
     greenwich: &Greenwich,
     now: Timestamp,
@@ -229,6 +230,11 @@ fn known(
         said(failure.to_string());
         None
     });
+    if asked.fetch
+        && let Err(failure) = fetch(greenwich, zone, held.signal, now, common)
+    {
+        said(failure.to_string());
+    }
     match past(replay.as_ref(), zone, held.signal, now) {
         Ok(Some((history, words))) => known.with(history, words),
         Ok(None) => known,

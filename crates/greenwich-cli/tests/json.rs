@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands whose answers together hold every key.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "estimate examples/llm-7b.toml",
     "estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512",
     "account examples/gpt-3.toml",
     "account examples/gpt-3.toml --set fleet.yearly_energy_mwh=100000",
     "levers examples/moe-vs-dense/dense.toml examples/moe-vs-dense/moe.toml",
+    "alternatives examples/llm-7b.toml",
     "plan examples/llm-7b.toml",
     "plan examples/llm-7b.toml --deadline 2026-01-10T00:00:00Z --set schedule.interruptible=false",
     "plan examples/gpt-3.toml --signal direct --set schedule.regions=azure/us*",
@@ -193,7 +194,8 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
         .map(answer)
         .chain(answers_of_a_ledger())
         .chain(answers_of_the_grid())
-        .chain(answers_of_signals()).chain(answers_of_a_fleet())
+        .chain(answers_of_signals())
+        .chain(answers_of_a_fleet())
     {
         let schema = answer["schema"].as_str().expect("every answer names its schema").to_owned();
         keys(&answer, seen.entry(schema).or_default());

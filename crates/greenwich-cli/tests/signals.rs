@@ -177,3 +177,23 @@ fn slips_of_the_pen_are_told() {
     ");
     assert_eq!(rig.asked(), 0);
 }
+
+#[test]
+fn a_forecast_fetches_when_it_is_asked_to_and_answers_without_a_network_all_the_same() {
+    let hour = r#"{"data":[
+        {"from":"2026-01-04T22:00Z","to":"2026-01-04T22:30Z","intensity":{"forecast":200,"actual":210,"index":"high"}},
+        {"from":"2026-01-04T22:30Z","to":"2026-01-04T23:00Z","intensity":{"forecast":190,"actual":190,"index":"high"}}]}"#;
+    let rig = rig(200, hour);
+    let words = ["forecast", "GB", "--signal", "direct", "--at=2026-01-05T00:00:00Z", "--hours=3", "--format", "json"];
+    let plain = rig.run(&words);
+    assert!(plain.status.success(), "{}", text(&plain.stderr));
+    assert_eq!(rig.asked(), 0, "nothing is asked for unless --fetch is given");
+    let offline = rig.run(&[&words[..], &["--fetch", "--offline"]].concat());
+    assert!(offline.status.success(), "{}", text(&offline.stderr));
+    assert_eq!((rig.asked(), &offline.stdout), (0, &plain.stdout), "the door stays shut");
+    assert!(text(&offline.stderr).contains("`neso` is not asked"), "{}", text(&offline.stderr));
+    let fetched = rig.run(&[&words[..], &["--fetch"]].concat());
+    assert!(fetched.status.success() && rig.asked() > 0, "{}", text(&fetched.stderr));
+    let zones = text(&rig.run(&["zones", "GB", "--signal", "direct"]).stdout);
+    assert!(zones.contains("1 with a history") && zones.contains("2026-01-04"), "{zones}");
+}

@@ -8,7 +8,9 @@ mod common;
 
 use common::{llama_7b, seven_b};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use greenwich_core::quantity::{Bytes, FlopRate};
 use greenwich_core::range::Quantity;
+use greenwich_estimate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, held, step};
 use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, figures, run};
 use std::hint::black_box;
 
@@ -65,5 +67,38 @@ fn estimates(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, estimates);
+/// Time and memory of one layout of a 7B model on 512 chips, as a search over layouts asks for them.
+fn layouts(criterion: &mut Criterion) {
+    let model = ModelCounts::from_config(&llama_7b()).expect("a config that we read");
+    let rates = Rates {
+        peak: FlopRate::from_tflops(312.0),
+        memory: Bytes::from_gb(80.0),
+        memory_bytes_per_s: 2.039e12,
+        node_bytes_per_s: 300e9,
+        cross_bytes_per_s: 25e9,
+        node: 8,
+    };
+    let batch = Batch { sequences: 1024, seq_len: 4096, scores: Scores::Fused };
+    let mut sharing = Sharing {
+        tensor: 2,
+        pipeline: 4,
+        data: 64,
+        micro_batch: 1,
+        interleave: 1,
+        zero: 1,
+        recompute: Recompute::Nothing,
+    };
+    let mut group = criterion.benchmark_group("layout");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("step-and-memory", |bench| {
+        bench.iter(|| {
+            sharing.micro_batch = if sharing.micro_batch == 4 { 1 } else { 2 * sharing.micro_batch };
+            let sharing = black_box(&sharing);
+            (step(&model, &rates, &batch, sharing, PRODUCT_EFFICIENCY), held(&model, &batch, sharing))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, estimates, layouts);
 criterion_main!(benches);

@@ -145,8 +145,7 @@ pub(crate) fn search(
             break;
         }
         if node.raised.cuts.is_empty() {
-            // One plan is left: its bound is what it costs, or there is none.
-            left_alone = left_alone.min(node.raised.bound);
+            // One plan is left. If it keeps every capacity it was taken when it was chosen; else there is none.
             continue;
         }
         let halves = match choose(&mut relax, &frame, &mut node, &mut best) {
@@ -173,7 +172,7 @@ pub(crate) fn search(
             waiting.push(Node { open, raised, number });
         }
     }
-    (best.board, left_alone.min(best.total))
+    (best.board, left_alone.min(best.total * (1.0 - NEAR)))
 }
 
 /// How to go on with a node.

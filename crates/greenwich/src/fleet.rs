@@ -298,12 +298,14 @@ impl PlannedFleet {
     /// What the saving is made of, who waits, and the scarcest hours.
     fn explained(&self, out: &mut String, scarce: &[(&str, Timestamp, f64)]) {
         let split = self.split();
-        for (what, grams) in
-            [("place", split.place), ("time", split.time), ("no place", split.unplaced)]
-        {
+        for (what, grams) in [("place", split.place), ("time", split.time), ("no place", split.unplaced)] {
             _ = writeln!(out, "  {:<12} {:+.6e} kg against run at once", format!("by {what}"), -grams / 1e3);
         }
-        _ = writeln!(out, "  delay        {:.1} h mean of {} placed jobs, {} h at most", split.mean_delay_h, self.plan.placed, split.most_delay_h);
+        _ = writeln!(
+            out,
+            "  delay        {:.1} h mean of {} placed jobs, {} h at most",
+            split.mean_delay_h, self.plan.placed, split.most_delay_h
+        );
         for (site, start, grams) in scarce {
             _ = writeln!(out, "  scarce       {site} at {start}: one more accelerator there would save {grams:.0} g");
         }

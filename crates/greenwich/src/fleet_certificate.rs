@@ -5,7 +5,7 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
-use crate::fleet::{FleetOptions, PlannedFleet, read_fleet, read_file, unreadable};
+use crate::fleet::{FleetOptions, PlannedFleet, read_file, read_fleet, unreadable};
 use greenwich_core::Signal;
 use greenwich_fleet::{BadRows, Checked, check_plan, prove};
 use greenwich_signals::Fill;
@@ -201,7 +201,13 @@ impl Verified {
         let mut out = String::new();
         _ = writeln!(out, "{}", if self.holds() { "the certificate holds" } else { "the certificate does not hold" });
         if let Some(plan) = &self.plan {
-            _ = writeln!(out, "  plan      {:.6e} kg, {} placed, {} not; no rule is broken", plan.co2e.kg(), plan.placed, plan.unplaced);
+            _ = writeln!(
+                out,
+                "  plan      {:.6e} kg, {} placed, {} not; no rule is broken",
+                plan.co2e.kg(),
+                plan.placed,
+                plan.unplaced
+            );
         }
         let gap = self.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", gap * 1e2));
         _ = writeln!(out, "  no plan   below {:.6e} kg, proven from the prices: within {gap}", self.proven_kg);

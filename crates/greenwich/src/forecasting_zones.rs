@@ -4,8 +4,9 @@
 //! next hours, and a list of zones with what each is known by; each figure says what it is.
 
 use crate::error::Error;
-use crate::forecasting::{Asked, Foretold, History, Known, foretell, history_in};
+use crate::forecasting::{Asked, Foretold, History, Known, foretell, history_in, kept_history};
 use crate::forecasting_view::{SAME, banded, best, drawn, points_json, signal_words, varies};
+use crate::signals::Signals;
 use greenwich_core::{Signal, ZoneId};
 use greenwich_facts::Catalog;
 use greenwich_report::Style;
@@ -149,18 +150,22 @@ pub struct HistoryKnown {
     pub known_hours: usize,
 }
 
-/// The zones whose key begins so, with what each is known by.
+/// The zones whose key begins so, with what each is known by: a trace, else what was fetched and kept by now.
 ///
 /// # Errors
 /// [`Error::Signal`] for a broken trace of one of them.
 pub fn zones(
     catalog: &Catalog,
     replay: Option<&Replay>,
+    kept: Option<(&Signals, Timestamp)>,
     signal: Signal,
     beginning: &str,
 ) -> Result<Vec<ZoneKnown>, Error> {
     let named = catalog.zone_names().map(|name| ZoneId::new(name.id.as_str()));
     let mut zones: Vec<ZoneId> = named.chain(replay.map(GridSignal::zones).unwrap_or_default()).collect();
+    let held = kept.map(|(signals, _)| signals.held(None)).transpose()?.unwrap_or_default();
+    let held: std::collections::BTreeSet<ZoneId> = held.into_iter().map(|(zone, _)| zone).collect();
+    zones.extend(held.iter().cloned());
     zones.retain(|zone| zone.as_str().to_ascii_lowercase().starts_with(&beginning.to_ascii_lowercase()));
     zones.sort();
     zones.dedup();
@@ -175,7 +180,10 @@ pub fn zones(
     zones
         .iter()
         .map(|zone| {
-            let history = replay.map(|replay| history_in(replay, zone, signal, None)).transpose()?.flatten();
+            let mut history = replay.map(|replay| history_in(replay, zone, signal, None)).transpose()?.flatten();
+            if let (None, Some((signals, now))) = (&history, kept.filter(|_| held.contains(zone))) {
+                history = kept_history(signals, zone, signal, now)?;
+            }
             Ok(ZoneKnown {
                 zone: zone.clone(),
                 name: names.get(zone.as_str()).map(|name| (*name).to_owned()),
@@ -183,13 +191,20 @@ pub fn zones(
                 typical: typical.get(zone).copied(),
                 history: history.map(|(history, file)| HistoryKnown {
                     file,
-                    from: history.start(),
-                    until: history.end(),
+                    from: first_known(&history),
+                    until: history.known_until(history.end()).unwrap_or_else(|| history.end()),
                     known_hours: history.known_hours(),
                 }),
             })
         })
         .collect()
+}
+
+/// The start of the first hour that has a value: what is kept may be looked for over years.
+fn first_known(history: &History) -> Timestamp {
+    let hours = std::iter::successors(Some(history.start()), |at| at.checked_add(HOUR).ok());
+    let mut hours = hours.take_while(|at| *at < history.end());
+    hours.find(|at| history.at_g_per_kwh(*at).is_some()).unwrap_or_else(|| history.start())
 }
 
 /// `greenwich.zones/1`.

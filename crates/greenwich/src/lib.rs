@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod alternatives;
 pub mod doctor;
 pub mod document;
 pub mod error;

@@ -36,7 +36,7 @@ pub(super) fn print(table: &Table) {
         let watts = foretold.map_or("no other".to_owned(), |watts| format!("{watts:.0} W"));
         println!("{:<46} {:>7.0} W {watts:>10} {:>8} {:>9}", row.name, row.watts, percent(off), percent(tdp));
     }
-    for (name, mut errors) in [("ours", ours), ("TDP alone", by_tdp)] {
+    for (name, mut errors) in [("ours", ours), ("TDP × hours", by_tdp)] {
         errors.sort_by(f64::total_cmp);
         let (n, mean) = (errors.len(), errors.iter().sum::<f64>() / errors.len() as f64);
         if n > 0 {

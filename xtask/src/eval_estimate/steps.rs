@@ -82,7 +82,7 @@ pub(super) fn print(table: &Table) -> Result<()> {
             held_out.push(off.abs());
             fitted.push(own.abs());
         }
-        println!("{:<46} efficiency of the products fitted on the others: {efficiency:.2}", paper);
+        println!("{paper:<46} efficiency of the products fitted on the others: {efficiency:.2}");
     }
     let mean = |errors: &[f64]| 100.0 * errors.iter().sum::<f64>() / errors.len() as f64;
     let most = |errors: &[f64]| 100.0 * errors.iter().copied().fold(0.0, f64::max);
@@ -109,8 +109,9 @@ pub(super) fn print(table: &Table) -> Result<()> {
 }
 
 /// The efficiency with the least squares of ln seconds, to a hundredth.
-fn fit<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> f64 {
-    let squares = |efficiency: f64| rows.clone().map(|row| row.off(efficiency).ln_1p().powi(2)).sum::<f64>();
+fn fit<'a>(rows: impl Iterator<Item = &'a Row>) -> f64 {
+    let rows: Vec<&Row> = rows.collect();
+    let squares = |efficiency: f64| rows.iter().map(|row| row.off(efficiency).ln_1p().powi(2)).sum::<f64>();
     let grid = (40..=90).map(|hundredths| f64::from(hundredths) / 100.0);
     grid.min_by(|a, b| squares(*a).total_cmp(&squares(*b))).expect("the grid is not empty")
 }

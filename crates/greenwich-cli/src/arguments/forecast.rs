@@ -23,6 +23,10 @@ pub(crate) struct ForecastArguments {
     /// The instant of issue: nothing stamped then or later is used. Now, if not given.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
+    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
+    /// fetched is told, and the answer is made of what is held.
+    #[arg(long, conflicts_with_all = ["history", "signals"])]
+    pub(crate) fetch: bool,
     /// Hours ahead, up to sixty days.
     #[arg(long, value_name = "H", default_value_t = 96)]
     pub(crate) hours: usize,
@@ -69,6 +73,10 @@ pub(crate) struct NowArguments {
     /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
     #[arg(long, value_name = "DIR")]
     pub(crate) signals: Option<PathBuf>,
+    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
+    /// fetched is told, and the answer is made of what is held.
+    #[arg(long, conflicts_with = "signals")]
+    pub(crate) fetch: bool,
     /// Another instant than now.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
@@ -115,6 +123,10 @@ pub(crate) struct WaitArguments {
     /// The intensity to wait by.
     #[arg(long, value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,
+    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
+    /// fetched is told, and the answer is made of what is held.
+    #[arg(long, conflicts_with = "signals")]
+    pub(crate) fetch: bool,
     /// Wait by a typical year where there is no history; without this the command then begins at once.
     #[arg(long)]
     pub(crate) typical: bool,
