@@ -1,6 +1,6 @@
 //! The seam: a provider is asked for one quantity of one zone over a window.
 //!
-//! In: an [`Ask`] and a [`Door`](crate::Door) to the network. Out: an [`Answer`] of blocks, each of which says what
+//! In: an [`Ask`] and a [`Door`] to the network. Out: an [`Answer`] of blocks, each of which says what
 //! it measures, in which unit and steps, what is measured, estimated or forecast, who said it and when it was
 //! fetched. Nothing is filled in, and what is odd in an answer is noted.
 
