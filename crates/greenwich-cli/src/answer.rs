@@ -57,7 +57,7 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
         }
         Command::Alternatives(job) => {
             let found = greenwich::alternatives::alternatives(&greenwich, &read(job, &[])?)?;
-            if is_json { terminal::pretty(&found.json()) } else { found.text(common.explain) }
+            if is_json { terminal::pretty(&found.json()) } else { found.text(style) }
         }
         Command::Account(asked) => {
             let account = greenwich.account(&read(&asked.job, &[])?)?;

@@ -180,7 +180,7 @@ fn model_rows(recipe: Recipe) -> Vec<Row> {
         }
     }
     let reach = sparse_reach(recipe);
-    let choice = "mixture of experts, 64 times as many as a token passes";
+    let choice = "mixture of experts, expansion rate 64";
     if reach.is_refused() {
         rows.push(refused(Lever::Model, choice, KRAJEWSKI, reach));
     } else if let Some(sparse) = sparse_of(recipe) {

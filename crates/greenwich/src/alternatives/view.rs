@@ -3,35 +3,32 @@
 //! In: [`Alternatives`]. Out: a table for people, `greenwich.alternatives/1` for programs.
 
 use super::{Alternatives, Row};
+use greenwich_report::Style;
+use greenwich_report::text::sheet::{Align, NOT_KNOWN, Sheet};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 impl Alternatives {
-    /// For people; `explain` adds the source of each row.
-    pub fn text(&self, explain: bool) -> String {
-        let mut text = format!("{}: what else would do, CO2e as a share of the job's", self.job);
-        if let Some(co2e) = self.co2e {
-            let _ = write!(text, " ({co2e})");
-        }
-        text.push('\n');
+    /// For people; explained, each row tells its source.
+    #[must_use]
+    pub fn text(&self, style: Style) -> String {
+        let mut sheet = Sheet::new(style);
+        let co2e = self.co2e.map_or_else(String::new, |co2e| format!(" ({co2e})"));
+        sheet.headline(&format!("{}: what else would do, CO2e as a share of the job's{co2e}", self.job));
         if let Some(loss) = self.expected_loss {
-            let _ = writeln!(text, "expected loss {loss:.3} by the dense law; sizes below reach the same");
+            sheet.paragraph(&format!("Expected loss {loss:.3} by the dense law; the sizes below reach the same."));
         }
-        let mut lever = None;
-        for row in &self.rows {
-            if lever != Some(row.lever) {
-                let _ = writeln!(text, "\n{}", row.lever.as_str());
-                lever = Some(row.lever);
+        for rows in self.rows.chunk_by(|a, b| a.lever == b.lever) {
+            sheet.heading(rows[0].lever.as_str());
+            let header = [("instead", Align::Left), ("CO2e", Align::Right), ("range", Align::Right)];
+            sheet.table(&header, rows.iter().map(|row| vec![row.choice.clone(), share(row), range(row)]).collect());
+            for (choices, note) in notes(rows) {
+                sheet.item("- ", &format!("{choices}: {note}"));
             }
-            let _ = writeln!(text, "  {:<58} {}", row.choice, share(row));
-            if let Some(note) = &row.note {
-                let _ = writeln!(text, "      {note}");
-            }
-            if explain {
-                let _ = writeln!(text, "      source: {}", row.source);
+            for row in rows.iter().filter(|_| style.explain) {
+                sheet.item("- ", &format!("{}: from {}", row.choice, row.source));
             }
         }
-        text
+        sheet.finish()
     }
 
     /// For programs.
@@ -58,9 +55,26 @@ impl Alternatives {
 }
 
 fn share(row: &Row) -> String {
-    let range = match (row.ratio_low, row.ratio_high) {
-        (Some(low), Some(high)) => format!(" ({low:.2} – {high:.2})"),
-        _ => String::new(),
+    row.ratio.map_or_else(|| NOT_KNOWN.to_owned(), |ratio| format!("{ratio:.2}×"))
+}
+
+fn range(row: &Row) -> String {
+    row.ratio_low.zip(row.ratio_high).map_or_else(String::new, |(low, high)| format!("{low:.2}–{high:.2}"))
+}
+
+/// Each note with the choices that it is about; one that is about all of several is told once.
+fn notes(rows: &[Row]) -> Vec<(String, &str)> {
+    let mut notes: Vec<(Vec<&str>, &str)> = Vec::new();
+    for row in rows {
+        let Some(note) = row.note.as_deref() else { continue };
+        match notes.iter_mut().find(|(_, known)| *known == note) {
+            Some((choices, _)) => choices.push(&row.choice),
+            None => notes.push((vec![&row.choice], note)),
+        }
+    }
+    let named = |choices: Vec<&str>| match choices.len() {
+        many if many > 1 && many == rows.len() => "all of these".to_owned(),
+        _ => choices.join(", "),
     };
-    row.ratio.map_or("unknown".to_owned(), |ratio| format!("{ratio:.2}×{range}"))
+    notes.into_iter().map(|(choices, note)| (named(choices), note)).collect()
 }
