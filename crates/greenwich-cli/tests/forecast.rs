@@ -3,6 +3,9 @@
 //! In: histories by formula, files that break one rule each, signals sent while waiting. Out: no look into the future,
 //! the keys and figures that the contract promises, messages, and the exit status of what was held.
 
+#[path = "rig/heed.rs"]
+mod heed;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -350,6 +353,7 @@ fn planned(folder: &Folder, command: &str) -> Value {
 
 #[test]
 fn a_held_command_survives_signals_and_restarts_and_begins_in_its_window() {
+    heed::heed_signals();
     let folder = Folder::new().with("grid/FR.csv", &recent(6));
     for (signal, status) in [(rustix::process::Signal::TERM, 143), (rustix::process::Signal::INT, 130)] {
         let mut command = folder.command(&wait(&folder, "-- touch ran"));

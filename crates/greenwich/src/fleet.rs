@@ -8,6 +8,7 @@ use crate::error::Error;
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, read_sites, write_plan};
+use greenwich_report::text::sheet::co2e;
 use greenwich_signals::{Fill, GridSignal, Replay};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -269,17 +270,17 @@ impl PlannedFleet {
         );
         _ = writeln!(out, "  placed       {}", plan.placed);
         _ = writeln!(out, "  unplaced     {}", plan.unplaced.len());
-        _ = writeln!(out, "  CO2e         {:.6e} kg, penalties of unplaced jobs included", plan.co2e.kg());
+        let with = if plan.unplaced.is_empty() { "" } else { ", penalties of unplaced jobs included" };
+        _ = writeln!(out, "  CO2e         {}{with}", co2e(plan.co2e.kg()));
+        let against = match self.saving() {
+            Some(saving) if saving < 0.0 => format!("the plan is {} above it", percent(Some(-saving))),
+            saving => format!("the plan saves {}", percent(saving)),
+        };
+        _ = writeln!(out, "  run at once  {} at home, capacity ignored: {against}", co2e(plan.baseline.kg()));
         _ = writeln!(
             out,
-            "  run at once  {:.6e} kg at home, capacity ignored: {} saved",
-            plan.baseline.kg(),
-            percent(self.saving())
-        );
-        _ = writeln!(
-            out,
-            "  no plan      below {:.6e} kg, proven: within {}",
-            plan.lower_bound.kg(),
+            "  no plan      below {}, proven: within {}",
+            co2e(plan.lower_bound.kg()),
             percent(plan.gap())
         );
         for (reason, (count, names)) in self.reasons(MOST_TOLD) {
@@ -299,7 +300,9 @@ impl PlannedFleet {
     fn explained(&self, out: &mut String, scarce: &[(&str, Timestamp, f64)]) {
         let split = self.split();
         for (what, grams) in [("place", split.place), ("time", split.time), ("no place", split.unplaced)] {
-            _ = writeln!(out, "  {:<12} {:+.6e} kg against run at once", format!("by {what}"), -grams / 1e3);
+            let sign = if grams > 0.0 { "−" } else { "+" };
+            let amount = co2e(grams.abs() / 1e3);
+            _ = writeln!(out, "  {:<12} {sign}{amount} against run at once", format!("by {what}"));
         }
         _ = writeln!(
             out,

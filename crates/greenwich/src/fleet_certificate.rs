@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::fleet::{FleetOptions, PlannedFleet, read_file, read_fleet, unreadable};
 use greenwich_core::Signal;
 use greenwich_fleet::{BadRows, Checked, check_plan, prove};
+use greenwich_report::text::sheet::co2e;
 use greenwich_signals::Fill;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -203,14 +204,14 @@ impl Verified {
         if let Some(plan) = &self.plan {
             _ = writeln!(
                 out,
-                "  plan      {:.6e} kg, {} placed, {} not; no rule is broken",
-                plan.co2e.kg(),
+                "  plan      {}, {} placed, {} not; no rule is broken",
+                co2e(plan.co2e.kg()),
                 plan.placed,
                 plan.unplaced
             );
         }
         let gap = self.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", gap * 1e2));
-        _ = writeln!(out, "  no plan   below {:.6e} kg, proven from the prices: within {gap}", self.proven_kg);
+        _ = writeln!(out, "  no plan   below {}, proven from the prices: within {gap}", co2e(self.proven_kg));
         for fault in &self.faults {
             _ = writeln!(out, "  fault     {fault}");
         }

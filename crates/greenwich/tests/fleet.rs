@@ -57,14 +57,14 @@ fn a_fleet_is_told_with_its_saving_its_bound_and_who_has_no_place() {
     4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
       placed       2
       unplaced     2
-      CO2e         2.220020e1 kg, penalties of unplaced jobs included
-      run at once  1.241800e0 kg at home, capacity ignored: -1687.74 % saved
-      no plan      below 2.220020e1 kg, proven: within 0.00 %
+      CO2e         22.2 kgCO2e, penalties of unplaced jobs included
+      run at once  1.24 kgCO2e at home, capacity ignored: the plan is 1687.74 % above it
+      no plan      below 22.2 kgCO2e, proven: within 0.00 %
       1 unplaced, no allowed site has so many accelerators: huge
       1 unplaced, the window is shorter than the job: short
-      by place     -5.642000e-1 kg against run at once
-      by time      -9.240000e-2 kg against run at once
-      by no place  +2.161500e1 kg against run at once
+      by place     −564 gCO2e against run at once
+      by time      −92.4 gCO2e against run at once
+      by no place  +21.6 kgCO2e against run at once
       delay        2.0 h mean of 2 placed jobs, 3 h at most
       scarce       north at 2022-07-04T03:00:00Z: one more accelerator there would save 16 g
       scarce       north at 2022-07-04T05:00:00Z: one more accelerator there would save 15 g

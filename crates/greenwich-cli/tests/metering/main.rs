@@ -8,6 +8,8 @@
 mod devices;
 mod ends;
 mod harm;
+#[path = "../rig/heed.rs"]
+mod heed;
 mod stage;
 mod streams;
 mod truth;

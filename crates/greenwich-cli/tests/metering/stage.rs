@@ -1,15 +1,13 @@
 //! What the tests play on: a machine of its own for each test, and runs on it that wait for their cue.
 
+use crate::heed::heed_signals;
 use greenwich_meter::fixture::{INTEL_MAX_UJ, Live, Power, Tree};
 use greenwich_store::{Entry, Ledger};
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// The program under test.
@@ -18,18 +16,6 @@ pub(crate) const GREENWICH: &str = env!("CARGO_BIN_EXE_greenwich");
 pub(crate) const WAITS: [&str; 3] = ["sh", "-c", "echo ready; read line; exit 0"];
 /// A test that hangs fails after this; nothing is measured by it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Whoever starts the tests may have told them to ignore signals (a script's `&` does so with SIGINT), and programs
-/// inherit that. A handler is not inherited; this one does what no handler would.
-pub(crate) fn heed_signals() {
-    static DONE: LazyLock<()> = LazyLock::new(|| {
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU] {
-            signal_hook::flag::register_conditional_default(signal, Arc::new(AtomicBool::new(true)))
-                .expect("these may be handled");
-        }
-    });
-    LazyLock::force(&DONE);
-}
 
 /// A machine: its counters, its ledger, its folder for leases.
 pub(crate) struct Machine {
