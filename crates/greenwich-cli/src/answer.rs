@@ -127,7 +127,7 @@ fn options(plan: &PlanArguments) -> Result<PlanOptions, Failure> {
     let as_of = plan.at.as_deref().map(|at| forecast::instant("--at", at)).transpose()?;
     Ok(PlanOptions {
         as_of,
-        kept: Some(home::signals_folder()).filter(|folder| folder.is_dir()),
+        kept: home::kept_signals(),
         signals: plan.signals.clone(),
         fill: match plan.fill {
             FillName::Refuse => Fill::Refuse,

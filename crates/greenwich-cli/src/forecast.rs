@@ -21,12 +21,12 @@ pub(crate) fn forecast(asked: &ForecastArguments, common: &Common) -> Result<Ans
     let greenwich = load()?;
     let at = instant_or_now("--at", asked.at.as_deref())?;
     let signal = signal(asked.signal);
-    let replay = folder(asked.history.as_deref().or(asked.signals.as_deref()))?;
+    let replay = folder(asked.history.as_deref().or(asked.past.signals.as_deref()))?;
     let zone = match &asked.zone {
         Some(name) => zone_named(greenwich.catalog(), replay.as_ref(), name)?,
         None => only_zone(replay.as_ref()),
     };
-    if asked.fetch {
+    if asked.past.fetch {
         fetch(&greenwich, &zone, signal, at, common)?;
     }
     let history = past(replay.as_ref(), &zone, signal, at)?;
@@ -71,10 +71,10 @@ pub(crate) fn backtest(asked: &BacktestArguments, common: &Common) -> Result<Ans
 pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failure> {
     let greenwich = load()?;
     let at = instant_or_now("--at", asked.at.as_deref())?;
-    let replay = folder(asked.signals.as_deref())?;
+    let replay = folder(asked.past.signals.as_deref())?;
     let zone = zone_named(greenwich.catalog(), replay.as_ref(), &asked.zone)?;
     let signal = signal(asked.signal);
-    if asked.fetch {
+    if asked.past.fetch {
         fetch(&greenwich, &zone, signal, at, common)?;
     }
     let history = past(replay.as_ref(), &zone, signal, at)?;
@@ -86,8 +86,7 @@ pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failu
 pub(crate) fn zones(asked: &ZonesArguments, common: &Common) -> Result<Answer, Failure> {
     let greenwich = load()?;
     let (replay, signal) = (folder(asked.signals.as_deref())?, signal(asked.signal));
-    let kept = home::signals_folder();
-    let kept = kept.is_dir().then(|| Signals::open(kept, None, |_| None, true)).transpose()?;
+    let kept = home::kept_signals().map(Signals::kept).transpose()?;
     let kept = kept.as_ref().map(|kept| (kept, floor_second(Timestamp::now())));
     let zones = forecasting_zones::zones(greenwich.catalog(), replay.as_ref(), kept, signal, &asked.beginning)?;
     if zones.is_empty() {
@@ -141,13 +140,10 @@ pub(crate) fn past(
     at: Timestamp,
 ) -> Result<Option<(History, String)>, Failure> {
     let traced = replay.map(|replay| history_in(replay, zone, signal, Some(at))).transpose()?.flatten();
-    let folder = home::signals_folder();
-    if traced.is_some() || !folder.is_dir() {
-        return Ok(traced);
+    match home::kept_signals().filter(|_| traced.is_none()) {
+        Some(folder) => Ok(kept_history(&Signals::kept(folder)?, zone, signal, at)?),
+        None => Ok(traced),
     }
-    // Offline, since a forecast fetches nothing: `signals fetch` does.
-    let kept = Signals::open(folder, None, |_| None, true)?;
-    Ok(kept_history(&kept, zone, signal, at)?)
 }
 
 fn only_zone(replay: Option<&Replay>) -> ZoneId {

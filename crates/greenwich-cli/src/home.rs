@@ -80,6 +80,11 @@ pub(crate) fn signals_folder() -> PathBuf {
     signals().or_else(data).unwrap_or_else(|| PathBuf::from("greenwich-signals"))
 }
 
+/// The same, where it is there.
+pub(crate) fn kept_signals() -> Option<PathBuf> {
+    Some(signals_folder()).filter(|folder| folder.is_dir())
+}
+
 /// The file of keys: below `GREENWICH_HOME` where it is there, else beside the user's own settings.
 pub(crate) fn keys_file() -> Option<PathBuf> {
     let home = variable("GREENWICH_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);

@@ -199,7 +199,7 @@ fn deadline(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
 /// The zone by flag or by what is set; a name that is none is refused, so that a slip does not pass for missing data.
 fn zone(asked: &WaitArguments, settings: &Settings, greenwich: &Greenwich) -> Result<Option<ZoneId>, Failure> {
     let set = |named: &Option<(String, greenwich::document::Place)>| named.as_ref().map(|(name, _)| name.clone());
-    let replay = folder(asked.signals.as_deref()).ok().flatten();
+    let replay = folder(asked.past.signals.as_deref()).ok().flatten();
     let of_zone = |name: &str| Ok(Some(zone_named(greenwich.catalog(), replay.as_ref(), name)?));
     let of_region = |name: &str| {
         let region = greenwich.catalog().region(name, None).map_err(greenwich::Error::from)?;
@@ -226,11 +226,11 @@ fn known(
     let Some(zone) = &held.zone else { return Known::default() };
     let known = Known::of(greenwich.catalog(), zone, held.signal);
     let mut said = |words: String| notices.push(format!("no history of {zone}: {words}"));
-    let replay = folder(asked.signals.as_deref()).unwrap_or_else(|failure| {
+    let replay = folder(asked.past.signals.as_deref()).unwrap_or_else(|failure| {
         said(failure.to_string());
         None
     });
-    if asked.fetch
+    if asked.past.fetch
         && let Err(failure) = fetch(greenwich, zone, held.signal, now, common)
     {
         said(failure.to_string());

@@ -2,9 +2,10 @@
 //!
 //! In: the real program, a folder of its own, a server that counts who asks. Out: what is printed, kept and asked for.
 
+#[path = "rig/server.rs"]
+mod server;
+
 use insta::assert_snapshot;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
@@ -16,27 +17,9 @@ struct Rig {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-/// A server that gives every question the same answer.
+/// With a server that gives every question the same answer.
 fn rig(status: u16, body: &'static str) -> Rig {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback is there");
-    let base = format!("http://{}", listener.local_addr().expect("it is bound"));
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let (mut head, mut byte) = (Vec::new(), [0]);
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
-                head.push(byte[0]);
-            }
-            seen.lock().expect("no test panics here").push(String::from_utf8_lossy(&head).into_owned());
-            let reply = format!(
-                "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            _ = stream.write_all(reply.as_bytes());
-        }
-    });
+    let (base, asked) = server::serve(status, body);
     Rig { home: tempfile::tempdir().expect("a folder for the test"), base, asked }
 }
 

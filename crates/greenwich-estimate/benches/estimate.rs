@@ -8,7 +8,6 @@ mod common;
 
 use common::{llama_7b, seven_b};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use greenwich_core::quantity::{Bytes, FlopRate};
 use greenwich_core::range::Quantity;
 use greenwich_estimate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, held, step};
 use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, figures, run};
@@ -70,14 +69,7 @@ fn estimates(criterion: &mut Criterion) {
 /// Time and memory of one layout of a 7B model on 512 chips, as a search over layouts asks for them.
 fn layouts(criterion: &mut Criterion) {
     let model = ModelCounts::from_config(&llama_7b()).expect("a config that we read");
-    let rates = Rates {
-        peak: FlopRate::from_tflops(312.0),
-        memory: Bytes::from_gb(80.0),
-        memory_bytes_per_s: 2.039e12,
-        node_bytes_per_s: 300e9,
-        cross_bytes_per_s: 25e9,
-        node: 8,
-    };
+    let rates = Rates::dgx_a100();
     let batch = Batch { sequences: 1024, seq_len: 4096, scores: Scores::Fused };
     let mut sharing = Sharing {
         tensor: 2,

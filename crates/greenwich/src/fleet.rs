@@ -5,6 +5,7 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
+use crate::load;
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, read_sites, write_plan};
@@ -14,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +92,7 @@ pub fn plan_fleet(options: &FleetOptions) -> Result<PlannedFleet, Error> {
 /// Reads a fleet from its files.
 pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let name = |path: &Path| path.display().to_string();
-    let rows = read_sites(&name(&options.sites), &read_file(&options.sites)?)?;
+    let rows = read_sites(&name(&options.sites), &load::whole(&options.sites)?)?;
     let (start, hours) = window_of(options)?;
     let end = options.start + SignedDuration::from_hours(i64::from(hours));
     let window = Window::new(options.start, end).expect("there is at least one hour");
@@ -117,10 +117,10 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
         row.with(intensity)
     });
     let mut reader = JobsReader::new(&name(&options.jobs), start, sites.collect(), options.bad_rows);
-    let mut file = open(&options.jobs)?;
+    let mut file = load::open(&options.jobs)?;
     let mut piece = vec![0; PIECE];
     loop {
-        let length = file.read(&mut piece).map_err(|error| unreadable(&options.jobs, &error))?;
+        let length = file.read(&mut piece).map_err(|error| load::unreadable(&options.jobs, &error))?;
         if length == 0 {
             break;
         }
@@ -154,23 +154,6 @@ fn window_of(options: &FleetOptions) -> Result<(i64, u32), Error> {
         ));
     }
     Ok((options.start.as_second() / 3600, options.hours))
-}
-
-fn open(path: &Path) -> Result<File, Error> {
-    File::open(path).map_err(|error| unreadable(path, &error))
-}
-
-/// The bytes of a file.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
-    Ok(bytes)
-}
-
-pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    let mend = "check the path, and that it may be read";
-    let (file, reason) = (path.display().to_string(), error.to_string());
-    Error::Document(DocumentError::Read { file, reason, mend: mend.to_owned() })
 }
 
 impl PlannedFleet {

@@ -5,7 +5,8 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
-use crate::fleet::{FleetOptions, PlannedFleet, read_file, read_fleet, unreadable};
+use crate::fleet::{FleetOptions, PlannedFleet, read_fleet};
+use crate::load;
 use greenwich_core::Signal;
 use greenwich_fleet::{BadRows, Checked, check_plan, prove};
 use greenwich_report::text::sheet::co2e;
@@ -82,7 +83,7 @@ impl PlannedFleet {
 /// # Errors
 /// [`Error::Document`] for what is no certificate, and the errors of the files that it names.
 pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
-    let bytes = read_file(file)?;
+    let bytes = load::whole(file)?;
     let name = file.display().to_string();
     let refuse = |reason: &str| {
         let mend = "name a file that `greenwich plan --jobs … --certificate FILE` wrote".to_owned();
@@ -130,7 +131,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
     let plan = match value["plan"].as_str() {
         None => None,
         Some(plan) => {
-            let bytes = std::fs::read(plan).map_err(|error| unreadable(Path::new(plan), &error))?;
+            let bytes = load::whole(Path::new(plan))?;
             let start = options.start.as_second() / 3600;
             Some(check_plan(&read.fleet, start, options.unplaced_penalty_g, plan, &bytes)?)
         }

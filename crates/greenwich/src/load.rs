@@ -1,16 +1,35 @@
 //! Reading the files that a user names.
 //!
 //! In: paths. Out: their bytes, or an error that names the file and what to do. Nothing else in this
-//! crate opens a file but the replay of signals.
+//! crate opens a file but the replay of signals and what is kept of them.
 
 use crate::document::DocumentError;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// No job file or model config is larger; it keeps a slip (`plan /dev/zero`, `plan model.safetensors`) harmless.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Reads a whole file; `mend` says what to do when it is not there.
+/// Opens a file of a fleet, which may be as large as the fleet.
+pub(crate) fn open(path: &Path) -> Result<File, DocumentError> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+/// The bytes of a file of a fleet.
+pub(crate) fn whole(path: &Path) -> Result<Vec<u8>, DocumentError> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(bytes)
+}
+
+/// What to say of a file that the system refuses.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> DocumentError {
+    let mend = "check the path, and that it may be read".to_owned();
+    DocumentError::Read { file: path.display().to_string(), reason: error.to_string(), mend }
+}
+
+/// Reads a whole job file or model config; `mend` says what to do when it is not there.
 pub(crate) fn bytes(path: &Path, mend: &str) -> Result<Vec<u8>, DocumentError> {
     let file = path.display().to_string();
     let refuse = |reason: String, mend: String| DocumentError::Read { file: file.clone(), reason, mend };

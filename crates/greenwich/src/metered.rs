@@ -176,7 +176,7 @@ pub(crate) fn footprint(
     let has_wall_meter = entry.devices.iter().any(|device| device.kind == "node");
     let assumed_node = if has_wall_meter { NodeSpec::default() } else { basis.node };
     let at_the_wall_j = |joules: f64| assumed_node.at_the_wall_j(joules, node::node_seconds(entry));
-    let (least_j, likely_j, most_j) =
+    let (least_j, middle_j, most_j) =
         (at_the_wall_j(least_j), at_the_wall_j(middle(entry, least_j, most_j)), at_the_wall_j(most_j));
     let mut place = place(catalog, basis.site, year)?;
     let by_hour = mean_by_hour(basis, &mut place, hours, year);
@@ -210,7 +210,6 @@ pub(crate) fn footprint(
         }
     }
     let seconds = lasted_h * 3600.0 * f64::from(count);
-    let middle_j = likely_j;
     let power = |joules: f64| Power::from_watts((joules / seconds).max(f64::MIN_POSITIVE));
     let exact = (most_j - least_j).abs() <= 1e-9 * most_j;
     let basis = if exact {

@@ -112,7 +112,7 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let overrun = until.max(schedule.window.end());
     let span = Window::new(schedule.window.start(), overrun).expect("the release is before both");
     // Nothing is fetched here: a plan takes what is held.
-    let kept = options.kept.as_ref().map(|folder| Signals::open(folder.clone(), None, |_| None, true)).transpose()?;
+    let kept = options.kept.as_ref().map(Signals::kept).transpose()?;
     let ahead = Some(Ahead::new(options.as_of, span, kept));
     let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();

@@ -125,6 +125,14 @@ impl Signals {
         Ok(Self { store: Store::at(folder), keys_file: keys_file.map(Path::to_owned), providers, is_offline })
     }
 
+    /// What was fetched and kept in a folder: no key is read and nobody is asked.
+    ///
+    /// # Errors
+    /// None today; as [`Signals::open`].
+    pub fn kept(folder: impl Into<PathBuf>) -> Result<Self, Error> {
+        Self::open(folder, None, |_| None, true)
+    }
+
     /// The folder of histories.
     pub fn folder(&self) -> &Path {
         self.store.folder()

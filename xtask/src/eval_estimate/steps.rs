@@ -5,22 +5,9 @@
 
 use super::{Table, number};
 use anyhow::{Context, Result};
-use greenwich_core::quantity::{Bytes, FlopRate};
 use greenwich_estimate::ModelCounts;
 use greenwich_estimate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, step};
 use std::collections::BTreeSet;
-
-/// A100 of 80 GB in nodes of eight, one 200 Gb/s card each: data sheets of the DGX A100.
-fn rates() -> Rates {
-    Rates {
-        peak: FlopRate::from_tflops(312.0),
-        memory: Bytes::from_gb(80.0),
-        memory_bytes_per_s: 2.039e12,
-        node_bytes_per_s: 300e9,
-        cross_bytes_per_s: 25e9,
-        node: 8,
-    }
-}
 
 #[derive(Debug)]
 struct Row {
@@ -52,7 +39,7 @@ impl Row {
                 zero: 0,
                 recompute: self.recompute,
             };
-            step(&self.model, &rates(), &self.batch, &sharing, efficiency).map(|step| step.time.seconds())
+            step(&self.model, &Rates::dgx_a100(), &self.batch, &sharing, efficiency).map(|step| step.time.seconds())
         };
         tries.filter_map(at).min_by(f64::total_cmp)
     }

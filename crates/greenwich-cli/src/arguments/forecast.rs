@@ -8,6 +8,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where a zone's past is from.
+#[derive(Debug, Args)]
+pub(crate) struct PastArguments {
+    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) signals: Option<PathBuf>,
+    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
+    /// fetched is told, and the answer is made of what is held.
+    #[arg(long, conflicts_with = "signals")]
+    pub(crate) fetch: bool,
+}
+
 /// The next hours of a zone.
 #[derive(Debug, Args)]
 pub(crate) struct ForecastArguments {
@@ -15,18 +27,13 @@ pub(crate) struct ForecastArguments {
     #[arg(value_name = "ZONE", required_unless_present = "history")]
     pub(crate) zone: Option<String>,
     /// The zone's past: ZONE.csv[.gz] with utc,gco2e_per_kwh.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["zone", "signals"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["zone", "signals", "fetch"])]
     pub(crate) history: Option<PathBuf>,
-    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) signals: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) past: PastArguments,
     /// The instant of issue: nothing stamped then or later is used. Now, if not given.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
-    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
-    /// fetched is told, and the answer is made of what is held.
-    #[arg(long, conflicts_with_all = ["history", "signals"])]
-    pub(crate) fetch: bool,
     /// Hours ahead, up to sixty days.
     #[arg(long, value_name = "H", default_value_t = 96)]
     pub(crate) hours: usize,
@@ -70,13 +77,8 @@ pub(crate) struct NowArguments {
     /// The zone, such as DE or US-CAL-CISO.
     #[arg(value_name = "ZONE")]
     pub(crate) zone: String,
-    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) signals: Option<PathBuf>,
-    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
-    /// fetched is told, and the answer is made of what is held.
-    #[arg(long, conflicts_with = "signals")]
-    pub(crate) fetch: bool,
+    #[command(flatten)]
+    pub(crate) past: PastArguments,
     /// Another instant than now.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
@@ -117,16 +119,11 @@ pub(crate) struct WaitArguments {
     /// Cloud region, provider/region.
     #[arg(long, value_name = "REGION", conflicts_with = "zone")]
     pub(crate) region: Option<String>,
-    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) signals: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) past: PastArguments,
     /// The intensity to wait by.
     #[arg(long, value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,
-    /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
-    /// fetched is told, and the answer is made of what is held.
-    #[arg(long, conflicts_with = "signals")]
-    pub(crate) fetch: bool,
     /// Wait by a typical year where there is no history; without this the command then begins at once.
     #[arg(long)]
     pub(crate) typical: bool,

@@ -1,11 +1,10 @@
 //! Rows 14 and 15: ranks that share a node, a choice of GPUs, and a meter of the whole node.
 
+use crate::server::serve;
 use crate::stage::{Cued, Machine, WAITS, notices, stub, wait_until};
 use greenwich_nvml_stub::Script;
 use greenwich_store::{Entry, Expected, Ledger};
-use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -134,29 +133,11 @@ fn a_card_that_is_lost_is_a_gap_and_never_zero() {
     assert!(entry.most_it_energy_j > entry.it_energy_j, "the bound is kept");
 }
 
-/// Answers every request on loopback with `body`, as long as the test lives; keeps what was asked.
-fn plug(body: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
-    let url = format!("http://{}/rpc/status?id=0", listener.local_addr().expect("it is bound"));
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).expect("a request");
-            heard.lock().expect("no panic").push(String::from_utf8_lossy(&request[..length]).into_owned());
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            stream.write_all(format!("{head}{body}").as_bytes()).expect("it listens");
-        }
-    });
-    (url, asked)
-}
-
 #[test]
 fn a_wall_meter_at_an_address_holds_the_whole_node_and_its_key_is_told_to_nobody() {
     let machine = Machine::server();
-    let (url, asked) = plug(r#"{"id": 0, "voltage": 231.0, "apower": 400.0}"#);
+    let (base, asked) = serve(200, r#"{"id": 0, "voltage": 231.0, "apower": 400.0}"#);
+    let url = format!("{base}/rpc/status?id=0");
     let mut command = machine.run(&["--wall-url", &url, "--wall-key", "apower", "--period", "50ms"], &WAITS);
     let run = Cued::start(command.env("GREENWICH_WALL_AUTHORIZATION", "Bearer s3cret"));
     wait_until("it was asked", || !asked.lock().expect("no panic").is_empty());

@@ -10,6 +10,8 @@ mod ends;
 mod harm;
 #[path = "../rig/heed.rs"]
 mod heed;
+#[path = "../rig/server.rs"]
+mod server;
 mod stage;
 mod streams;
 mod truth;

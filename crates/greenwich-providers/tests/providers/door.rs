@@ -1,6 +1,6 @@
 //! What the door does with a network that misbehaves, the same for every provider.
 
-use crate::rig::{KEY, Script, Server, Turn, ask, fetch, json, limits, provider, refusal, secret, status, told};
+use crate::rig::{KEY, KEYED, Script, Server, Turn, ask, fetch, json, limits, provider, refusal, secret, status, told};
 use greenwich_providers::door::{Key, Request};
 use greenwich_providers::{Answer, Ask, Door, Limits, ProviderError};
 use insta::assert_snapshot;
@@ -173,13 +173,7 @@ fn a_shut_door_opens_no_socket() {
         let error = provider(id, &server.base).fetch(&asked, &Door::offline(&clock)).expect_err("the door is shut");
         assert_eq!(error, ProviderError::Offline { provider: provider(id, "").about().id });
     }
-    for (id, zone, quantity) in [
-        ("electricity-maps", "DE", "lifecycle"),
-        ("watttime", "US-CAL-CISO", "marginal"),
-        ("entsoe", "FI", "generation-gas"),
-        ("eia", "US-CAL-CISO", "load"),
-        ("open-electricity", "AU-NSW", "direct"),
-    ] {
+    for (id, zone, quantity) in KEYED {
         let asked = ask(zone, quantity, "2026-11-25T03:00:00Z", "2026-11-25T04:00:00Z");
         let error = provider(id, &server.base).fetch(&asked, &Door::offline(&clock)).expect_err("the door is shut");
         assert!(matches!(error, ProviderError::Offline { .. }), "{id}: {error:?}");

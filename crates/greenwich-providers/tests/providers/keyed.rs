@@ -1,6 +1,8 @@
 //! Providers with a key, ENTSO-E apart: shapes, refusals, tokens, and that no key is ever shown.
 
-use crate::rig::{KEY, Script, Server, Turn, ask, fetch, json, limits, provider, refusal, status, told, without_key};
+use crate::rig::{
+    KEY, KEYED, Script, Server, Turn, ask, fetch, json, limits, provider, refusal, status, told, without_key,
+};
 use greenwich_providers::{Ask, Door};
 use insta::assert_snapshot;
 
@@ -9,13 +11,7 @@ const NOW: &str = "2026-11-25T06:00:00Z";
 #[test]
 fn without_a_key_each_says_which_variable_to_set_and_where_to_get_it() {
     let mut lines = Vec::new();
-    for (id, zone, quantity) in [
-        ("electricity-maps", "DE", "lifecycle"),
-        ("watttime", "US-CAL-CISO", "marginal"),
-        ("entsoe", "FI", "generation-gas"),
-        ("eia", "US-CAL-CISO", "load"),
-        ("open-electricity", "AU-NSW", "direct"),
-    ] {
+    for (id, zone, quantity) in KEYED {
         let asked = ask(zone, quantity, "2026-11-25T03:00:00Z", "2026-11-25T04:00:00Z");
         let error = fetch(without_key(id).as_ref(), &asked, NOW).expect_err("there is no key");
         lines.push(format!("{error}; {}", miette::Diagnostic::help(&error).expect("a mend")));

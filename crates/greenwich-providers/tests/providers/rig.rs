@@ -11,6 +11,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+/// Each provider that wants a key, with a zone and a quantity that it has.
+pub(crate) const KEYED: [(&str, &str, &str); 5] = [
+    ("electricity-maps", "DE", "lifecycle"),
+    ("watttime", "US-CAL-CISO", "marginal"),
+    ("entsoe", "FI", "generation-gas"),
+    ("eia", "US-CAL-CISO", "load"),
+    ("open-electricity", "AU-NSW", "direct"),
+];
+
 /// What the server does with one request.
 pub(crate) enum Turn {
     /// Answers with status, headers and body.
