@@ -39,7 +39,7 @@ pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
 
 /// Answers a command that needs the facts alone.
 fn answer(arguments: &Arguments) -> Result<String, Failure> {
-    let greenwich = Greenwich::load().map_err(greenwich::Error::from)?;
+    let greenwich = Greenwich::load();
     let common = &arguments.common;
     let style = Style { width: terminal::width(), colour: terminal::colour(common.color), explain: common.explain };
     let is_json = common.format == Format::Json;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub(crate) fn forecast(asked: &ForecastArguments, common: &Common) -> Result<Answer, Failure> {
-    let greenwich = load()?;
+    let greenwich = Greenwich::load();
     let at = instant_or_now("--at", asked.at.as_deref())?;
     let signal = signal(asked.signal);
     let replay = folder(asked.history.as_deref().or(asked.past.signals.as_deref()))?;
@@ -56,7 +56,7 @@ pub(crate) fn backtest(asked: &BacktestArguments, common: &Common) -> Result<Ans
         return Err(Failure::usage(&found, "write a whole number of hours, for example --every 24h"));
     }
     let zone = match &asked.zone {
-        Some(name) => zone_named(load()?.catalog(), Some(&replay), name)?,
+        Some(name) => zone_named(Greenwich::load().catalog(), Some(&replay), name)?,
         None => only_zone(Some(&replay)),
     };
     let (history, _) = read_history(&replay, &zone, signal(asked.signal), None)?;
@@ -69,7 +69,7 @@ pub(crate) fn backtest(asked: &BacktestArguments, common: &Common) -> Result<Ans
 }
 
 pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failure> {
-    let greenwich = load()?;
+    let greenwich = Greenwich::load();
     let at = instant_or_now("--at", asked.at.as_deref())?;
     let replay = folder(asked.past.signals.as_deref())?;
     let zone = zone_named(greenwich.catalog(), replay.as_ref(), &asked.zone)?;
@@ -84,7 +84,7 @@ pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failu
 }
 
 pub(crate) fn zones(asked: &ZonesArguments, common: &Common) -> Result<Answer, Failure> {
-    let greenwich = load()?;
+    let greenwich = Greenwich::load();
     let (replay, signal) = (folder(asked.signals.as_deref())?, signal(asked.signal));
     let kept = home::kept_signals().map(Signals::kept).transpose()?;
     let kept = kept.as_ref().map(|kept| (kept, floor_second(Timestamp::now())));
@@ -97,10 +97,6 @@ pub(crate) fn zones(asked: &ZonesArguments, common: &Common) -> Result<Answer, F
     }
     let text = || forecasting_zones::zones_text(&zones, signal, style(common));
     Ok(either(common, text, || forecasting_zones::zones_json(&zones, signal)).into())
-}
-
-pub(crate) fn load() -> Result<Greenwich, Failure> {
-    Ok(Greenwich::load().map_err(greenwich::Error::from)?)
 }
 
 /// The folder of histories: as given, else the user's own where it is there and holds one.

@@ -56,7 +56,7 @@ pub(crate) fn serve(address: SocketAddr, watch: Watch, metering: &Metering, sett
     let bound = listener.local_addr().unwrap_or(address);
     let (signals, settings, accelerator) = (metering.signals.clone(), settings.clone(), metering.accelerator.clone());
     let answering = thread::Builder::new().name("greenwich-metrics".into()).spawn(move || {
-        let Ok(greenwich) = Greenwich::load() else { return };
+        let greenwich = Greenwich::load();
         let by = |signals| Live::new(&greenwich, &settings, true, signals, accelerator.as_deref());
         // A folder of traces that cannot be read is told by the run itself.
         let Ok(live) = by(signals.as_deref()).or_else(|_| by(None)) else { return };

@@ -38,7 +38,7 @@ impl Progress {
             (metering.signals.clone(), settings.clone(), metering.accelerator.clone());
         let halt = Arc::clone(&stop);
         let keep = move || {
-            let Ok(greenwich) = Greenwich::load() else { return };
+            let greenwich = Greenwich::load();
             let by = |signals| Live::new(&greenwich, &settings, true, signals, accelerator.as_deref());
             let Ok(live) = by(signals.as_deref()).or_else(|_| by(None)) else { return };
             let mut row = Row::default();

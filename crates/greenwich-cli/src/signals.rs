@@ -54,7 +54,7 @@ fn fetch(asked: &FetchArguments, signals: &Signals, common: &Common) -> Result<A
     };
     let at = asked.at.as_deref().map(coordinates).transpose()?;
     let wanted = Wanted { zone: ZoneId::new(&asked.zone), quantity, window, at, provider: asked.provider.clone() };
-    let greenwich = Greenwich::load().map_err(greenwich::Error::from)?;
+    let greenwich = Greenwich::load();
     let fetched = signals.fetch(greenwich.catalog(), &wanted, &SystemClock)?;
     if common.verbose > 0 && !common.quiet {
         fetched.log.iter().for_each(|line| terminal::say(line));

@@ -39,7 +39,7 @@ pub(crate) fn once(arguments: &TopArguments, common: &Common, width: usize) -> R
             "for programs there are `greenwich run --metrics` and the ledger's entries",
         ));
     }
-    let greenwich = Greenwich::load().map_err(greenwich::Error::from)?;
+    let greenwich = Greenwich::load();
     let mut watcher = Watcher::new(&greenwich, arguments, common)?;
     let view = watcher.look(Timestamp::now());
     Ok(frame::text(&view, width))
@@ -61,7 +61,7 @@ fn screen(arguments: &TopArguments, common: &Common) -> Result<usize, Failure> {
         return Err(Failure::usage("`top` draws on a terminal, and stdout is none or JSON is asked for", once));
     }
     let failed = |error: io::Error| Failure::usage(&format!("the terminal cannot be drawn on: {error}"), once);
-    let greenwich = Greenwich::load().map_err(greenwich::Error::from)?;
+    let greenwich = Greenwich::load();
     let mut watcher = Watcher::new(&greenwich, arguments, common)?;
     let ended_by = Arc::new(AtomicUsize::new(0));
     for signal in [SIGTERM, SIGHUP, SIGINT] {

@@ -5,7 +5,7 @@
 //! outlives us in a small file; what is missing lets the command begin at once and is said.
 
 use crate::arguments::{Common, Format, WaitArguments, span};
-use crate::forecast::{fetch, floor_second, folder, instant, load, past, signal};
+use crate::forecast::{fetch, floor_second, folder, instant, past, signal};
 use crate::home;
 use crate::terminal::{self, Answer, Failure};
 use greenwich::forecasting::Known;
@@ -57,7 +57,7 @@ fn begin(asked: &WaitArguments, common: &Common) -> Result<Option<Answer>, Stop>
     let (settings, broken) = home::settings_with(&[]).map_err(Failure::from)?;
     let mut notices: Vec<String> =
         broken.into_iter().map(|words| format!("settings are passed over: {words}")).collect();
-    let greenwich = load()?;
+    let greenwich = Greenwich::load();
     let zone = zone(asked, &settings, &greenwich)?;
     let words: Vec<String> = asked.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let here = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();

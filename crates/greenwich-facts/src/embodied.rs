@@ -157,7 +157,7 @@ mod tests {
     use insta::assert_snapshot;
 
     fn embodied_text(accelerator: &str) -> String {
-        let catalog = Catalog::load().expect("the shipped facts load");
+        let catalog = Catalog::load();
         let accelerator = catalog.accelerator(accelerator).expect("a known accelerator");
         let card = catalog.embodied(&accelerator).expect("every accelerator has a figure or a stand-in");
         let end = |end: Option<Co2e>| end.map_or("none".to_owned(), |co2e| co2e.to_string());
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_accelerator_has_a_figure_within_its_range() {
-        let catalog = Catalog::load().expect("the shipped facts load");
+        let catalog = Catalog::load();
         for name in catalog.accelerator_names() {
             let accelerator = catalog.accelerator(&name.id).expect("its own name");
             let card = catalog.embodied(&accelerator).expect("a figure or a stand-in");
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_life_of_a_server_and_how_busy_it_is_carry_their_sources() {
-        let catalog = Catalog::load().expect("the shipped facts load");
+        let catalog = Catalog::load();
         let (life, busy) = (catalog.lifespan(), catalog.busy_share());
         assert_eq!((life.value.hours(), life.source.as_str()), (35_040.0, "morrison-2025"));
         assert_eq!((busy.value.share(), busy.source.as_str()), (0.85, "luccioni-2022"));

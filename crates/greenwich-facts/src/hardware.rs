@@ -89,7 +89,7 @@ mod tests {
     use insta::assert_snapshot;
 
     fn price_text(accelerator: &str, provider: Option<&str>) -> String {
-        let catalog = Catalog::load().expect("the shipped facts load");
+        let catalog = Catalog::load();
         let accelerator = catalog.accelerator(accelerator).expect("a known accelerator");
         catalog.price(&accelerator, provider).map_or("unknown".to_owned(), |quote| {
             format!("{} from {} ({})", quote.price.value, quote.price.valid_from, quote.price.fit)

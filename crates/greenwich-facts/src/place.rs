@@ -225,7 +225,7 @@ mod tests {
     use insta::assert_snapshot;
 
     fn region(name: &str, year: Option<i16>) -> Site {
-        Catalog::load().expect("the shipped facts load").region(name, year).expect("a known region")
+        Catalog::load().region(name, year).expect("a known region")
     }
 
     fn text<T: std::fmt::Display>(row: Option<&Sourced<T>>) -> String {
@@ -247,14 +247,14 @@ mod tests {
 
     #[test]
     fn a_zone_with_a_direct_figure_only_takes_its_lifecycle_one_from_the_country_around() {
-        let site = Catalog::load().expect("loads").zone("US-NW-PGE", Some(2024)).expect("a zone");
+        let site = Catalog::load().zone("US-NW-PGE", Some(2024)).expect("a zone");
         assert_snapshot!(text(site.lifecycle.as_ref()), @"384 gCO2e/kWh lifecycle (figure of the parent zone US)");
         assert_snapshot!(text(site.direct.as_ref()), @"288 gCO2e/kWh direct (2023 figure for 2024)");
     }
 
     #[test]
     fn a_zone_without_any_figure_takes_the_country_around() {
-        let site = Catalog::load().expect("loads").zone("IN-SO", Some(2024)).expect("a zone");
+        let site = Catalog::load().zone("IN-SO", Some(2024)).expect("a zone");
         assert_snapshot!(text(site.lifecycle.as_ref()), @"709 gCO2e/kWh lifecycle (figure of the parent zone IN)");
     }
 
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn hourly_and_yearly_shares_are_never_mixed() {
-        let catalog = Catalog::load().expect("loads");
+        let catalog = Catalog::load();
         for name in catalog.region_names() {
             for year in [None, Some(2019), Some(2023), Some(2025)] {
                 let site = catalog.region(&name.id, year).expect("its own name");
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn water_of_the_plants_falls_back_to_the_world() {
-        let site = |zone| Catalog::load().expect("loads").zone(zone, None).expect("a zone");
+        let site = |zone| Catalog::load().zone(zone, None).expect("a zone");
         assert_snapshot!(text(site("FR").source_water.as_ref()), @"3.67 L/kWh off_site (exact)");
         assert_snapshot!(text(site("AE").source_water.as_ref()), @"3.91 L/kWh off_site (world default)");
     }
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn patterns_name_many_regions_and_refuse_what_matches_none() {
-        let catalog = Catalog::load().expect("loads");
+        let catalog = Catalog::load();
         let matching = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
             catalog.regions_matching(&patterns)
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_span_of_a_kind_of_site_is_told() {
-        let catalog = Catalog::load().expect("loads");
+        let catalog = Catalog::load();
         for kind in ["unknown", "on-premises"] {
             let (low, high) = catalog.site_kind_pue_range(kind);
             let central = catalog.site_kind_pue(kind).value;

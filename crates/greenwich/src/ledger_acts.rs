@@ -36,7 +36,7 @@ pub struct Done {
 /// # Errors
 /// [`Error::Store`].
 pub fn recover(ledger: &Ledger, host: &str, site: &[(String, String)], terms: &Terms<'_>) -> Result<Done, Error> {
-    let catalog = Catalog::load()?;
+    let catalog = Catalog::load();
     terms.check(&catalog)?;
     let mut places = BTreeMap::new();
     for path in ledger.journals()? {
@@ -80,7 +80,7 @@ fn settings_at(place: &BTreeMap<String, String>, site: &[(String, String)]) -> R
 /// # Errors
 /// [`Error::Store`].
 pub fn merge(ledger: &Ledger, run: &str, others: &[Ledger], terms: &Terms<'_>) -> Result<Done, Error> {
-    let catalog = Catalog::load()?;
+    let catalog = Catalog::load();
     terms.check(&catalog)?;
     let mut merged = ledger.merge(run, others, &Expected::default())?;
     let hours = std::iter::once(ledger).chain(others).map(|one| one.hours(Some(run))).collect::<Result<Vec<_>, _>>()?;
@@ -135,7 +135,7 @@ pub struct Import<'a> {
 pub fn bring_in(ledger: &Ledger, import: &Import<'_>, terms: &Terms<'_>) -> Result<Done, Error> {
     let Import { foreign, file, bytes, offset_s, run, host, labels } = *import;
     let offset = Offset::from_seconds(offset_s).unwrap_or(Offset::UTC);
-    let catalog = Catalog::load()?;
+    let catalog = Catalog::load();
     terms.check(&catalog)?;
     let mut entries = match foreign {
         Foreign::CodeCarbon => import::codecarbon(file, bytes, offset)?,

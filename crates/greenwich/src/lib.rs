@@ -23,7 +23,7 @@
 //!     "#,
 //!     &[],
 //! )?;
-//! let account = Greenwich::load()?.account(&job)?;
+//! let account = Greenwich::load().account(&job)?;
 //! let tonnes = account.total.location_based.expect("the intensity is given").p50.tonnes();
 //! assert!((tonnes / 552.1 - 1.0).abs() < 0.02);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

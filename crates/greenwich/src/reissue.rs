@@ -57,7 +57,7 @@ pub fn account(ledger: &Ledger, old: &Entry, change: &Change<'_>) -> Result<Entr
         signals: change.signals,
         accelerator: change.accelerator.or(accelerator.as_deref()),
     };
-    let catalog = Catalog::load()?;
+    let catalog = Catalog::load();
     terms.check(&catalog)?;
     metered::add_account(&catalog, &mut entry, &hours(ledger, old)?, &terms);
     match entry.warnings.last() {

@@ -7,7 +7,7 @@ use crate::live::Watch;
 use crate::metered;
 use crate::settings::Settings;
 use greenwich_core::reading::{DeviceKind, MeterHeader, Tick, TickSink};
-use greenwich_facts::{Catalog, FactsError};
+use greenwich_facts::Catalog;
 use greenwich_launch::{Command, Ended};
 use greenwich_meter::attribution::{CpuShare, Usage};
 use greenwich_meter::host::{self as sensors, Wanted};
@@ -15,7 +15,6 @@ use greenwich_meter::scheduler::Place;
 use greenwich_meter::{Ceilings, KernelClock, Notice, Sampler, Setup, lease};
 use greenwich_store::{About, Closed, End, Entry, Id, Journal, Ledger, RunContext};
 use jiff::Timestamp;
-use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -116,7 +115,8 @@ pub fn run_watched(
     let (program, arguments) = words.split_first().expect("the command line asks for one word at least");
     let command = Command::new(program).args(arguments);
     let ledger = Ledger::at(&metering.ledger);
-    let facts = Facts::default();
+    // Each file is read when it is asked for: where sensors can be read that is after the child.
+    let facts = Catalog::load();
     let around = Around { variable, host, watch, facts: &facts };
     let mut meter = Meter::start(words, metering, settings, &ledger, &around);
     let begun = command.spawn().and_then(|child| {
@@ -139,10 +139,7 @@ pub fn run_watched(
             signals: metering.signals.as_deref(),
             accelerator: metering.accelerator.as_deref(),
         };
-        match facts.get() {
-            Ok(catalog) => metered::add_account(catalog, &mut entry, &measured.hours, &terms),
-            Err(error) => notices.push(format!("no account is made: {error}")),
-        }
+        metered::add_account(&facts, &mut entry, &measured.hours, &terms);
         // A disk that refuses refuses everything: that is one thing to say.
         match (ledger.record(&entry), measured.unkept) {
             (Ok(()), None) => {}
@@ -155,22 +152,12 @@ pub fn run_watched(
     Ok(Ran { ended, entry, notices })
 }
 
-/// The facts, read when they are first asked for and only then: where sensors can be read that is after the child.
-#[derive(Default)]
-struct Facts(OnceCell<Result<Catalog, FactsError>>);
-
-impl Facts {
-    fn get(&self) -> &Result<Catalog, FactsError> {
-        self.0.get_or_init(Catalog::load)
-    }
-}
-
 /// What a meter finds around it.
 struct Around<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     host: &'a str,
     watch: Option<&'a Watch>,
-    facts: &'a Facts,
+    facts: &'a Catalog,
 }
 
 /// A started meter.
@@ -384,7 +371,7 @@ fn cpu_share(summary: &greenwich_meter::Summary, ended: &Ended) -> Option<String
 /// Opens every source; where no CPU can be read, a model stands in.
 fn open(
     metering: &Metering,
-    facts: &Facts,
+    facts: &Catalog,
     variable: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
     notices: &mut Vec<String>,
@@ -405,8 +392,8 @@ fn open(
     warnings.append(&mut opened.notes);
     if !opened.measures(DeviceKind::CpuPackage) {
         let with_memory = !opened.measures(DeviceKind::Dram);
-        let catalog = facts.get().as_ref().ok();
-        let model = catalog.and_then(|catalog| metered::stand_in(catalog, &metering.proc_root, with_memory));
+
+        let model = metered::stand_in(facts, &metering.proc_root, with_memory);
         if let Some(model) = model {
             warnings.push(
                 "CPU and memory cannot be read here: a model by load stands in (`greenwich doctor` says what would open them)"

@@ -63,7 +63,7 @@ fn figures(account: &Account) -> (f64, f64, f64) {
 
 #[test]
 fn tables_1_and_4_come_out_as_printed_and_as_by_hand() {
-    let greenwich = Greenwich::load().expect("the facts are whole");
+    let greenwich = Greenwich::load();
     for run in TABLE_1.into_iter().chain(TABLE_4) {
         let of = |quantity| figure(&greenwich, run, quantity);
         let (mwh, gross, net) = figures(&account_of(&greenwich, run));
@@ -86,7 +86,7 @@ fn tables_1_and_4_come_out_as_printed_and_as_by_hand() {
 
 #[test]
 fn table_1_from_first_row_to_last_is_57_times() {
-    let greenwich = Greenwich::load().expect("the facts are whole");
+    let greenwich = Greenwich::load();
     let net = |run| figures(&account_of(&greenwich, run)).2;
     let ratio = net(TABLE_1[0]) / net(TABLE_1[4]);
     near("net, first to last", ratio, figure(&greenwich, "table1-first-to-last", "market_based_co2e_ratio"), PAPER);
@@ -94,7 +94,7 @@ fn table_1_from_first_row_to_last_is_57_times() {
 
 #[test]
 fn appendices_c_and_d_the_search_estimate_was_18_7_and_then_88_times_too_high() {
-    let greenwich = Greenwich::load().expect("the facts are whole");
+    let greenwich = Greenwich::load();
     let strubell = |quantity| figure(&greenwich, "nas-strubell-2019", quantity);
     let claimed = strubell("location_based_co2e");
     // Appendix C: the proxy task's P100 hours with Strubell's own power, PUE and 0.954 lb per kWh.
@@ -114,7 +114,7 @@ fn appendices_c_and_d_the_search_estimate_was_18_7_and_then_88_times_too_high() 
 
 #[test]
 fn table_4_share_of_googles_energy_of_2019() {
-    let greenwich = Greenwich::load().expect("the facts are whole");
+    let greenwich = Greenwich::load();
     for run in TABLE_4 {
         let share = account_of(&greenwich, run).fleet_share.expect("the fleet's energy is given");
         let printed = figure(&greenwich, run, "share_of_google_energy");
@@ -128,7 +128,7 @@ fn table_4_share_of_googles_energy_of_2019() {
 
 #[test]
 fn table_2_flights_of_gpt_3() {
-    let greenwich = Greenwich::load().expect("the facts are whole");
+    let greenwich = Greenwich::load();
     let account = account_of(&greenwich, "table4-gpt-3");
     near("passengers", account.passenger_flights.expect("known"), 552.1 / 1.2, PAPER);
     near("planes", account.planes.expect("known"), 552.1 / 180.4, PAPER);
@@ -136,7 +136,7 @@ fn table_2_flights_of_gpt_3() {
 
 #[test]
 fn section_4_gpt_3_against_gshard() {
-    let greenwich = Greenwich::load().expect("the facts are whole");
+    let greenwich = Greenwich::load();
     let of = |quantity| figure(&greenwich, "table4-gshard-600b", quantity);
     let (dense, sparse) = (account_of(&greenwich, "table4-gpt-3"), account_of(&greenwich, "table4-gshard-600b"));
     let ((mwh, gross, net), (sparse_mwh, sparse_gross, sparse_net)) = (figures(&dense), figures(&sparse));

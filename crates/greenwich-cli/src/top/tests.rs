@@ -90,7 +90,7 @@ fn journal(ledger: &Path, run: &str, command: &[&str], gpus: u16, seconds: u64) 
 }
 
 fn view(ledger: &Path, seconds: u64) -> View {
-    let greenwich = Greenwich::load().expect("the shipped facts");
+    let greenwich = Greenwich::load();
     let live = Live::new(&greenwich, &Settings::default(), false, None, None).expect("no traces to read");
     Watcher::of(Ledger::at(ledger), "LEDGER".into(), live, None, "node-1").look(at(seconds))
 }

@@ -79,7 +79,7 @@ fn open_runs(folder: &Path) -> OpenRuns {
 
 /// Looks again and tells the only run, `seconds` after its start.
 fn told(open: &mut OpenRuns, seconds: i64) -> RunNow {
-    let greenwich = Greenwich::load().expect("the shipped facts");
+    let greenwich = Greenwich::load();
     let live = Live::new(&greenwich, &Settings::default(), false, None, None).expect("no traces to read");
     open.look(after(seconds)).expect("a readable ledger");
     let runs = open.runs();
