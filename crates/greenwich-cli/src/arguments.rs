@@ -374,21 +374,29 @@ pub(crate) struct PlaceArguments {
     /// The ledger's folder; else GREENWICH_HOME, else `ledger` of greenwich.toml, else a folder of the user's.
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     pub(crate) ledger: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunPlace,
+}
+
+/// Where a run runs; else what the settings say.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Place")]
+pub(crate) struct RunPlace {
     /// Cloud region, provider/region.
     #[arg(long, value_name = "REGION", help_heading = "Place")]
-    pub(crate) region: Option<String>,
+    region: Option<String>,
     /// Grid zone.
     #[arg(long, value_name = "ZONE", help_heading = "Place")]
-    pub(crate) zone: Option<String>,
+    zone: Option<String>,
     /// Facility over IT energy.
     #[arg(long, value_name = "RATIO", help_heading = "Place")]
-    pub(crate) pue: Option<String>,
+    pue: Option<String>,
     /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh.
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     pub(crate) signals: Option<PathBuf>,
 }
 
-impl PlaceArguments {
+impl RunPlace {
     /// The keys that were given, dotted, with their values.
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         let flags = [("site.region", &self.region), ("site.zone", &self.zone), ("site.pue", &self.pue)];

@@ -21,7 +21,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments, common: &Common) -> Result<Ans
         proc_root: arguments.sensors.proc_root.clone(),
         nvml_lib: arguments.sensors.nvml_lib.clone(),
         wall: None,
-        signals: arguments.place.signals.clone(),
+        signals: arguments.place.run.signals.clone(),
         labels: Labels::default(),
         accelerator: None,
     };

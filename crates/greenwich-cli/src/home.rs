@@ -14,7 +14,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 /// The settings, with what is wrong with their file in words; a broken file counts as none.
 pub(crate) fn settings(place: &PlaceArguments) -> Result<(Settings, Option<String>), greenwich::Error> {
-    settings_with(&place.overrides())
+    settings_with(&place.run.overrides())
 }
 
 /// As [`settings`], from dotted keys with their values.

@@ -50,8 +50,8 @@ impl Home {
 pub(crate) fn ledger(asked: &LedgerArguments, common: &Common) -> Result<Answer, Failure> {
     let none = Vec::new();
     let site = match &asked.act {
-        LedgerCommand::Recover(site) | LedgerCommand::Merge { site, .. } => site.overrides(),
-        LedgerCommand::Import(import) => import.site.overrides(),
+        LedgerCommand::Recover(site) | LedgerCommand::Merge { site, .. } => site.run.overrides(),
+        LedgerCommand::Import(import) => import.site.run.overrides(),
         _ => none,
     };
     let home = Home::open(asked.ledger.as_deref(), &site, common)?;
@@ -77,7 +77,7 @@ pub(crate) fn ledger(asked: &LedgerArguments, common: &Common) -> Result<Answer,
         }
         LedgerCommand::Verify => return verify(&home, common),
         LedgerCommand::Recover(site) => {
-            let done = ledger_acts::recover(&home.ledger, &home::host(), &site.overrides(), &terms(&home, site))?;
+            let done = ledger_acts::recover(&home.ledger, &home::host(), &site.run.overrides(), &terms(&home, site))?;
             acted(&done, "recovered", common)
         }
         LedgerCommand::Merge { run, others, site } => merge(&home, run, others, site, common)?,
@@ -93,7 +93,7 @@ pub(crate) fn ledger(asked: &LedgerArguments, common: &Common) -> Result<Answer,
 }
 
 fn terms<'a>(home: &'a Home, site: &'a SiteArguments) -> Terms<'a> {
-    Terms { settings: &home.settings, signals: site.signals.as_deref(), accelerator: site.accelerator.as_deref() }
+    Terms { settings: &home.settings, signals: site.run.signals.as_deref(), accelerator: site.accelerator.as_deref() }
 }
 
 fn labels(only: &OnlyArguments) -> Labels {

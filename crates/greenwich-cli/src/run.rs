@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &RunArguments, common: &Common) -> ExitCode {
         proc_root: arguments.sensors.proc_root.clone(),
         nvml_lib: arguments.sensors.nvml_lib.clone(),
         wall: wall(arguments),
-        signals: arguments.place.signals.clone(),
+        signals: arguments.place.run.signals.clone(),
         labels: Labels {
             project: arguments.project.clone(),
             model: arguments.model.clone(),

@@ -169,8 +169,8 @@ impl<'a> Watcher<'a> {
         let place = &arguments.place;
         let (settings, broken) = home::settings(place)?;
         let folder = home::ledger(place, &settings);
-        let by_hand = !place.overrides().is_empty();
-        let live = Live::new(greenwich, &settings, by_hand, place.signals.as_deref(), None)?;
+        let by_hand = !place.run.overrides().is_empty();
+        let live = Live::new(greenwich, &settings, by_hand, place.run.signals.as_deref(), None)?;
         let broken = broken.filter(|_| !common.quiet).map(|words| format!("settings are passed over: {words}"));
         Ok(Self::of(Ledger::at(&folder), folder.display().to_string(), live, broken, &home::host()))
     }

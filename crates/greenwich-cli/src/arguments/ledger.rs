@@ -2,7 +2,7 @@
 //!
 //! In: nothing; it is the declaration. Out: one struct a command.
 
-use super::{JobArguments, PlaceArguments, SensorArguments};
+use super::{JobArguments, PlaceArguments, RunPlace, SensorArguments};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -161,33 +161,15 @@ pub(crate) enum MeterName {
     Sacct,
 }
 
-/// Where runs ran, for their accounts; else what the settings say.
+/// Where and on what runs ran, for their accounts; else what the settings say.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Place")]
 pub(crate) struct SiteArguments {
-    /// Cloud region, provider/region.
-    #[arg(long, value_name = "REGION", help_heading = "Place")]
-    region: Option<String>,
-    /// Grid zone.
-    #[arg(long, value_name = "ZONE", help_heading = "Place")]
-    zone: Option<String>,
-    /// Facility over IT energy.
-    #[arg(long, value_name = "RATIO", help_heading = "Place")]
-    pue: Option<String>,
-    /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh.
-    #[arg(long, value_name = "DIR", help_heading = "Place")]
-    pub(crate) signals: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunPlace,
     /// The accelerator by its catalog name, for embodied carbon and price.
     #[arg(long, value_name = "NAME", help_heading = "Place")]
     pub(crate) accelerator: Option<String>,
-}
-
-impl SiteArguments {
-    /// The keys that were given, dotted, with their values.
-    pub(crate) fn overrides(&self) -> Vec<(String, String)> {
-        let flags = [("site.region", &self.region), ("site.zone", &self.zone), ("site.pue", &self.pue)];
-        flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect()
-    }
 }
 
 #[derive(Debug, Args)]
