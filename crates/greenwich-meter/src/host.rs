@@ -130,7 +130,10 @@ fn open_cpus(sysfs_root: &Path, ceilings: Ceilings, opened: &mut Opened) {
             opened.closed.push(e);
             #[cfg(feature = "perf")]
             match crate::perf::Perf::open(sysfs_root, ceilings) {
-                Ok(perf) => opened.sources.push(Box::new(perf)),
+                Ok(perf) => {
+                    opened.notes.extend_from_slice(perf.notes());
+                    opened.sources.push(Box::new(perf));
+                }
                 Err(e) => opened.closed.push(e),
             }
         }

@@ -29,6 +29,8 @@ pub mod summary;
 pub mod attribution;
 pub mod lease;
 pub mod scheduler;
+#[cfg(feature = "perf")]
+mod still;
 
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;

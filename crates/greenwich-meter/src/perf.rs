@@ -1,14 +1,15 @@
 //! RAPL through perf events, where powercap is closed: the same counters, opened by `CAP_PERFMON`.
 //!
 //! In: the description of the `power` unit under a sysfs root. Out: a counter for each package, DRAM and platform.
-//! The kernel widens these counters to 64 bits itself, so that they do not wrap. Not tried on hardware yet: the
-//! description is tested, the kernel's answer is what it is.
+//! The kernel widens these counters to 64 bits itself, so that they do not wrap. Opened so far in a
+//! virtual machine alone, whose only event stood still at 0; elsewhere the description is tested, no more.
 //!
 //! # Sources
 //! Linux `arch/x86/events/rapl.c` (units, `cpumask`, no sampling and no exclusion), `perf_event_open(2)`.
 
 use crate::counter::{Ceilings, CounterError, Domain, EnergyCounter, Miss, Moment, Reading, Wrap};
 use crate::number_file::first_line;
+use crate::still::{part, still_at_zero};
 use greenwich_core::reading::{Device, DeviceKind, Method};
 use perf_event::events::Software;
 use perf_event::{Builder, Counter};
@@ -21,6 +22,7 @@ const NAME: &str = "RAPL perf unit";
 pub struct Perf {
     domains: Vec<Domain>,
     counters: Vec<(Counter, f64)>,
+    notes: Vec<String>,
 }
 
 impl std::fmt::Debug for Perf {
@@ -54,17 +56,33 @@ impl Perf {
             let mend = "load it by: sudo modprobe rapl; virtual machines have none".to_owned();
             return Err(CounterError::Absent { source_name: NAME, path: dir, mend });
         }
-        let (mut domains, mut counters): (Vec<Domain>, Vec<_>) = (Vec::new(), Vec::new());
-        for event in &described {
-            let counter = open_event(event).map_err(|e| refused(&dir, &e))?;
-            let mut domain = domain(event, ceilings);
-            if domains.iter().any(|other| other.device.id == domain.device.id) {
-                domain.device.id = format!("{}@cpu{}", domain.device.id, event.cpu);
-            }
-            domains.push(domain);
-            counters.push((counter, event.scale * 1e6));
+        let mut open = Vec::with_capacity(described.len());
+        for event in described {
+            let counter = open_event(&event).map_err(|e| refused(&dir, &e))?;
+            open.push((event, counter));
         }
-        Ok(Self { domains, counters })
+        let still = still_at_zero(&mut open, |(_, counter)| counter.read().is_ok_and(|count| count == 0));
+        let (moving, dead) = part(open, &still);
+        if moving.is_empty() {
+            return Err(CounterError::Useless {
+                source_name: NAME,
+                cause: "its counters stand still at 0, as a virtual machine's do".into(),
+                mend: "meter on the host itself, or by a wall meter; until then a model stands in".into(),
+            });
+        }
+        let notes = dead
+            .iter()
+            .map(|(event, _)| format!("`{}` of CPU {} stands still at 0 and is left out", event.name, event.cpu))
+            .collect();
+        let (events, counters): (Vec<_>, Vec<_>) = moving.into_iter().unzip();
+        let scales = events.iter().map(|event: &Described| event.scale * 1e6);
+        let counters = counters.into_iter().zip(scales).collect();
+        Ok(Self { domains: domains(&events, ceilings), counters, notes })
+    }
+
+    /// What was left out and why, in words for people.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 
@@ -154,6 +172,21 @@ fn cpu_list(text: &str) -> Vec<usize> {
         .collect()
 }
 
+/// A device for each event, each with a name of its own. A platform holds all the others.
+fn domains(events: &[Described], ceilings: Ceilings) -> Vec<Domain> {
+    let has_platform = events.iter().any(|event| event.kind == DeviceKind::Platform);
+    let mut domains: Vec<Domain> = Vec::with_capacity(events.len());
+    for event in events {
+        let mut domain = domain(event, ceilings);
+        domain.device.inside_another = has_platform && event.kind != DeviceKind::Platform;
+        if domains.iter().any(|other| other.device.id == domain.device.id) {
+            domain.device.id = format!("{}@cpu{}", domain.device.id, event.cpu);
+        }
+        domains.push(domain);
+    }
+    domains
+}
+
 fn domain(event: &Described, ceilings: Ceilings) -> Domain {
     let (id, ceiling_w) = match event.kind {
         DeviceKind::Platform => ("platform".to_owned(), ceilings.node_w),
@@ -196,18 +229,24 @@ mod tests {
             fs::write(topology.join("physical_package_id"), package).expect("writable");
         }
         let found = describe(dir.path(), &unit);
-        let lines: Vec<String> = found
-            .iter()
-            .map(|e| format!("{} {:#x} on cpu{}", domain(e, Ceilings::GENEROUS).device.id, e.config, e.cpu))
-            .collect();
+        let lines = |events: &[Described]| -> Vec<String> {
+            let domains = domains(events, Ceilings::GENEROUS);
+            let line = |(e, d): (&Described, &Domain)| {
+                let inside = if d.device.inside_another { ", inside another" } else { "" };
+                format!("{} {:#x} on cpu{}{inside}", d.device.id, e.config, e.cpu)
+            };
+            events.iter().zip(&domains).map(line).collect()
+        };
         let expected = [
             "platform 0x5 on cpu0",
-            "cpu-0 0x2 on cpu0",
-            "cpu-1 0x2 on cpu28",
-            "dram-0 0x3 on cpu0",
-            "dram-1 0x3 on cpu28",
+            "cpu-0 0x2 on cpu0, inside another",
+            "cpu-1 0x2 on cpu28, inside another",
+            "dram-0 0x3 on cpu0, inside another",
+            "dram-1 0x3 on cpu28, inside another",
         ];
-        assert_eq!(lines, expected);
+        assert_eq!(lines(&found), expected);
+        // Where the platform's counter is dead, the others are no part of anything.
+        assert_eq!(lines(&found[1..2]), ["cpu-0 0x2 on cpu0"]);
         assert_eq!(found[0].unit, 9);
     }
 

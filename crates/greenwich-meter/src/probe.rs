@@ -44,10 +44,7 @@ pub fn probe(wanted: &Wanted, proc_root: &Path, lease_folder: &Path) -> Vec<Find
     let sysfs = &wanted.sysfs_root;
     let mut findings = vec![powercap(wanted, proc_root)];
     #[cfg(feature = "perf")]
-    findings.push(finding(
-        "CPU and DRAM by perf events",
-        crate::perf::Perf::open(sysfs, wanted.ceilings).map(|perf| devices(&perf)),
-    ));
+    findings.push(perf_events(wanted));
     #[cfg(feature = "nvml")]
     findings.push(nvidia(wanted));
     findings.push(finding(
@@ -95,6 +92,15 @@ fn powercap(wanted: &Wanted, proc_root: &Path) -> Finding {
     if is_guest && finding.state == State::Ready {
         finding.says.push("this is a virtual machine: what its host shows of RAPL may be untrue".into());
     }
+    finding
+}
+
+#[cfg(feature = "perf")]
+fn perf_events(wanted: &Wanted) -> Finding {
+    let found = crate::perf::Perf::open(&wanted.sysfs_root, wanted.ceilings);
+    let notes = found.as_ref().map(|perf| perf.notes().to_vec()).unwrap_or_default();
+    let mut finding = finding("CPU and DRAM by perf events", found.map(|perf| devices(&perf)));
+    finding.says.extend(notes);
     finding
 }
 
