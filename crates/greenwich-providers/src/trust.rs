@@ -38,9 +38,8 @@ impl Trust {
         let bytes = fs::read(path).map_err(|error| refuse(format!("it cannot be read: {}", error.kind())))?;
         let mut certificates = Vec::new();
         for item in parse_pem(&bytes) {
-            match item.map_err(|_| refuse("it is no PEM".into()))? {
-                PemItem::Certificate(certificate) => certificates.push(certificate),
-                _ => {}
+            if let PemItem::Certificate(certificate) = item.map_err(|_| refuse("it is no PEM".into()))? {
+                certificates.push(certificate);
             }
         }
         if certificates.is_empty() {

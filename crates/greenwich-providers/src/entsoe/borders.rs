@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_border_lies_between_two_zones_of_the_table_and_is_told_once() {
-        let all: Vec<(&str, &str)> = BORDERS.iter().copied().collect();
+        let all: Vec<(&str, &str)> = BORDERS.to_vec();
         let ordered: BTreeSet<(&str, &str)> = all.iter().map(|(a, b)| (*a.min(b), *a.max(b))).collect();
         assert_eq!(ordered.len(), all.len());
         for (one, other) in all {
