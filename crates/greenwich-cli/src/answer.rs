@@ -45,7 +45,12 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
     let is_json = common.format == Format::Json;
     Ok(match &arguments.command {
         Command::Plan(plan) => {
-            let planned = greenwich.plan(&planned_job(plan)?, &options(plan)?)?;
+            let (spec, options) = (planned_job(plan)?, options(plan)?);
+            if plan.fetch {
+                let zones = greenwich.zones_of(&spec)?;
+                forecast::fetch(&greenwich, &zones, options.signal, forecast::instant_or_now("--at", None)?, common)?;
+            }
+            let planned = greenwich.plan(&spec, &options)?;
             if let Some(file) = &plan.svg {
                 terminal::write_file(file, svg::plan(&planned.view()))?;
             }
@@ -123,12 +128,18 @@ fn planned_job(plan: &PlanArguments) -> Result<JobSpec, Failure> {
     read(&plan.job, &more)
 }
 
+/// The user's folder of signals, where it holds traces.
+fn traces() -> Option<std::path::PathBuf> {
+    home::kept_signals().filter(|folder| greenwich::Replay::open(folder, Fill::Refuse).is_ok())
+}
+
 fn options(plan: &PlanArguments) -> Result<PlanOptions, Failure> {
     let as_of = plan.at.as_deref().map(|at| forecast::instant("--at", at)).transpose()?;
     Ok(PlanOptions {
         as_of,
         kept: home::kept_signals(),
-        signals: plan.signals.clone(),
+        signals: plan.signals.clone().or_else(traces),
+        weather: plan.weather.clone(),
         fill: match plan.fill {
             FillName::Refuse => Fill::Refuse,
             FillName::Hold => Fill::Hold,

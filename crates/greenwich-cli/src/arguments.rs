@@ -13,7 +13,7 @@ pub(crate) use ledger::{
     AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,
     ReportArguments, SiteArguments, TableForm,
 };
-pub(crate) use signals::{FetchArguments, SignalsArguments, SignalsCommand};
+pub(crate) use signals::{FetchArguments, SignalsArguments, SignalsCommand, TraceArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -277,8 +277,12 @@ pub(crate) struct PlanArguments {
     /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh to plan by; where a trace ends, a forecast goes on.
     #[arg(long, help_heading = "Planning", value_name = "DIR", visible_alias = "history")]
     pub(crate) signals: Option<PathBuf>,
+    /// First fetch what is not held of the last twelve weeks of each zone that the plan looks at, and keep it; what
+    /// cannot be fetched within a minute is told, and the plan is made of what is held.
+    #[arg(long, help_heading = "Planning", conflicts_with = "signals")]
+    pub(crate) fetch: bool,
     /// Plan as of this instant: nothing in the traces stamped then or later is used.
-    #[arg(long, help_heading = "Planning", value_name = "INSTANT", requires = "signals", conflicts_with = "jobs")]
+    #[arg(long, help_heading = "Planning", value_name = "INSTANT", requires = "signals")]
     pub(crate) at: Option<String>,
     /// The intensity to plan by.
     #[arg(long, help_heading = "Planning", value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
@@ -286,6 +290,10 @@ pub(crate) struct PlanArguments {
     /// What to do about a gap in a trace.
     #[arg(long, help_heading = "Planning", value_enum, default_value_t = FillName::Refuse, value_name = "HOW")]
     pub(crate) fill: FillName,
+    /// Temperatures by hour of the job's own site (utc,temp_c,rh_pct), for its pue_curve and wue_curve; else `weather`
+    /// of [site], else temp_c of the zone's trace.
+    #[arg(long, help_heading = "Planning", value_name = "FILE", conflicts_with = "jobs")]
+    pub(crate) weather: Option<PathBuf>,
     /// Also write the plan as a picture.
     #[arg(long, help_heading = "Planning", value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,

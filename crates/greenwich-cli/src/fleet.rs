@@ -4,14 +4,23 @@
 //! warnings on stderr. Planning, reading and proving are the library's.
 
 use crate::arguments::{Common, Format, PlanAct, PlanArguments};
+use crate::forecast::{fetch, instant_or_now};
 use crate::terminal::{self, Answer, Failure};
-use greenwich::{BadRows, Exit, FleetOptions, PlanOptions, plan_fleet, verify_certificate};
+use greenwich::{BadRows, Exit, FleetOptions, Greenwich, PlanOptions, fleet_zones, plan_fleet, verify_certificate};
 use std::time::Instant;
 
 /// Plans a fleet.
 pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common) -> Result<Answer, Failure> {
     let begun = Instant::now();
     let options = fleet_options(asked, options)?;
+    if asked.fleet.certificate.is_some() && options.signals.as_os_str().is_empty() {
+        let help = "give the traces by --signals DIR: what is kept may be another tomorrow, and then proves nothing";
+        return Err(Failure::usage("a certificate names files that can be read again, and no traces are given", help));
+    }
+    if asked.fetch {
+        let (zones, now) = (fleet_zones(&options.sites)?, instant_or_now("--at", None)?);
+        fetch(&Greenwich::load(), &zones, options.signal, now, common)?;
+    }
     let planned = plan_fleet(&options)?;
     if let Some(file) = &asked.fleet.out {
         terminal::write_file(file, planned.csv())?;
@@ -65,6 +74,8 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         jobs: asked.fleet.jobs.clone().unwrap_or_default(),
         sites: asked.fleet.sites.clone().unwrap_or_default(),
         signals: options.signals.unwrap_or_default(),
+        as_of: options.as_of,
+        kept: options.kept,
         start: start.parse().map_err(|_| {
             Failure::usage(&format!("--start `{start}` is no instant"), "write it as --start 2022-07-04T00:00:00Z")
         })?,

@@ -23,11 +23,11 @@ pub(crate) fn forecast(asked: &ForecastArguments, common: &Common) -> Result<Ans
     let signal = signal(asked.signal);
     let replay = folder(asked.history.as_deref().or(asked.past.signals.as_deref()))?;
     let zone = match &asked.zone {
-        Some(name) => zone_named(greenwich.catalog(), replay.as_ref(), name)?,
+        Some(name) => self::zone(&greenwich, replay.as_ref(), name)?,
         None => only_zone(replay.as_ref()),
     };
     if asked.past.fetch {
-        fetch(&greenwich, &zone, signal, at, common)?;
+        fetch(&greenwich, std::slice::from_ref(&zone), signal, at, common)?;
     }
     let history = past(replay.as_ref(), &zone, signal, at)?;
     let known = Known::of(greenwich.catalog(), &zone, signal);
@@ -72,10 +72,10 @@ pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failu
     let greenwich = Greenwich::load();
     let at = instant_or_now("--at", asked.at.as_deref())?;
     let replay = folder(asked.past.signals.as_deref())?;
-    let zone = zone_named(greenwich.catalog(), replay.as_ref(), &asked.zone)?;
+    let zone = zone(&greenwich, replay.as_ref(), &asked.zone)?;
     let signal = signal(asked.signal);
     if asked.past.fetch {
-        fetch(&greenwich, &zone, signal, at, common)?;
+        fetch(&greenwich, std::slice::from_ref(&zone), signal, at, common)?;
     }
     let history = past(replay.as_ref(), &zone, signal, at)?;
     let now = forecasting_zones::now(greenwich.catalog(), history, &zone, signal, at)?;
@@ -99,31 +99,57 @@ pub(crate) fn zones(asked: &ZonesArguments, common: &Common) -> Result<Answer, F
     Ok(either(common, text, || forecasting_zones::zones_json(&zones, signal)).into())
 }
 
-/// The folder of histories: as given, else the user's own where it is there and holds one.
+/// The folder of traces: as given, else the user's folder of signals, where it is there and holds one.
 pub(crate) fn folder(given: Option<&Path>) -> Result<Option<Replay>, Failure> {
     let open = |path: &Path| Replay::open(path, greenwich::Fill::Refuse);
     match given {
         Some(path) => Ok(Some(open(path).map_err(greenwich::Error::from)?)),
-        None => Ok(home::signals().filter(|path| path.is_dir()).and_then(|path: PathBuf| open(&path).ok())),
+        None => Ok(home::kept_signals().and_then(|path: PathBuf| open(&path).ok())),
     }
+}
+
+/// A zone by its name; one of which something is kept, such as a region of Great Britain, need not be in the catalog.
+pub(crate) fn zone(greenwich: &Greenwich, replay: Option<&Replay>, name: &str) -> Result<ZoneId, Failure> {
+    let kept = home::kept_signals().map(|folder| folder.join(format!("{name}.history")));
+    if kept.is_some_and(|file| file.is_file()) {
+        return Ok(ZoneId::new(name));
+    }
+    Ok(zone_named(greenwich.catalog(), replay, name)?)
 }
 
 /// How far back is fetched: twelve weeks, from which a forecaster learns what weeks are like.
 const FETCHED: SignedDuration = SignedDuration::from_hours(12 * 7 * 24);
 
-/// Fetches what is not held of a zone's last weeks and keeps it; who could not answer is told.
+/// How long an answer may be held up by asking, however many providers are slow.
+const ASKING: SignedDuration = SignedDuration::from_secs(60);
+/// Notes of what could not be fetched that are told one by one.
+const MOST_NOTES: usize = 8;
+
+/// Fetches what is not held of some zones' last weeks and keeps it, within a bounded time; who could not answer is told.
 pub(crate) fn fetch(
     greenwich: &Greenwich,
-    zone: &ZoneId,
+    zones: &[ZoneId],
     signal: Signal,
     at: Timestamp,
     common: &Common,
 ) -> Result<(), Failure> {
     let kept = Signals::open(home::signals_folder(), home::keys_file().as_deref(), home::variable, common.offline)?;
+    let kept = kept.within(ASKING);
     let Ok(window) = Window::new(floor_second(at) - FETCHED, at) else { return Ok(()) };
-    let remembered = signals::history(&kept, greenwich.catalog(), zone, signal, window, &SystemClock)?;
+    let mut notes: Vec<String> = Vec::new();
+    for zone in zones {
+        let remembered = signals::history(&kept, greenwich.catalog(), zone, signal, window, &SystemClock)?;
+        let fresh = remembered.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>();
+        notes.extend(fresh);
+    }
     if !common.quiet {
-        remembered.notes.iter().for_each(|note| terminal::say(&format!("greenwich: {note}")));
+        notes.iter().take(MOST_NOTES).for_each(|note| terminal::say(&format!("greenwich: {note}")));
+        let more = notes.len().saturating_sub(MOST_NOTES);
+        if more > 0 {
+            terminal::say(&format!(
+                "greenwich: and {more} more of the kind; `greenwich signals fetch ZONE` tells of one"
+            ));
+        }
     }
     Ok(())
 }

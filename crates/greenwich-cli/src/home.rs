@@ -65,19 +65,17 @@ pub(crate) fn host() -> String {
     if name.is_empty() { variable("HOSTNAME").unwrap_or_else(|| "localhost".to_owned()) } else { name.to_owned() }
 }
 
-/// The folder of the user's own histories: `signals` below `GREENWICH_HOME`.
-pub(crate) fn signals() -> Option<PathBuf> {
-    variable("GREENWICH_HOME").filter(|home| !home.is_empty()).map(|home| Path::new(&home).join("signals"))
-}
-
-/// The folder of fetched histories: `signals` below `GREENWICH_HOME`, else in the user's data folder.
+/// The folder of signals, both of fetched histories and of the user's own traces: `signals` below `GREENWICH_HOME`,
+/// else in the user's data folder.
 pub(crate) fn signals_folder() -> PathBuf {
+    let home = variable("GREENWICH_HOME").filter(|home| !home.is_empty());
+    let own = home.map(|home| Path::new(&home).join("signals"));
     let data = || {
         let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let data = data.or_else(|| Some(Path::new(&variable("HOME")?).join(".local/share")))?;
         Some(data.join("greenwich/signals"))
     };
-    signals().or_else(data).unwrap_or_else(|| PathBuf::from("greenwich-signals"))
+    own.or_else(data).unwrap_or_else(|| PathBuf::from("greenwich-signals"))
 }
 
 /// The same, where it is there.

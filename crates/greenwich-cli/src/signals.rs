@@ -1,24 +1,25 @@
-//! `greenwich signals`: fetch, list, providers.
+//! `greenwich signals`: fetch, trace, list, providers.
 //!
 //! In: what was asked. Out: the answer; the addresses that were asked go to stderr under `-v`. The clock, the folder of
 //! histories and the file of keys are found here.
 
-use crate::arguments::{Common, FetchArguments, Format, SignalsArguments, SignalsCommand};
+use crate::arguments::{Common, FetchArguments, Format, SignalName, SignalsArguments, SignalsCommand, TraceArguments};
 use crate::forecast::{instant, instant_or_now, signal};
 use crate::home;
 use crate::ledger::style;
 use crate::terminal::{self, Answer, Failure};
 use greenwich::live::{Timestamp, ZoneId};
-use greenwich::signals::{Quantity, Signals, SystemClock, Wanted};
+use greenwich::signals::{Beyond, Quantity, Signals, SystemClock, Tracing, Wanted};
 use greenwich::{Greenwich, SignedDuration, Window, signals_view as view};
 
-/// Answers one of the three.
+/// Answers one of the four.
 pub(crate) fn signals(asked: &SignalsArguments, common: &Common) -> Result<Answer, Failure> {
     let folder = home::signals_folder();
     let shown = folder.display().to_string();
     let signals = Signals::open(folder, home::keys_file().as_deref(), home::variable, common.offline)?;
     match &asked.act {
         SignalsCommand::Fetch(asked) => fetch(asked, &signals, common),
+        SignalsCommand::Trace(asked) => trace(asked, &signals, common),
         SignalsCommand::List { zone } => {
             let held = signals.held(zone.as_deref().map(ZoneId::new).as_ref())?;
             Ok(either(common, || view::held_text(&held, &shown, style(common)), || view::held_json(&held, &shown)))
@@ -48,7 +49,7 @@ fn fetch(asked: &FetchArguments, signals: &Signals, common: &Common) -> Result<A
         Some(name) => Quantity::of(name).ok_or_else(|| {
             Failure::usage(
                 &format!("--quantity `{name}` is none that is known"),
-                "write lifecycle, direct, marginal, price-EUR, load, generation-gas or import-FR",
+                "write lifecycle, direct, marginal, price-EUR, health-damage, load, generation-gas or import-FR",
             )
         })?,
     };
@@ -63,6 +64,54 @@ fn fetch(asked: &FetchArguments, signals: &Signals, common: &Common) -> Result<A
         fetched.notes.iter().for_each(|note| terminal::say(&format!("warning: {note}")));
     }
     Ok(either(common, || view::fetched_text(&fetched, style(common)), || view::fetched_json(&fetched)))
+}
+
+fn trace(asked: &TraceArguments, signals: &Signals, common: &Common) -> Result<Answer, Failure> {
+    let now: Timestamp = instant_or_now("--until", None)?;
+    let until = asked.until.as_deref().map_or(Ok(now), |text| instant("--until", text))?;
+    let week = SignedDuration::from_hours(7 * 24);
+    let from = asked.from.as_deref().map_or(Ok(until - week), |text| instant("--from", text))?;
+    let window = Window::new(from, until).map_err(|_| {
+        Failure::usage(
+            &format!("--until {until} is not after --from {from}"),
+            "give the first instant by --from and a later one by --until",
+        )
+    })?;
+    if asked.signal == SignalName::Marginal {
+        let help = "write --signal lifecycle or --signal direct";
+        return Err(Failure::usage("marginal intensity has no fuel factors to be traced by", help));
+    }
+    let mut zones: Vec<ZoneId> = asked.zones.iter().map(ZoneId::new).collect();
+    zones.sort();
+    if let Some([twice, ..]) = zones.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Failure::usage(&format!("zone `{twice}` is named twice"), "name each zone once"));
+    }
+    let tracing = Tracing {
+        zones,
+        window,
+        signal: signal(asked.signal),
+        provider: asked.provider.clone(),
+        beyond: if asked.strict { Beyond::Nothing } else { Beyond::Known },
+    };
+    let greenwich = Greenwich::load();
+    let catalog = greenwich.catalog();
+    let fetched = if asked.fetch { signals.fetch_for_tracing(catalog, &tracing, &SystemClock)? } else { Vec::new() };
+    if !common.quiet {
+        for note in &fetched {
+            terminal::say(&format!("greenwich: {note}"));
+        }
+    }
+    let traced = signals.trace(catalog, &tracing, asked.out.is_none())?;
+    if let Some(folder) = &asked.out {
+        terminal::make_folder(folder)?;
+        for (name, text) in traced.csvs() {
+            terminal::write_file(&folder.join(name), text)?;
+        }
+    }
+    if common.format == Format::Json && !common.quiet {
+        traced.notes.iter().for_each(|note| terminal::say(&format!("warning: {note}")));
+    }
+    Ok(either(common, || traced.text(style(common)), || traced.json()))
 }
 
 fn either(common: &Common, text: impl FnOnce() -> String, json: impl FnOnce() -> serde_json::Value) -> Answer {

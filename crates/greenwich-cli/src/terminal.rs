@@ -117,6 +117,16 @@ pub(crate) fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
+/// Makes a folder, where it is not there.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::usage(
+            &format!("cannot make the folder `{}`: {error}", folder.display()),
+            "name a folder that may be made, or one that is there",
+        )
+    })
+}
+
 /// Writes a file whole or not at all.
 pub(crate) fn write_file(file: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

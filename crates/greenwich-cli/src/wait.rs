@@ -4,18 +4,19 @@
 //! SIGTERM ended the wait: then nothing is started, and the same words go on with the same window. What was chosen
 //! outlives us in a small file; what is missing lets the command begin at once and is said.
 
-use crate::arguments::{Common, Format, WaitArguments, span};
+use crate::arguments::{Arguments, Command, Common, Format, RunArguments, WaitArguments, span};
 use crate::forecast::{fetch, floor_second, folder, instant, past, signal};
 use crate::home;
 use crate::terminal::{self, Answer, Failure};
+use clap::Parser as _;
 use greenwich::forecasting::Known;
-use greenwich::forecasting_zones::zone_named;
 use greenwich::live::{Timestamp, ZoneId};
 use greenwich::report::figures::{cut, ticking};
 use greenwich::waiting::{self, Held, Hold, Kept};
 use greenwich::{Greenwich, Settings, SignedDuration};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::thread;
@@ -27,12 +28,31 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(crate) fn wait(asked: &WaitArguments, common: &Common) -> ExitCode {
     match begin(asked, common) {
         Ok(Some(answer)) => terminal::finish(Ok(answer)),
+        Ok(None) if asked.meter => match metered(asked) {
+            Ok(run) => crate::run::run(&run, common),
+            Err(failure) => terminal::finish(Err(failure)),
+        },
         Ok(None) => match waiting::launch(&asked.command) {
             Ok(ended) => ended.pass_on(),
             Err(error) => terminal::not_launched(&error),
         },
         Err(Stop::Failure(failure)) => terminal::finish(Err(failure)),
         Err(Stop::Signal(number)) => ExitCode::from((128 + number) as u8),
+    }
+}
+
+/// The run of `greenwich run` with the same command and place, by its own defaults and settings.
+fn metered(asked: &WaitArguments) -> Result<RunArguments, Failure> {
+    let place = [("--zone", &asked.zone), ("--region", &asked.region)];
+    let place = place.into_iter().filter_map(|(flag, value)| Some([flag.into(), OsString::from(value.as_ref()?)]));
+    let signals = asked.past.signals.iter().map(|folder| ["--signals".into(), folder.clone().into_os_string()]);
+    let words = ["greenwich", "run"].map(OsString::from).into_iter();
+    let words = words.chain(place.chain(signals).flatten()).chain([OsString::from("--")]);
+    let parsed = Arguments::try_parse_from(words.chain(asked.command.iter().cloned()));
+    match parsed.map(|arguments| arguments.command) {
+        Ok(Command::Run(run)) => Ok(run),
+        Ok(_) => Err(Failure::usage("no command is given", "write it after `--`")),
+        Err(error) => Err(Failure::usage(&error.to_string(), "write the command after `--`")),
     }
 }
 
@@ -200,7 +220,7 @@ fn deadline(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
 fn zone(asked: &WaitArguments, settings: &Settings, greenwich: &Greenwich) -> Result<Option<ZoneId>, Failure> {
     let set = |named: &Option<(String, greenwich::document::Place)>| named.as_ref().map(|(name, _)| name.clone());
     let replay = folder(asked.past.signals.as_deref()).ok().flatten();
-    let of_zone = |name: &str| Ok(Some(zone_named(greenwich.catalog(), replay.as_ref(), name)?));
+    let of_zone = |name: &str| Ok(Some(crate::forecast::zone(greenwich, replay.as_ref(), name)?));
     let of_region = |name: &str| {
         let region = greenwich.catalog().region(name, None).map_err(greenwich::Error::from)?;
         Ok(Some(region.zone))
@@ -231,7 +251,7 @@ fn known(
         None
     });
     if asked.past.fetch
-        && let Err(failure) = fetch(greenwich, zone, held.signal, now, common)
+        && let Err(failure) = fetch(greenwich, std::slice::from_ref(zone), held.signal, now, common)
     {
         said(failure.to_string());
     }

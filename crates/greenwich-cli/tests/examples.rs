@@ -38,6 +38,8 @@ fn every_example_answers_in_a_hundred_columns() {
         &["plan", "examples/gpt-3.toml"],
         &["plan", "examples/on-premises.toml"],
         &["plan", "examples/on-premises.toml", "--signal", "direct", "--set", "site.zone=US-CAL-CISO"],
+        &["plan", "examples/site-weather/job.toml"],
+        &["estimate", "examples/site-weather/job.toml"],
         &["estimate", "examples/llm-7b.toml"],
         &["estimate", "examples/on-premises.toml"],
         &["account", "examples/gpt-3.toml"],

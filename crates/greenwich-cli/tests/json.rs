@@ -4,6 +4,8 @@
 //! other has not.
 
 mod rig;
+#[path = "rig/server.rs"]
+mod server;
 
 use rig::Rig;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands whose answers together hold every key.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "estimate examples/llm-7b.toml",
     "estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512",
     "account examples/gpt-3.toml",
@@ -23,6 +25,7 @@ const COMMANDS: [&str; 15] = [
     "plan examples/llm-7b.toml --deadline 2026-01-10T00:00:00Z --set schedule.interruptible=false",
     "plan examples/gpt-3.toml --signal direct --set schedule.regions=azure/us*",
     "plan examples/on-premises.toml",
+    "plan examples/site-weather/job.toml",
     "facts list",
     "facts list models",
     "facts show h100-sxm5-80g",
@@ -86,6 +89,25 @@ fn answers_of_signals() -> Vec<Value> {
         serde_json::from_slice(&output.stdout).expect("one JSON document")
     };
     OF_SIGNALS.iter().map(answer).collect()
+}
+
+/// What is traced of a zone whose neighbour is outside, from a platform on the loopback.
+fn answer_of_a_tracing() -> Value {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let series = "<TimeSeries><MktPSRType><psrType>B14</psrType></MktPSRType><curveType>A03</curveType><Period><timeInterval>\
+        <start>2026-01-05T00:00Z</start><end>2026-01-05T02:00Z</end></timeInterval><resolution>PT60M</resolution>\
+        <Point><position>1</position><quantity>10</quantity></Point></Period></TimeSeries>";
+    let document = move |_: &str| (200, "text/xml", format!("<GL_MarketDocument>{series}</GL_MarketDocument>"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+    program.env("GREENWICH_HOME", folder.path()).env("ENTSOE_API_KEY", "k").current_dir(folder.path());
+    program.env("GREENWICH_ENTSOE_URL", server::serve_by(document).0);
+    let words =
+        "signals trace PT --fetch --strict --format json --from=2026-01-05T00:00:00Z --until=2026-01-05T02:00:00Z";
+    let output = program.args(words.split(' ')).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let value: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert!(value["outside"][0]["zone"].is_string(), "{value}");
+    value
 }
 
 /// What is said of the hours to come, from a history by formula.
@@ -196,6 +218,7 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
         .chain(answers_of_the_grid())
         .chain(answers_of_signals())
         .chain(answers_of_a_fleet())
+        .chain([answer_of_a_tracing()])
     {
         let schema = answer["schema"].as_str().expect("every answer names its schema").to_owned();
         keys(&answer, seen.entry(schema).or_default());

@@ -29,6 +29,20 @@ fn number(value: &Value, key: &str) -> f64 {
 }
 
 #[test]
+fn a_command_that_was_waited_for_is_metered_where_that_is_asked_for() {
+    let rig = Rig::new();
+    let wait = |more: &[&str], command: &[&str]| {
+        let words = [&["wait", "--hours=1", "--deadline=1h", "--zone=ES", "--quiet"], more, &["--"], command].concat();
+        rig.run(&words).status.code()
+    };
+    assert_eq!(wait(&[], &["true"]), Some(0));
+    assert_eq!(rig.json(&["ledger", "list"])["runs"].as_array().map(Vec::len), Some(0), "not unless it is asked for");
+    assert_eq!(wait(&["--meter"], &["sh", "-c", "exit 3"]), Some(3), "its exit status is its own");
+    let listed = rig.json(&["ledger", "list"]);
+    assert_eq!(listed["runs"].as_array().map(Vec::len), Some(1), "{listed}");
+}
+
+#[test]
 fn runs_are_listed_shown_summed_and_reported() {
     let rig = four_runs();
     let list = rig.json(&["ledger", "list"]);

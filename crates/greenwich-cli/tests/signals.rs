@@ -152,7 +152,7 @@ fn slips_of_the_pen_are_told() {
     ");
     assert_snapshot!(told(&["--quantity", "joy"]), @"
     error: --quantity `joy` is none that is known
-      help: write lifecycle, direct, marginal, price-EUR, load, generation-gas or import-FR
+      help: write lifecycle, direct, marginal, price-EUR, health-damage, load, generation-gas or import-FR
     ");
     assert_snapshot!(told(&["--from=2026-01-05T01:00:00Z", "--until=2026-01-05T01:00:00Z"]), @"
     error: --until 2026-01-05T01:00:00Z is not after --from 2026-01-05T01:00:00Z
@@ -179,4 +179,157 @@ fn a_forecast_fetches_when_it_is_asked_to_and_answers_without_a_network_all_the_
     assert!(fetched.status.success() && rig.asked() > 0, "{}", text(&fetched.stderr));
     let zones = text(&rig.run(&["zones", "GB", "--signal", "direct"]).stdout);
     assert!(zones.contains("1 with a history") && zones.contains("2026-01-04"), "{zones}");
+}
+
+/// A job at home in Great Britain that may go to Germany, ten days before its window.
+const JOB: &str = "schema = \"greenwich.job/1\"\nname = \"j\"\n[machine]\naccelerator = \"h100-sxm5-80g\"\ncount = 8\nhours = 6\n[site]\nregion = \"gcp/europe-west2\"\n[schedule]\nrelease = 2026-01-05T00:00:00Z\ndeadline = 2026-01-07T00:00:00Z\nregions = [\"gcp/europe-west3\", \"gcp/europe-west4\"]\n";
+const FLEET: [(&str, &str); 2] = [
+    (
+        "jobs.csv",
+        "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible\na,2026-01-05T00:00:00Z,2026-01-06T00:00:00Z,3,8,500,one,one,0\n",
+    ),
+    ("sites.csv", "site,zone,pue,accelerators\none,GB,1.2,8\n"),
+];
+
+impl Rig {
+    fn with_jobs(self) -> Self {
+        for (name, text) in [("job.toml", JOB)].into_iter().chain(FLEET) {
+            std::fs::write(self.home.path().join(name), text).expect("written");
+        }
+        self
+    }
+}
+
+const PLAN: [&str; 4] = ["plan", "job.toml", "--signal", "direct"];
+const PLAN_FLEET: [&str; 10] = [
+    "plan",
+    "--jobs",
+    "jobs.csv",
+    "--sites",
+    "sites.csv",
+    "--start=2026-01-05T00:00:00Z",
+    "--hours=24",
+    "--signal",
+    "direct",
+    "--format=json",
+];
+
+#[test]
+fn a_plan_fetches_when_it_is_asked_to_one_job_and_many() {
+    for words in [&PLAN[..], &PLAN_FLEET] {
+        let rig = rig(200, GB).with_jobs();
+        let plain = rig.run(words);
+        assert!(plain.status.success(), "{}", text(&plain.stderr));
+        assert_eq!(rig.asked(), 0, "nothing is asked for unless --fetch is given");
+        let offline = rig.run(&[words, &["--fetch", "--offline"]].concat());
+        assert!(offline.status.success() && rig.asked() == 0, "{}", text(&offline.stderr));
+        assert!(text(&offline.stderr).contains("`neso` is not asked"), "{}", text(&offline.stderr));
+        let fetched = rig.run(&[words, &["--fetch"]].concat());
+        assert!(fetched.status.success() && rig.asked() > 0, "{}", text(&fetched.stderr));
+    }
+}
+
+#[test]
+fn a_fleet_is_foretold_from_what_is_kept_and_else_says_what_stands_in() {
+    let rig = rig(200, GB).with_jobs();
+    let typical = rig.run(&PLAN_FLEET);
+    assert!(text(&typical.stderr).contains("a typical year or yearly mean stands in"), "{}", text(&typical.stderr));
+    let mut history = String::from("utc,gco2_direct_per_kwh\n");
+    let start: jiff::Timestamp = "2025-11-01T00:00:00Z".parse().expect("a stamp");
+    for hour in 0..65 * 24 {
+        use std::fmt::Write as _;
+        let clean = (10..14).contains(&(hour % 24));
+        let at = start + jiff::SignedDuration::from_hours(hour);
+        _ = writeln!(history, "{at},{}", if clean { 100 } else { 300 });
+    }
+    std::fs::create_dir_all(rig.home.path().join("grid")).expect("made");
+    std::fs::write(rig.home.path().join("grid/GB.csv"), history).expect("written");
+    let at = ["--signals=grid", "--at=2026-01-05T00:00:00Z"];
+    let told = rig.run(&[&PLAN_FLEET[..], &at].concat());
+    assert!(text(&told.stderr).contains("forecasts from history of GB"), "{}", text(&told.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&told.stdout).expect("one JSON document");
+    // 3 h × 8 × 500 W × 1.2 at some 100 g/kWh, in the four clean hours of the day.
+    let kg = json["co2e_kg"].as_f64().expect("a number");
+    assert!((1.3..1.7).contains(&kg), "{kg}");
+    // Traces alone are read strictly: the contract's error, with zone and hour.
+    let strict = rig.run(&[&PLAN_FLEET[..], &["--signals=grid"]].concat());
+    assert_eq!(strict.status.code(), Some(4), "{}", text(&strict.stderr));
+    assert!(text(&strict.stderr).contains("`GB` has no value at 2026-01-05T00:00:00Z"), "{}", text(&strict.stderr));
+}
+
+/// Every provider at a port where nobody listens.
+fn nowhere(home: &std::path::Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+    command.env_clear().env("GREENWICH_HOME", home).env("XDG_CONFIG_HOME", home.join("none")).current_dir(home);
+    let names = ["NESO", "ENERGY_CHARTS", "ENERGINET", "AWATTAR", "ELECTRICITY_MAPS", "WATTTIME", "ENTSOE", "EIA"];
+    for name in names.into_iter().chain(["OPEN_ELECTRICITY"]) {
+        command.env(format!("GREENWICH_{name}_URL"), "http://127.0.0.1:9");
+    }
+    command.args(words).output().expect("the program runs")
+}
+
+#[test]
+fn without_a_network_and_without_a_key_everything_answers_and_is_labelled() {
+    let rig = rig(200, GB).with_jobs();
+    let commands: [(&[&str], &str); 5] = [
+        (&["forecast", "GB", "--signal=direct", "--fetch"], "typical"),
+        (&["now", "DE", "--fetch"], "yearly mean of DE"),
+        (&["plan", "job.toml", "--fetch"], "not forecasts"),
+        (&["wait", "--hours=1", "--deadline=8h", "--zone=GB", "--fetch", "--dry-run", "--", "true"], "begins at once"),
+        (&["zones", "GB"], "GB"),
+    ];
+    for (words, label) in commands {
+        let output = nowhere(rig.home.path(), words);
+        let (out, said) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{words:?}: {said}");
+        assert!(out.contains(label), "{words:?}: {out}");
+        // Each host is tried once, however many zones ask for it.
+        for provider in ["`neso`", "`energy-charts`"] {
+            assert!(said.matches(&format!("{provider} cannot be reached")).count() <= 1, "{words:?}: {said}");
+        }
+        if words.contains(&"--fetch") {
+            assert!(said.contains("cannot be reached") || said.contains("not set"), "{words:?}: {said}");
+        }
+    }
+    let fetch = nowhere(rig.home.path(), &["signals", "fetch", "GB", "--signal=direct"]);
+    assert_eq!(fetch.status.code(), Some(4));
+    assert!(text(&fetch.stderr).contains("`neso` cannot be reached at 127.0.0.1"), "{}", text(&fetch.stderr));
+}
+
+#[test]
+fn a_file_of_authorities_that_holds_none_is_told() {
+    let rig = rig(200, GB);
+    std::fs::write(rig.home.path().join("ca.pem"), "nothing").expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+    command.env_clear().env("GREENWICH_HOME", rig.home.path()).env("GREENWICH_CA_FILE", "ca.pem");
+    let output = command.current_dir(rig.home.path()).args(["signals", "list"]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert_snapshot!(text(&output.stderr), @"
+    error: `ca.pem` is not used: it holds no certificate
+      help: name a PEM file of certificates by GREENWICH_CA_FILE, or unset it
+      code: greenwich::providers::ca_file
+    ");
+}
+
+#[test]
+fn traces_and_histories_lie_in_one_folder_with_or_without_a_home() {
+    let data = tempfile::tempdir().expect("a folder for the test");
+    let run = |home: bool, words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenwich"));
+        command.env_clear().env("XDG_CONFIG_HOME", data.path().join("none")).current_dir(data.path());
+        let name = if home { "GREENWICH_HOME" } else { "XDG_DATA_HOME" };
+        command.env(name, data.path()).args(words).output().expect("the program runs")
+    };
+    let trace = "utc,gco2e_per_kwh\n2026-01-05T00:00:00Z,123\n2026-01-05T01:00:00Z,124\n";
+    let now = ["now", "ES", "--at=2026-01-05T02:00:00Z", "--format=json"];
+    for (home, folder) in [(true, "signals"), (false, "greenwich/signals")] {
+        let folder = data.path().join(folder);
+        std::fs::create_dir_all(&folder).expect("made");
+        std::fs::write(folder.join("ES.csv"), trace).expect("written");
+        let output = run(home, &now);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(json["last_known"]["gco2e_per_kwh"].as_f64(), Some(124.0), "{home}");
+        let zones = text(&run(home, &["zones", "ES"]).stdout);
+        assert!(zones.contains("1 with a history"), "{zones}");
+    }
 }

@@ -4,7 +4,7 @@
 //! stores. An entry is never edited: a correction is a new entry that names the old one.
 
 use crate::footprint::Footprint;
-use crate::quantity::ItEnergy;
+use crate::quantity::{ItEnergy, Pue};
 use crate::range::Range;
 use crate::reading::{DeviceKind, Method};
 use jiff::Timestamp;
@@ -43,6 +43,8 @@ pub struct HourOfRun {
     pub location_based_g_per_kwh: Option<f64>,
     /// After contracts, in gCO2e/kWh.
     pub market_based_g_per_kwh: Option<f64>,
+    /// The site's PUE in it, where that follows the weather; else the run's.
+    pub pue: Option<Pue>,
 }
 
 /// A run with its account.

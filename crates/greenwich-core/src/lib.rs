@@ -23,6 +23,6 @@ pub use footprint::{Account, Factor, Footprint, Tier};
 pub use name::{AcceleratorId, RegionId, SourceId, ZoneId};
 pub use profile::TypicalProfile;
 pub use range::Range;
-pub use series::{IntensitySeries, Provenance, Signal};
+pub use series::{IntensitySeries, Provenance, PueSeries, Signal};
 pub use sourced::{Check, Fit, Sourced};
 pub use window::Window;

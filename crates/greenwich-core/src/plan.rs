@@ -1,12 +1,12 @@
 //! What a planner is asked and what it answers, for one job.
 //!
-//! In: a window, candidates (region × accelerator) with their running time and power, and one
-//! intensity series a zone. Out: the best placement, the baseline, a proven lower bound and the
+//! In: a window, candidates (region × accelerator) with their running time and power, one
+//! intensity series a zone, and the PUE over time of sites where it changes. Out: the best placement, the baseline, a proven lower bound and the
 //! frontier. Resolving names, estimating hours and fetching signals is done before.
 
 use crate::name::{AcceleratorId, RegionId, ZoneId};
-use crate::quantity::{Co2e, FacilityEnergy, Hours, Power, Usd};
-use crate::series::IntensitySeries;
+use crate::quantity::{Co2e, FacilityEnergy, Hours, Power, Pue, Usd};
+use crate::series::{IntensitySeries, PueSeries};
 use crate::window::Window;
 use jiff::Timestamp;
 
@@ -25,8 +25,10 @@ pub struct Candidate {
     pub series: usize,
     /// Running time without pauses (the median of the estimate).
     pub work: Hours,
-    /// Power at the building's meter while running: count × mean power × PUE.
+    /// Power at the building's meter while running: count × mean power × PUE, the usual one where it changes.
     pub facility_power: Power,
+    /// Index into [`Request::pue`] of the site's PUE over time, where it changes.
+    pub pue: Option<usize>,
     /// Price of the whole allocation for an hour of running, where known.
     pub usd_per_hour: Option<Usd>,
     /// Energy to move the data here before the start; zero at home.
@@ -58,6 +60,37 @@ pub struct Request {
     pub baseline: Candidate,
     /// Intensity by zone, all of one signal.
     pub series: Vec<IntensitySeries>,
+    /// PUE over time of the sites where it changes.
+    pub pue: Vec<PueSeries>,
+}
+
+impl Request {
+    /// Energy at the building's meter of a candidate that runs all through the window; `None` where its PUE is not
+    /// known.
+    pub fn energy(&self, candidate: &Candidate, window: Window) -> Option<FacilityEnergy> {
+        let usual = FacilityEnergy::from_kwh(candidate.facility_power.kw() * window.hours());
+        match candidate.pue {
+            None => Some(usual),
+            Some(index) => Some(usual * self.pue.get(index)?.relative(window)?),
+        }
+    }
+    /// The mean PUE over the hours of a placement, where its site's PUE changes; `None` where it does not.
+    pub fn pue_over(&self, placement: &Placement) -> Option<Pue> {
+        let pue = self.pue.get(placement.candidate.pue?)?;
+        let weighted: Option<f64> =
+            placement.segments.iter().map(|segment| Some(pue.mean(*segment)?.ratio() * segment.hours())).sum();
+        Pue::new(weighted? / placement.running().hours()).ok()
+    }
+    /// Emissions of a candidate that runs all through the window, the transfer left out; `None` where its intensity or
+    /// PUE is not known.
+    pub fn emitted(&self, candidate: &Candidate, window: Window) -> Option<Co2e> {
+        let series = self.series.get(candidate.series)?;
+        let g_per_kwh = match candidate.pue {
+            None => series.mean_g_per_kwh(window)?,
+            Some(index) => self.pue.get(index)?.weigh_g_per_kwh(series, window)?,
+        };
+        Some(Co2e::from_g(candidate.facility_power.kw() * window.hours() * g_per_kwh))
+    }
 }
 
 /// One way to run the job.

@@ -4,6 +4,7 @@
 //! that the series does not wholly cover is `None`: a gap is never filled here.
 
 use crate::name::ZoneId;
+use crate::quantity::Pue;
 use crate::window::Window;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
@@ -166,6 +167,81 @@ impl IntensitySeries {
     }
 }
 
+/// Facility over IT energy of one site over time: evenly stepped, ascending and without gaps.
+///
+/// A site that cools with outside air draws more in the heat. What it draws is told relative to its `usual` PUE, so
+/// that a power that was reckoned with that one stays what it is where nothing is known of the weather.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PueSeries {
+    usual: Pue,
+    start: Timestamp,
+    step: SignedDuration,
+    by_step: Vec<Pue>,
+}
+
+impl PueSeries {
+    /// Makes a series from the PUE that powers are reckoned with, its first stamp, its step and one PUE a step.
+    ///
+    /// # Panics
+    /// When `step` is not positive: a source of ours made a mistake.
+    pub fn new(usual: Pue, start: Timestamp, step: SignedDuration, by_step: Vec<Pue>) -> Self {
+        assert!(step > SignedDuration::ZERO, "a series steps forward");
+        Self { usual, start, step, by_step }
+    }
+    /// The PUE that powers are reckoned with.
+    pub fn usual(&self) -> Pue {
+        self.usual
+    }
+    /// The first instant covered.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+    /// The first instant no longer covered.
+    pub fn end(&self) -> Timestamp {
+        self.start + self.step * i32::try_from(self.by_step.len()).expect("fewer than 2^31 steps")
+    }
+    /// Whether every instant of the window is covered.
+    pub fn covers(&self, window: Window) -> bool {
+        self.start <= window.start() && window.end() <= self.end()
+    }
+    /// What the site draws over the window relative to its usual PUE, the same IT power all the while; `None` where the
+    /// series has a gap.
+    pub fn relative(&self, window: Window) -> Option<f64> {
+        self.integral(window, |_| Some(1.0)).map(|sum| sum / window.duration().as_secs_f64())
+    }
+    /// The mean PUE over the window; `None` where the series has a gap.
+    pub fn mean(&self, window: Window) -> Option<Pue> {
+        Pue::new(self.relative(window)? * self.usual.ratio()).ok()
+    }
+    /// The mean over the window of intensity × PUE relative to the usual one, in gCO2e/kWh: what a kilowatt-hour at the
+    /// usual PUE stands for. `None` where either has a gap.
+    pub fn weigh_g_per_kwh(&self, intensity: &IntensitySeries, window: Window) -> Option<f64> {
+        if !intensity.covers(window) {
+            return None;
+        }
+        let sum = self.integral(window, |part| intensity.mean_g_per_kwh(part))?;
+        Some(sum / window.duration().as_secs_f64())
+    }
+    /// Σ relative PUE × what `of` says of the step × seconds.
+    fn integral(&self, window: Window, of: impl Fn(Window) -> Option<f64>) -> Option<f64> {
+        if !self.covers(window) {
+            return None;
+        }
+        let step_ns = self.step.as_nanos();
+        let index = |at: Timestamp| at.duration_since(self.start).as_nanos().div_euclid(step_ns);
+        let (mut at, mut sum) = (window.start(), 0.0);
+        while at < window.end() {
+            let step = i32::try_from(index(at)).ok()?;
+            let next = (self.start + self.step * (step + 1)).min(window.end());
+            let part = Window::new(at, next).expect("steps go forward");
+            let relative = self.by_step[step as usize].ratio() / self.usual.ratio();
+            sum += relative * of(part)? * part.duration().as_secs_f64();
+            at = next;
+        }
+        Some(sum)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,5 +279,19 @@ mod tests {
         let window = Window::new(at("2026-01-05T00:30:00Z"), at("2026-01-05T02:00:00Z")).expect("forwards");
         let cells = four_hours().cells_g_per_kwh(window, SignedDuration::from_hours(1)).expect("covered");
         assert_eq!(cells, vec![150.0, 200.0]);
+    }
+
+    #[test]
+    fn a_hot_hour_counts_for_more_than_a_cool_one() {
+        let pue = |ratio| Pue::new(ratio).expect("in range");
+        let by_hour = vec![pue(1.0), pue(1.2), pue(1.4), pue(1.0)];
+        let series = PueSeries::new(pue(1.2), at("2026-01-05T00:00:00Z"), SignedDuration::from_hours(1), by_hour);
+        let window = Window::new(at("2026-01-05T00:30:00Z"), at("2026-01-05T03:00:00Z")).expect("forwards");
+        let mean = series.mean(window).expect("covered").ratio();
+        assert!((mean - (0.5 * 1.0 + 1.2 + 1.4) / 2.5).abs() < 1e-12, "{mean}");
+        let weighed = series.weigh_g_per_kwh(&four_hours(), window).expect("covered");
+        assert!((weighed - (0.5 * 100.0 + 1.2 * 200.0 + 1.4 * 300.0) / 1.2 / 2.5).abs() < 1e-9, "{weighed}");
+        let late = Window::new(at("2026-01-05T03:30:00Z"), at("2026-01-05T05:00:00Z")).expect("forwards");
+        assert_eq!((series.relative(late), series.weigh_g_per_kwh(&four_hours(), late)), (None, None));
     }
 }

@@ -18,6 +18,7 @@
 pub mod architecture;
 pub mod calibrate;
 pub mod config;
+pub mod cooling;
 mod duration;
 pub mod error;
 pub mod estimate;

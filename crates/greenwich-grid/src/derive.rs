@@ -9,7 +9,7 @@ use crate::mix::{Factors, Mix};
 use crate::quantity::Quantity;
 use crate::storage::{Reservoir, production};
 use greenwich_core::{Signal, Window};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// What the generation of a window comes to.
@@ -41,30 +41,9 @@ pub fn production_intensity(
     factors: &Factors,
     store: Reservoir,
 ) -> Option<Derived> {
-    let slices: Vec<(Fuel, Slice)> = Fuel::ALL
-        .into_iter()
-        .filter_map(|fuel| {
-            let slice = history.slice(&Quantity::Generation(fuel), source, window, Timestamp::MAX)?;
-            slice.cells().iter().any(Option::is_some).then_some((fuel, slice))
-        })
-        .collect();
-    let step = slices.iter().map(|(_, slice)| slice.step()).min()?;
-    let fetched_at =
-        slices.iter().flat_map(|(_, slice)| slice.cells().iter().flatten()).map(|cell| cell.fetched_at).max()?;
-    let mut start = Timestamp::MIN;
-    let columns: Vec<(Fuel, Vec<Option<f64>>)> = slices
-        .iter()
-        .map(|(fuel, slice)| {
-            let (first, means) = history.means(&slice.quantity, source, window, step, Timestamp::MAX);
-            start = first;
-            (*fuel, means)
-        })
-        .collect();
-    let count = columns.first()?.1.len();
-    let whole = |at: usize| columns.iter().all(|(_, means)| means[at].is_some());
-    let told = |at: usize| columns.iter().filter_map(move |(fuel, means)| Some((*fuel, means[at]?)));
-    let mix = |at: usize| if whole(at) { Mix::from_mw(told(at)) } else { Mix::default() };
-    let mixes: Vec<Mix> = (0..count).map(mix).collect();
+    let told = Told::of(history, source, window, None)?;
+    let Told { start, step, fetched_at, .. } = told;
+    let mixes = told.mixes();
     let found = production(&mixes, step.as_secs_f64() / 3600.0, factors, store);
     let cells: Vec<Option<(f64, State)>> =
         found.iter().map(|one| one.g_per_kwh.map(|g_per_kwh| (g_per_kwh, State::Estimated))).collect();
@@ -74,11 +53,63 @@ pub fn production_intensity(
         block: block.filter(|_| known),
         missing: found.iter().flat_map(|one| one.missing.iter().map(|(fuel, _)| *fuel)).collect(),
         stood_in: found.iter().flat_map(|one| one.stood_in.iter().copied()).collect(),
-        lacking: (0..count)
-            .filter(|at| found[*at].g_per_kwh.is_none() && columns.iter().any(|(_, means)| means[*at].is_some()))
-            .count(),
+        lacking: (0..mixes.len()).filter(|at| found[*at].g_per_kwh.is_none() && told.is_any(*at)).count(),
         storage_left_out: found.iter().filter(|one| one.storage_left_out_mw > 0.0).count(),
     })
+}
+
+/// Megawatts by fuel as a source tells them of a window.
+pub(crate) struct Told {
+    /// The first step.
+    pub(crate) start: Timestamp,
+    pub(crate) step: SignedDuration,
+    /// When the newest of them was fetched.
+    pub(crate) fetched_at: Timestamp,
+    columns: Vec<(Fuel, Vec<Option<f64>>)>,
+}
+
+impl Told {
+    /// By steps of so long, or by the finest that is told. `None` where nothing of generation is.
+    pub(crate) fn of(history: &History, source: &str, window: Window, step: Option<SignedDuration>) -> Option<Self> {
+        let slices: Vec<(Fuel, Slice)> = Fuel::ALL
+            .into_iter()
+            .filter_map(|fuel| {
+                let slice = history.slice(&Quantity::Generation(fuel), source, window, Timestamp::MAX)?;
+                slice.cells().iter().any(Option::is_some).then_some((fuel, slice))
+            })
+            .collect();
+        let finest = slices.iter().map(|(_, slice)| slice.step()).min()?;
+        let step = step.unwrap_or(finest);
+        let fetched_at =
+            slices.iter().flat_map(|(_, slice)| slice.cells().iter().flatten()).map(|cell| cell.fetched_at).max()?;
+        let mut start = Timestamp::MIN;
+        let columns: Vec<(Fuel, Vec<Option<f64>>)> = slices
+            .iter()
+            .map(|(fuel, slice)| {
+                let (first, means) = history.means(&slice.quantity, source, window, step, Timestamp::MAX);
+                start = first;
+                (*fuel, means)
+            })
+            .collect();
+        Some(Self { start, step, fetched_at, columns })
+    }
+
+    /// The mix of each step; that of a step in which any fuel is unknown is empty.
+    pub(crate) fn mixes(&self) -> Vec<Mix> {
+        let count = self.columns.first().map_or(0, |(_, means)| means.len());
+        let told = |at: usize| self.columns.iter().filter_map(move |(fuel, means)| Some((*fuel, means[at]?)));
+        (0..count).map(|at| if self.is_whole(at) { Mix::from_mw(told(at)) } else { Mix::default() }).collect()
+    }
+
+    /// Whether every fuel is told of a step.
+    pub(crate) fn is_whole(&self, at: usize) -> bool {
+        self.columns.iter().all(|(_, means)| means[at].is_some())
+    }
+
+    /// Whether anything is told of a step.
+    fn is_any(&self, at: usize) -> bool {
+        self.columns.iter().any(|(_, means)| means[at].is_some())
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +117,6 @@ mod tests {
     use super::*;
     use greenwich_core::ZoneId;
     use greenwich_core::quantity::Fraction;
-    use jiff::SignedDuration;
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(hour * 3600).expect("an instant")

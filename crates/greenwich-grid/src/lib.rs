@@ -15,6 +15,7 @@ pub mod history;
 pub mod mix;
 pub mod quantity;
 pub mod storage;
+pub mod trace;
 
 mod solve;
 
@@ -28,3 +29,4 @@ pub use history::{
 pub use mix::{Factors, Mix, MixIntensity};
 pub use quantity::{Currency, Quantity};
 pub use storage::{Reservoir, production};
+pub use trace::{Hour, Neighbours, Past, Traced, is_traced, trace, traced_source};

@@ -14,6 +14,10 @@ pub struct Currency([u8; 3]);
 impl Currency {
     /// The euro.
     pub const EUR: Self = Self(*b"EUR");
+    /// The US dollar.
+    pub const USD: Self = Self(*b"USD");
+    /// The pound sterling.
+    pub const GBP: Self = Self(*b"GBP");
 
     /// Takes three letters, in any case.
     pub fn of(code: &str) -> Option<Self> {
@@ -35,6 +39,8 @@ pub enum Quantity {
     Intensity(Signal),
     /// Day-ahead price of a megawatt-hour.
     Price(Currency),
+    /// Damage to people's health by the pollution of one more megawatt-hour, in US dollars: for decisions.
+    HealthDamage,
     /// Mean megawatts consumed.
     Load,
     /// Mean megawatts of a fuel; of storage negative where it takes.
@@ -49,11 +55,13 @@ impl Quantity {
         match self {
             Self::Intensity(_) => "gCO2e/kWh".to_owned(),
             Self::Price(currency) => format!("{}/MWh", currency.as_str()),
+            Self::HealthDamage => "USD/MWh".to_owned(),
             Self::Load | Self::Generation(_) | Self::Import(_) => "MW".to_owned(),
         }
     }
 
-    /// The quantity of a key: `lifecycle`, `direct`, `marginal`, `price-EUR`, `load`, `generation-gas`, `import-FR`.
+    /// The quantity of a key: `lifecycle`, `direct`, `marginal`, `price-EUR`, `health-damage`, `load`, `generation-gas`,
+    /// `import-FR`.
     pub fn of(key: &str) -> Option<Self> {
         let signals = [Signal::Lifecycle, Signal::Direct, Signal::Marginal];
         if let Some(signal) = signals.into_iter().find(|signal| signal.as_str() == key) {
@@ -61,6 +69,7 @@ impl Quantity {
         }
         match key.split_once('-') {
             None => (key == "load").then_some(Self::Load),
+            Some(("health", "damage")) => Some(Self::HealthDamage),
             Some(("price", currency)) => Currency::of(currency).map(Self::Price),
             Some(("generation", fuel)) => Fuel::of(fuel).map(Self::Generation),
             Some(("import", zone)) if !zone.is_empty() => Some(Self::Import(ZoneId::new(zone))),
@@ -74,6 +83,7 @@ impl fmt::Display for Quantity {
         match self {
             Self::Intensity(signal) => f.pad(signal.as_str()),
             Self::Price(currency) => f.pad(&format!("price-{}", currency.as_str())),
+            Self::HealthDamage => f.pad("health-damage"),
             Self::Load => f.pad("load"),
             Self::Generation(fuel) => f.pad(&format!("generation-{fuel}")),
             Self::Import(zone) => f.pad(&format!("import-{zone}")),
@@ -87,8 +97,9 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_as_it_was_written() {
-        for key in ["lifecycle", "direct", "marginal", "price-EUR", "load", "generation-wind-offshore", "import-DK-DK1"]
-        {
+        let keys =
+            ["lifecycle", "direct", "marginal", "price-EUR", "health-damage", "load", "generation-wind-offshore"];
+        for key in keys.into_iter().chain(["import-DK-DK1"]) {
             assert_eq!(Quantity::of(key).expect("a key").to_string(), key);
         }
         for slip in ["intensity", "price-", "price-E1R", "generation-phlogiston", "import-", ""] {

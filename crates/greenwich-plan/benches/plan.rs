@@ -75,13 +75,21 @@ fn request(
             series: region,
             work: Hours::from_hours(least_h * slowness),
             facility_power: Power::from_kw(64.0 * kw * (1.1 + 0.4 * hash(region, 5))),
+            pue: None,
             usd_per_hour: (region % 7 != 0).then(|| Usd::from_usd(64.0 * usd * (0.8 + 0.4 * hash(region, 6)))),
             transfer: FacilityEnergy::from_kwh(if region == regions / 3 { 0.0 } else { 720.0 }),
             transfer_g_per_kwh: 350.0,
         })
         .collect();
     let window = Window::new(start, start + HOUR * i32::try_from(hours).expect("a year at most")).expect("forwards");
-    Request { window, pauses, baseline: candidates[regions / 3 * machines + 1].clone(), candidates, series }
+    Request {
+        window,
+        pauses,
+        baseline: candidates[regions / 3 * machines + 1].clone(),
+        candidates,
+        series,
+        pue: Vec::new(),
+    }
 }
 
 /// Five minutes to write the checkpoint, ten to come back.

@@ -4,9 +4,10 @@
 //! over cells. Cells change where the series does: at its stamps where its step is an hour or more,
 //! at the clock's full hours where it is finer. So the first cell is cut at the window's start and
 //! the last at its end, and an hourly series is met exactly. Within a cell the intensity is one
-//! value: its time-weighted mean.
+//! value: its time-weighted mean, and where the site's PUE changes that of intensity × PUE relative to the
+//! usual one, so that what a cell counts for holds the weather too.
 
-use greenwich_core::{IntensitySeries, Window};
+use greenwich_core::{IntensitySeries, PueSeries, Window};
 use jiff::{SignedDuration, Timestamp};
 
 /// Length of a cell in seconds.
@@ -50,8 +51,13 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// Cells of the first `seconds` after `start`, or `None` where the series has a gap there.
-    pub(crate) fn new(series: &IntensitySeries, start: Timestamp, seconds: i64) -> Option<Self> {
+    /// Cells of the first `seconds` after `start`, or `None` where the series or the PUE has a gap there.
+    pub(crate) fn new(
+        series: &IntensitySeries,
+        pue: Option<&PueSeries>,
+        start: Timestamp,
+        seconds: i64,
+    ) -> Option<Self> {
         let end = start.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         let window = Window::new(start, end).ok()?;
         if !series.covers(window) {
@@ -60,7 +66,19 @@ impl Cells {
         let cell = SignedDuration::from_secs(CELL_S);
         let since_stamp_s = start.duration_since(series.start()).as_secs();
         let lead_s = if series.step() < cell { start.as_second() } else { since_stamp_s }.rem_euclid(CELL_S);
-        let g_per_kwh = if series.step() == cell {
+        let g_per_kwh = if let Some(pue) = pue {
+            let ends = (1..).map(|count| start.checked_add(SignedDuration::from_secs(CELL_S * count - lead_s)).ok());
+            let (mut at, mut means) = (start, Vec::new());
+            for next in ends {
+                let next = next?.min(end);
+                means.push(pue.weigh_g_per_kwh(series, Window::new(at, next).ok()?)?);
+                at = next;
+                if at == end {
+                    break;
+                }
+            }
+            means
+        } else if series.step() == cell {
             let first = (since_stamp_s / CELL_S) as usize;
             let count = (lead_s + seconds).unsigned_abs().div_ceil(CELL_S.unsigned_abs()) as usize;
             series.values_g_per_kwh()[first..first + count].to_vec()
@@ -145,7 +163,7 @@ impl Cells {
 pub(crate) struct Timing {
     /// Ascending, apart, half-open; at least one.
     pub(crate) segments: Vec<(i64, i64)>,
-    /// Σ intensity × seconds, in gCO2e/kWh × s.
+    /// Σ intensity × relative PUE × seconds, in gCO2e/kWh × s.
     pub(crate) exposure: f64,
 }
 
@@ -187,7 +205,7 @@ mod tests {
     }
 
     fn cells(series: &IntensitySeries, start: &str, minutes: i64) -> Vec<(i64, f64)> {
-        let cells = Cells::new(series, start.parse().expect("a stamp"), minutes * 60).expect("covered");
+        let cells = Cells::new(series, None, start.parse().expect("a stamp"), minutes * 60).expect("covered");
         (0..cells.count()).map(|cell| (cells.length_s(cell) / 60, cells.g_per_kwh()[cell])).collect()
     }
 

@@ -5,7 +5,7 @@
 
 use crate::error::PlanError;
 use greenwich_core::plan::{Candidate, PauseCost, Request};
-use greenwich_core::{IntensitySeries, Window};
+use greenwich_core::{IntensitySeries, PueSeries, Window};
 use jiff::SignedDuration;
 
 /// Hours above this are a slip of the pen: a century and more.
@@ -62,6 +62,17 @@ fn candidate(candidate: &Candidate, series: &[IntensitySeries]) -> Result<(), Pl
         });
     }
     Ok(())
+}
+
+/// The PUE of a candidate over time, where it changes; refused where it is not held or has a gap in the window.
+pub(crate) fn pue<'a>(
+    request: &'a Request,
+    candidate: &Candidate,
+    window: Window,
+) -> Result<Option<&'a PueSeries>, PlanError> {
+    let Some(index) = candidate.pue else { return Ok(None) };
+    let held = request.pue.get(index).filter(|pue| pue.covers(window));
+    held.map(Some).ok_or_else(|| PlanError::PueGap { region: candidate.region.clone(), window })
 }
 
 /// Refuses a series that answers another question than the first.

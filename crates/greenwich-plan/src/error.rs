@@ -123,6 +123,18 @@ pub enum PlanError {
         /// How many series there are.
         held: usize,
     },
+    /// A candidate whose PUE over time is not there for all its hours.
+    #[error("the PUE of `{region}` over time does not cover {} to {}", window.start(), window.end())]
+    #[diagnostic(
+        code(greenwich::plan::pue_gap),
+        help("give the PUE of `{region}` over the whole window, or one number for all hours")
+    )]
+    PueGap {
+        /// The region.
+        region: RegionId,
+        /// The hours needed.
+        window: Window,
+    },
     /// Series that answer different questions cannot be compared.
     #[error("the intensity of `{zone}` is {found}, that of `{other_zone}` is {other}")]
     #[diagnostic(
@@ -180,6 +192,7 @@ mod tests {
             series,
             work: Hours::from_hours(5.0),
             facility_power: Power::from_kw(30.0),
+            pue: None,
             usd_per_hour: Some(Usd::from_usd(200.0)),
             transfer: FacilityEnergy::ZERO,
             transfer_g_per_kwh: 0.0,
@@ -190,6 +203,7 @@ mod tests {
             candidates: vec![candidate("gcp/europe-west9", "FR", 0), candidate("aws/eu-north-1", "SE", 1)],
             baseline: candidate("gcp/europe-west9", "FR", 0),
             series: ["FR", "SE"].map(|zone| series(zone, Signal::Lifecycle, vec![50.0; 12])).into(),
+            pue: Vec::new(),
         };
         change(&mut request);
         let error = plan(&request).expect_err("the request is out of order");
@@ -198,6 +212,14 @@ mod tests {
 
     fn longer(request: &mut Request, hours: f64) {
         request.candidates.iter_mut().for_each(|candidate| candidate.work = Hours::from_hours(hours));
+    }
+
+    #[test]
+    fn a_pue_that_is_not_there() {
+        assert_snapshot!(message(|request| request.candidates[0].pue = Some(0)), @r"
+        the PUE of `gcp/europe-west9` over time does not cover 2026-01-05T00:00:00Z to 2026-01-05T10:00:00Z
+        help: give the PUE of `gcp/europe-west9` over the whole window, or one number for all hours
+        ");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! In: a [`Request`]. Out: its [`Plan`]: the best placement and the bound, the baseline, the best of
 //! each region and the frontier. How a run is found on one series is told in `whole` and `pause`;
-//! here every series is cut into cells once, every pair of series and running time is solved once,
-//! and candidates are compared.
+//! here every series is cut into cells once for each site's PUE, every pair of cells and running time
+//! is solved once, and candidates are compared.
 
 use crate::cells::{CELL_S, Cells, TIE, Timing};
 use crate::check;
@@ -11,10 +11,11 @@ use crate::error::PlanError;
 use crate::frontier::{Point, thin, undominated};
 use crate::pause::{Overhead, Solver};
 use crate::whole;
+use greenwich_core::Window;
 use greenwich_core::plan::{Candidate, Placement, Plan, Request};
 use greenwich_core::quantity::{Co2e, FacilityEnergy, Hours};
-use greenwich_core::{IntensitySeries, Window};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most placements that [`Plan::alternatives`] holds.
@@ -28,14 +29,15 @@ const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
 ///
 /// Time is cut into cells of an hour that change where the series does: at its stamps where its step is
 /// an hour or more, at the clock's full hours where it is finer. The first cell is cut at the window's
-/// start and the last at its end; a cell has one intensity, its time-weighted mean. Running, checkpoint and restart times are rounded up to
+/// start and the last at its end; a cell has one intensity, its time-weighted mean: of intensity × PUE relative
+/// to the usual one where a candidate's PUE changes over time. Running, checkpoint and restart times are rounded up to
 /// whole seconds. A run starts at a cell boundary and is done by the window's end. Where the request
 /// allows pauses, each cell is on or off, only the last on-cell may be left early, and each pause adds
 /// `checkpoint + restart` of running at full power that does no work: the first ends the segment
 /// before it, the second begins the one after, and every segment is longer than its overhead.
 ///
-/// co2e = `facility_power` × Σ intensity × time + `transfer` × `transfer_g_per_kwh`. The `energy` of a
-/// placement leaves the transfer out. Cost is price × running time, checkpoints and restarts included.
+/// co2e = `facility_power` × Σ intensity × relative PUE × time + `transfer` × `transfer_g_per_kwh`. The `energy`
+/// of a placement leaves the transfer out. Cost is price × running time, checkpoints and restarts included.
 ///
 /// `best` has the least co2e; of the runs found within a relative 1e-12 the one with fewer pauses, then
 /// the earlier finish, the lower cost, the region's and accelerator's name and the count decide.
@@ -62,6 +64,7 @@ const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
 /// - [`PlanError::NoSeries`] when a candidate's series is not in the request, and
 ///   [`PlanError::MixedSignals`] when the series used are not all of one signal.
 /// - [`PlanError::Infeasible`] when no candidate finishes in the window.
+/// - [`PlanError::PueGap`] when a candidate's PUE is not in the request, or does not cover its hours.
 /// - [`PlanError::SignalGap`] when the series of a candidate that fits does not cover the window, or the
 ///   baseline's does not cover its run.
 ///
@@ -90,6 +93,7 @@ const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
 ///     series: 0,
 ///     work: Hours::from_hours(2.0),
 ///     facility_power: Power::from_kw(4.0),
+///     pue: None,
 ///     usd_per_hour: None,
 ///     transfer: FacilityEnergy::ZERO,
 ///     transfer_g_per_kwh: 0.0,
@@ -100,6 +104,7 @@ const EARLY_QUARTERS: [usize; 3] = [1, 2, 3];
 ///     candidates: vec![home.clone()],
 ///     baseline: home,
 ///     series: vec![series],
+///     pue: vec![],
 /// })?;
 /// assert_eq!(plan.best.start(), start + hour * 2);
 /// assert!((plan.best.co2e.g() - 4.0 * (80.0 + 90.0)).abs() < 1e-9);
@@ -184,16 +189,22 @@ fn infeasible(request: &Request, horizon: Horizon, work: &[i64]) -> PlanError {
     }
 }
 
-/// Cells of every series that a fitting candidate uses.
-fn cut(request: &Request, horizon: Horizon, fitting: &[usize]) -> Result<Vec<Option<Cells>>, PlanError> {
-    let mut cells: Vec<Option<Cells>> = vec![None; request.series.len()];
+/// What the hours of a candidate are cut from: its series, and its PUE where that changes.
+type Ground = (usize, Option<usize>);
+
+fn ground(candidate: &Candidate) -> Ground {
+    (candidate.series, candidate.pue)
+}
+
+/// The cells of every ground that a fitting candidate stands on.
+fn cut(request: &Request, horizon: Horizon, fitting: &[usize]) -> Result<BTreeMap<Ground, Cells>, PlanError> {
+    let mut cells: BTreeMap<Ground, Cells> = BTreeMap::new();
     let first = &request.series[request.candidates[fitting[0]].series];
     for &index in fitting {
-        let at = request.candidates[index].series;
-        if cells[at].is_none() {
-            let series = &request.series[at];
-            check::signal(series, first)?;
-            cells[at] = Some(cells_over(series, horizon.start, horizon.seconds, request.window)?);
+        let candidate = &request.candidates[index];
+        if let Entry::Vacant(free) = cells.entry(ground(candidate)) {
+            check::signal(&request.series[candidate.series], first)?;
+            free.insert(cells_over(request, candidate, horizon, horizon.seconds)?);
         }
     }
     let home = &request.series[request.baseline.series];
@@ -201,26 +212,29 @@ fn cut(request: &Request, horizon: Horizon, fitting: &[usize]) -> Result<Vec<Opt
     Ok(cells)
 }
 
-fn cells_over(series: &IntensitySeries, start: Timestamp, seconds: i64, window: Window) -> Result<Cells, PlanError> {
+/// The cells of a candidate from the window's start on.
+fn cells_over(request: &Request, candidate: &Candidate, horizon: Horizon, seconds: i64) -> Result<Cells, PlanError> {
+    let series = &request.series[candidate.series];
+    let window = horizon.window((0, seconds));
     check::intensities(series, window)?;
-    Ok(Cells::new(series, start, seconds).expect("the series covers the window"))
+    let pue = check::pue(request, candidate, window)?;
+    Ok(Cells::new(series, pue, horizon.start, seconds).expect("the series covers the window"))
 }
 
 /// The run of the baseline from release, in one piece, even past the deadline.
-fn baseline(request: &Request, horizon: Horizon, cells: &[Option<Cells>]) -> Result<Placement, PlanError> {
+fn baseline(request: &Request, horizon: Horizon, cells: &BTreeMap<Ground, Cells>) -> Result<Placement, PlanError> {
     let home = &request.baseline;
     let work = work_seconds(home);
     let own;
-    let cells = match &cells[home.series] {
+    let cells = match cells.get(&ground(home)) {
         // The same cells as the plan's, so that a candidate at home meets the same figures.
         Some(cells) if work <= cells.seconds() => cells,
         _ => {
-            let run = horizon.window((0, work));
-            own = cells_over(&request.series[home.series], horizon.start, work, run)?;
+            own = cells_over(request, home, horizon, work)?;
             &own
         }
     };
-    Ok(placement(home, &cells.timing(vec![(0, work)]), horizon))
+    Ok(placement(request, home, &cells.timing(vec![(0, work)]), horizon))
 }
 
 /// Places candidates in the order of region, accelerator, count and index.
@@ -258,18 +272,23 @@ fn exposure(candidate: &Candidate, co2e_g: f64) -> f64 {
     (co2e_g - candidate.transfer.kwh() * candidate.transfer_g_per_kwh) * 3600.0 / candidate.facility_power.kw()
 }
 
-fn placement(candidate: &Candidate, timing: &Timing, horizon: Horizon) -> Placement {
+fn placement(request: &Request, candidate: &Candidate, timing: &Timing, horizon: Horizon) -> Placement {
     let running = Hours::from_seconds(timing.running_s() as f64);
+    let segments: Vec<Window> = timing.segments.iter().map(|segment| horizon.window(*segment)).collect();
+    let drawn = |segment: &Window| request.energy(candidate, *segment).expect("cells were cut from the same PUE");
     Placement {
-        segments: timing.segments.iter().map(|segment| horizon.window(*segment)).collect(),
-        energy: FacilityEnergy::from_joules(candidate.facility_power.watts() * running.seconds()),
+        energy: match candidate.pue {
+            None => FacilityEnergy::from_joules(candidate.facility_power.watts() * running.seconds()),
+            Some(_) => segments.iter().map(drawn).sum(),
+        },
+        segments,
         co2e: Co2e::from_g(co2e_g(candidate, timing.exposure)),
         cost: candidate.usd_per_hour.map(|usd| usd * running.hours()),
         candidate: candidate.clone(),
     }
 }
 
-/// All runs worth a look on one series for one running time.
+/// All runs worth a look on one ground for one running time.
 #[derive(Debug)]
 struct Solved {
     timings: Vec<Timing>,
@@ -279,7 +298,7 @@ struct Solved {
     bound: f64,
 }
 
-/// The candidates that fit, and what was found for each pair of series and running time.
+/// The candidates that fit, and what was found for each pair of ground and running time.
 #[derive(Debug)]
 struct Fleet<'a> {
     request: &'a Request,
@@ -288,24 +307,24 @@ struct Fleet<'a> {
     /// Running time of each candidate in seconds.
     work: Vec<i64>,
     fitting: Vec<usize>,
-    pairs: BTreeMap<(usize, i64), Solved>,
+    pairs: BTreeMap<(Ground, i64), Solved>,
 }
 
 impl Fleet<'_> {
-    fn key(&self, candidate: usize) -> (usize, i64) {
-        (self.request.candidates[candidate].series, self.work[candidate])
+    fn key(&self, candidate: usize) -> (Ground, i64) {
+        (ground(&self.request.candidates[candidate]), self.work[candidate])
     }
     fn solved(&self, candidate: usize) -> &Solved {
         &self.pairs[&self.key(candidate)]
     }
-    /// Solves every pair of series and running time once: first in one piece, then, where pauses are
+    /// Solves every pair of cells and running time once: first in one piece, then, where pauses are
     /// allowed, the pairs that emit least in one piece first, so that the rest can be judged by them.
-    fn solve(&mut self, cells: &[Option<Cells>]) {
-        let cells_of = |series: usize| cells[series].as_ref().expect("the series of fitting candidates are cut");
+    fn solve(&mut self, cells: &BTreeMap<Ground, Cells>) {
+        let cells_of = |ground: Ground| &cells[&ground];
         for index in 0..self.fitting.len() {
-            let key @ (series, work_s) = self.key(self.fitting[index]);
+            let key @ (ground, work_s) = self.key(self.fitting[index]);
             self.pairs.entry(key).or_insert_with(|| {
-                let cells = cells_of(series);
+                let cells = cells_of(ground);
                 let timings = whole::record_lows(cells, work_s);
                 let bound = whole::lower_bound(cells, timings.last().expect("the work fits"));
                 Solved { best: timings.len() - 1, timings, bound }
@@ -316,14 +335,14 @@ impl Fleet<'_> {
             Overhead { checkpoint_s: whole_seconds(cost.checkpoint), restart_s: whole_seconds(cost.restart) };
         let mut solver = Solver::new();
         let mut least_g = f64::INFINITY;
-        for key @ (series, work_s) in self.leading_pairs(usize::MAX) {
+        for key @ (ground, work_s) in self.leading_pairs(usize::MAX) {
             let users: Vec<usize> = self.fitting.iter().copied().filter(|&index| self.key(index) == key).collect();
             let wanted =
                 users.iter().map(|&index| exposure(&self.request.candidates[index], least_g * (1.0 + 2.0 * TIE)));
             let wanted = wanted.fold(0.0, f64::max);
             let solved = self.pairs.get_mut(&key).expect("solved above");
             let known = &solved.timings[solved.best];
-            let paused = solver.solve(cells_of(series), work_s, overhead, known, wanted);
+            let paused = solver.solve(cells_of(ground), work_s, overhead, known, wanted);
             solved.bound = solved.bound.min(paused.bound);
             if paused.timing.pauses() > 0 {
                 solved.best = solved.timings.len();
@@ -331,13 +350,13 @@ impl Fleet<'_> {
             }
             least_g = users.iter().map(|&index| self.best_of(index).co2e_g).fold(least_g, f64::min);
         }
-        for (series, work_s) in self.leading_pairs(EARLY_PAIRS) {
-            let early = early(&mut solver, cells_of(series), work_s, overhead);
-            self.pairs.get_mut(&(series, work_s)).expect("solved above").timings.extend(early);
+        for key @ (ground, work_s) in self.leading_pairs(EARLY_PAIRS) {
+            let early = early(&mut solver, cells_of(ground), work_s, overhead);
+            self.pairs.get_mut(&key).expect("solved above").timings.extend(early);
         }
     }
     /// Up to `most` pairs, those of the candidates with the least emissions first.
-    fn leading_pairs(&self, most: usize) -> Vec<(usize, i64)> {
+    fn leading_pairs(&self, most: usize) -> Vec<(Ground, i64)> {
         let mut choices: Vec<Point> = self.fitting.iter().map(|&index| self.best_of(index)).collect();
         choices.sort_by(|a, b| a.co2e_g.total_cmp(&b.co2e_g).then(a.rank.cmp(&b.rank)));
         let mut seen = BTreeSet::new();
@@ -370,7 +389,7 @@ impl Fleet<'_> {
     }
     fn placement(&self, point: &Point) -> Placement {
         let timing = &self.solved(point.candidate).timings[point.timing];
-        placement(&self.request.candidates[point.candidate], timing, self.horizon)
+        placement(self.request, &self.request.candidates[point.candidate], timing, self.horizon)
     }
     /// No placement of the request emits less.
     fn lower_bound(&self) -> Co2e {

@@ -5,8 +5,8 @@
 //! on/off pattern, and sums in the plainest way. It shares no line with the solver.
 
 use greenwich_core::plan::{Candidate, PauseCost, Placement, Plan, Request};
-use greenwich_core::quantity::{FacilityEnergy, Hours, Power, Usd};
-use greenwich_core::{IntensitySeries, Provenance, Signal, Window};
+use greenwich_core::quantity::{FacilityEnergy, Hours, Power, Pue, Usd};
+use greenwich_core::{IntensitySeries, Provenance, PueSeries, Signal, Window};
 use greenwich_plan::{PlanError, plan};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -76,6 +76,19 @@ fn request(seed: u64) -> Request {
         })
         .collect();
 
+    // Half of the requests have sites that draw more in the heat, hour by hour or at steps of their own.
+    let weathered = dice.below(2) == 0;
+    let pue: Vec<PueSeries> = (0..if weathered { 1 + dice.below(2) } else { 0 })
+        .map(|_| {
+            let step_s = dice.of(&[HOUR_S, HOUR_S, 1800, 3 * HOUR_S]);
+            let first = midnight - seconds(dice.of(&[0, 0, HOUR_S, 2700]));
+            let flat = dice.below(4) == 0;
+            let ratio = |dice: &mut Dice| Pue::new(if flat { 1.3 } else { 1.0 + dice.share() }).expect("1 to 2");
+            let by_step = (0..44 * HOUR_S / step_s).map(|_| ratio(dice)).collect();
+            PueSeries::new(Pue::new(1.3).expect("in range"), first, seconds(step_s), by_step)
+        })
+        .collect();
+
     let pauses = (dice.below(3) > 0).then(|| {
         let (checkpoint_s, restart_s) =
             dice.of(&[(0, 0), (0, 0), (300, 600), (0, 433), (1, 0), (900, 2400), (4000, 100)]);
@@ -104,6 +117,7 @@ fn request(seed: u64) -> Request {
                 series: at,
                 work: Hours::from_seconds(work_s.max(1) as f64),
                 facility_power: Power::from_kw(dice.of(&[1.0, 1.0, 2.0, 3.7])),
+                pue: (weathered && dice.below(3) > 0).then(|| dice.below(pue.len() as i64) as usize),
                 usd_per_hour: (dice.below(4) < priced).then(|| Usd::from_usd(dice.of(&[0.0, 1.0, 2.0, 2.5]))),
                 transfer: FacilityEnergy::from_kwh(dice.of(&[0.0, 0.0, 0.5, 40.0])),
                 transfer_g_per_kwh: dice.of(&[0.0, 300.0]),
@@ -117,7 +131,7 @@ fn request(seed: u64) -> Request {
     }
     let turn = dice.below(candidates.len() as i64) as usize;
     candidates.rotate_left(turn);
-    Request { window, pauses, candidates, baseline, series }
+    Request { window, pauses, candidates, baseline, series, pue }
 }
 
 // ---------------------------------------------------------------- the twin
@@ -134,26 +148,40 @@ struct Cell {
     g_per_kwh: f64,
 }
 
-/// Σ intensity × seconds of a series between two instants, step by step.
-fn integral(series: &IntensitySeries, begin: i64, end: i64) -> f64 {
-    let (first, step) = (series.start().as_second(), series.step().as_secs());
-    let values = series.values_g_per_kwh().iter().enumerate();
-    values
-        .map(|(index, g_per_kwh)| {
-            let from = first + index as i64 * step;
-            (end.min(from + step) - begin.max(from)).max(0) as f64 * g_per_kwh
-        })
-        .sum()
+/// Σ intensity × relative PUE × seconds between two instants, by the quarter of an hour that all steps are made of.
+fn integral(series: &IntensitySeries, pue: Option<&PueSeries>, begin: i64, end: i64) -> f64 {
+    let value = |at: i64| {
+        let index = (at - series.start().as_second()).div_euclid(series.step().as_secs()) as usize;
+        series.values_g_per_kwh()[index] * relative(pue, at)
+    };
+    quarters(begin, end).map(|(from, to)| (to - from) as f64 * value(from)).sum()
 }
 
-fn cells(series: &IntensitySeries, begin: i64, end: i64) -> Vec<Cell> {
+/// The PUE that holds at an instant, relative to the usual one.
+fn relative(pue: Option<&PueSeries>, at: i64) -> f64 {
+    pue.map_or(1.0, |pue| {
+        let at = Timestamp::from_second(at).expect("a stamp");
+        pue.mean(Window::new(at, at + SignedDuration::from_secs(1)).expect("a second")).expect("covered").ratio() / 1.3
+    })
+}
+
+fn quarters(begin: i64, end: i64) -> impl Iterator<Item = (i64, i64)> {
+    let cut = move |number: i64| (number * 900).clamp(begin, end);
+    (begin.div_euclid(900)..=end.div_euclid(900))
+        .map(move |number| (cut(number), cut(number + 1)))
+        .filter(|(from, to)| from < to)
+}
+
+fn cells(request: &Request, candidate: &Candidate, begin: i64, end: i64) -> Vec<Cell> {
+    let series = &request.series[candidate.series];
+    let pue = candidate.pue.map(|index| &request.pue[index]);
     let anchor = if series.step().as_secs() < HOUR_S { 0 } else { series.start().as_second() };
     let mut cuts = vec![begin];
     cuts.extend((begin + 1..end).filter(|second| (second - anchor) % HOUR_S == 0));
     cuts.push(end);
     let cell = |pair: &[i64]| {
         let (begin, end) = (pair[0], pair[1]);
-        Cell { begin, end, g_per_kwh: integral(series, begin, end) / (end - begin) as f64 }
+        Cell { begin, end, g_per_kwh: integral(series, pue, begin, end) / (end - begin) as f64 }
     };
     cuts.windows(2).map(cell).collect()
 }
@@ -231,7 +259,7 @@ fn try_all(request: &Request) -> Vec<Tried<'_>> {
         if work_s > end - begin {
             return None;
         }
-        let cells = cells(&request.series[candidate.series], begin, end);
+        let cells = cells(request, candidate, begin, end);
         let runs = all_runs(request, &cells, work_s);
         let least_g = runs.iter().map(|run| co2e_g(candidate, run.exposure)).fold(f64::INFINITY, f64::min);
         Some(Tried { candidate, least_g, whole: whole_runs(&cells, work_s), cells })
@@ -278,7 +306,11 @@ fn assert_lawful(request: &Request, tried: &[Tried<'_>], placement: &Placement, 
     let exposure = run_of(&own.cells, segments).exposure;
     assert!(close(placement.co2e.g(), co2e_g(own.candidate, exposure)), "seed {seed}: co2e");
     let hours = running_s as f64 / 3600.0;
-    assert!(close(placement.energy.kwh(), own.candidate.facility_power.kw() * hours), "seed {seed}: energy");
+    let pue = own.candidate.pue.map(|index| &request.pue[index]);
+    let parts = seconds(placement).into_iter().flat_map(|(from, to)| quarters(from, to));
+    let drawn_s: f64 = parts.map(|(from, to)| (to - from) as f64 * relative(pue, from)).sum();
+    let expected = own.candidate.facility_power.kw() * drawn_s / 3600.0;
+    assert!(close(placement.energy.kwh(), expected), "seed {seed}: energy");
     let cost = own.candidate.usd_per_hour.map(|usd| usd.usd() * hours);
     assert!(close(placement.cost.map_or(-1.0, Usd::usd), cost.unwrap_or(-1.0)), "seed {seed}: cost");
 }
@@ -289,8 +321,10 @@ fn assert_baseline(request: &Request, plan: &Plan, tried: &[Tried<'_>], seed: u6
     let done = begin + whole_seconds(home.work);
     assert_eq!(seconds(&plan.baseline), [(begin, done)], "seed {seed}: from release, in one piece");
     // Inside the window the baseline meets the cells that its series has in the plan.
-    let shared = tried.iter().find(|tried| tried.candidate.series == home.series && done <= end);
-    let own = cells(&request.series[home.series], begin, done);
+    let shared = tried
+        .iter()
+        .find(|tried| (tried.candidate.series, tried.candidate.pue) == (home.series, home.pue) && done <= end);
+    let own = cells(request, home, begin, done);
     let cells = shared.map_or(&own, |tried| &tried.cells);
     let expected = co2e_g(home, run_of(cells, vec![(begin, done)]).exposure);
     assert!(close(plan.baseline.co2e.g(), expected), "seed {seed}: baseline");

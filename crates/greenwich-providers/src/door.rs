@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::error::ProviderError;
 use crate::provider::About;
 use crate::secret::Secret;
+use crate::trust::Trust;
 use jiff::Timestamp;
 use send::{Sent, Wire};
 use std::cell::RefCell;
@@ -64,6 +65,8 @@ pub struct Limits {
     pub longest_wait: Duration,
     /// The most bytes of an answer, unpacked.
     pub most_bytes: usize,
+    /// When the time for all questions is over, and how many seconds it was.
+    pub until: Option<(Timestamp, i64)>,
 }
 
 impl Default for Limits {
@@ -73,6 +76,7 @@ impl Default for Limits {
             tries: 3,
             longest_wait: Duration::from_secs(60),
             most_bytes: 32 << 20,
+            until: None,
         }
     }
 }
@@ -107,7 +111,15 @@ impl std::fmt::Debug for Door<'_> {
 impl<'a> Door<'a> {
     /// A door that opens.
     pub fn open(clock: &'a dyn Clock, limits: Limits) -> Self {
-        Self { wire: Some(Wire::new(limits)), ..Self::offline(clock) }.with_limits(limits)
+        Self::trusting(clock, limits, None)
+    }
+
+    /// The same, by certificates of one's own authorities.
+    pub fn trusting(clock: &'a dyn Clock, limits: Limits, trust: Option<&Trust>) -> Self {
+        let left = limits.until.map(|(until, _)| Duration::try_from(until.duration_since(clock.now())));
+        let left = left.map_or(limits.patience, |left| left.unwrap_or(Duration::ZERO).max(Duration::from_secs(1)));
+        let limits = Limits { patience: limits.patience.min(left), ..limits };
+        Self { wire: Some(Wire::new(limits, trust)), ..Self::offline(clock) }.with_limits(limits)
     }
 
     /// A door that stays shut: every question is refused before a socket is opened.
@@ -180,6 +192,7 @@ impl<'a> Door<'a> {
         let mut tried = 0;
         loop {
             self.keep_pace(about);
+            self.in_time(about, Duration::ZERO)?;
             tried += 1;
             let sent = wire.send(request, &known);
             let (failure, wait) = match sent {
@@ -208,7 +221,20 @@ impl<'a> Door<'a> {
             if !again || wait > self.limits.longest_wait {
                 return Err(failure);
             }
+            if self.in_time(about, wait).is_err() {
+                return Err(failure);
+            }
             self.clock.sleep(wait);
+        }
+    }
+
+    /// Whether there is still time for a question after a pause.
+    fn in_time(&self, about: &'static About, pause: Duration) -> Result<(), ProviderError> {
+        match self.limits.until {
+            Some((until, seconds)) if self.now() + pause >= until => {
+                Err(ProviderError::OutOfTime { provider: about.id, seconds })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -1,7 +1,7 @@
-//! Electricity Maps, v3: intensity of consumption in some 350 zones.
+//! Electricity Maps, v3: intensity of consumption in some 350 zones, and day-ahead prices.
 //!
 //! In: a zone by its own key, which is ours as well. Out: lifecycle or direct intensity, by the hour, traced through
-//! imports; estimated hours are marked. A free key gives one zone and the last day; what the plan does not give is
+//! imports; estimated hours are marked. Prices are in the currency of their market. A free key gives one zone and the last day; what the plan does not give is
 //! noted and the rest kept.
 
 use crate::door::{Door, Key, Reply, Request};
@@ -10,7 +10,7 @@ use crate::json::{instant, number, word};
 use crate::provider::{About, Answer, Ask, DIRECT, Gathered, LIFECYCLE, Provider, not_covered, pieces};
 use crate::secret::Secret;
 use greenwich_core::{Window, ZoneId};
-use greenwich_grid::{Point, Quantity, State};
+use greenwich_grid::{Currency, Point, Quantity, State};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
@@ -48,6 +48,7 @@ impl ElectricityMaps {
     fn ask(
         &self,
         door: &Door<'_>,
+        of: &Quantity,
         path: &str,
         query: Vec<(&'static str, String)>,
     ) -> Result<Option<Reply>, ProviderError> {
@@ -56,7 +57,8 @@ impl ElectricityMaps {
             variables: ABOUT.key_variables,
             page: ABOUT.page,
         })?;
-        let url = format!("{}/carbon-intensity/{path}", self.base);
+        let family = if matches!(of, Quantity::Price(_)) { "price-day-ahead" } else { "carbon-intensity" };
+        let url = format!("{}/{family}/{path}", self.base);
         door.get(&Request { about: &ABOUT, url, query, key: Key::Header("auth-token", "", key) })
     }
 
@@ -69,8 +71,8 @@ impl ElectricityMaps {
             for piece in pieces(window, MOST) {
                 let mut query = common(ask);
                 query.extend([("start", piece.start().to_string()), ("end", piece.end().to_string())]);
-                match self.ask(door, "past-range", query) {
-                    Ok(Some(reply)) => read(&reply, found)?,
+                match self.ask(door, &ask.quantity, "past-range", query) {
+                    Ok(Some(reply)) => read(&reply, &ask.quantity, found)?,
                     Ok(None) => found.unchanged(),
                     Err(error @ (ProviderError::NotInPlan { .. } | ProviderError::KeyRefused { status: 403, .. })) => {
                         refused = Some(error);
@@ -81,8 +83,8 @@ impl ElectricityMaps {
             }
         }
         if recent || (refused.is_some() && window.end() > last_day) {
-            match self.ask(door, "history", common(ask))? {
-                Some(reply) => read(&reply, found)?,
+            match self.ask(door, &ask.quantity, "history", common(ask))? {
+                Some(reply) => read(&reply, &ask.quantity, found)?,
                 None => found.unchanged(),
             }
         }
@@ -101,8 +103,8 @@ impl ElectricityMaps {
         let horizon = HORIZONS_H.into_iter().find(|horizon| *horizon >= hours).unwrap_or(HORIZONS_H[3]);
         let mut query = common(ask);
         query.push(("horizonHours", horizon.to_string()));
-        match self.ask(door, "forecast", query) {
-            Ok(Some(reply)) => read(&reply, found),
+        match self.ask(door, &ask.quantity, "forecast", query) {
+            Ok(Some(reply)) => read(&reply, &ask.quantity, found),
             Ok(None) => {
                 found.unchanged();
                 Ok(())
@@ -119,8 +121,12 @@ impl ElectricityMaps {
 }
 
 fn common(ask: &Ask) -> Vec<(&'static str, String)> {
-    let kind = if ask.quantity == DIRECT { "direct" } else { "lifecycle" };
-    vec![("zone", ask.zone.to_string()), ("emissionFactorType", kind.to_owned())]
+    let zone = ("zone", ask.zone.to_string());
+    match &ask.quantity {
+        Quantity::Price(_) => vec![zone],
+        wanted if *wanted == DIRECT => vec![zone, ("emissionFactorType", "direct".to_owned())],
+        _ => vec![zone, ("emissionFactorType", "lifecycle".to_owned())],
+    }
 }
 
 impl Provider for ElectricityMaps {
@@ -130,7 +136,8 @@ impl Provider for ElectricityMaps {
 
     fn quantities(&self, _zone: &ZoneId) -> Vec<Quantity> {
         // Which zones there are changes, and its answer to an unknown one says so.
-        vec![LIFECYCLE, DIRECT]
+        let prices = [Currency::EUR, Currency::GBP, Currency::USD].map(Quantity::Price);
+        [LIFECYCLE, DIRECT].into_iter().chain(prices).collect()
     }
 
     fn fetch(&self, ask: &Ask, door: &Door<'_>) -> Result<Answer, ProviderError> {
@@ -150,7 +157,7 @@ impl Provider for ElectricityMaps {
 }
 
 /// `history`, `data` or `forecast`: a list of the same objects.
-fn read(reply: &Reply, found: &mut Gathered) -> Result<(), ProviderError> {
+fn read(reply: &Reply, asked: &Quantity, found: &mut Gathered) -> Result<(), ProviderError> {
     let json = reply.json()?;
     let lists = ["history", "data", "forecast"];
     let Some((key, items)) = lists.iter().find_map(|key| Some((*key, json[*key].as_array()?))) else {
@@ -160,20 +167,32 @@ fn read(reply: &Reply, found: &mut Gathered) -> Result<(), ProviderError> {
     items
         .iter()
         .try_for_each(|item| {
-            found.push(point(item, key == "forecast", step)?);
+            found
+                .push(point(item, asked, key == "forecast", step).and_then(|point| priced(&json, item, asked, point))?);
             Ok(())
         })
         .map_err(|what: String| reply.shape(what))
 }
 
-fn point(item: &Value, ahead: bool, of_all: SignedDuration) -> Result<Point, String> {
+/// The point, where its price is in the currency that was asked for.
+fn priced(all: &Value, item: &Value, asked: &Quantity, point: Point) -> Result<Point, String> {
+    let Quantity::Price(currency) = asked else { return Ok(point) };
+    let unit = [&item["unit"], &all["unit"]].into_iter().find_map(Value::as_str);
+    match unit {
+        Some(unit) if unit.replace(' ', "") == format!("{}/MWh", currency.as_str()) => Ok(point),
+        _ => Err(format!("prices in {} where {} are asked for", word(&item["unit"]), asked.unit())),
+    }
+}
+
+fn point(item: &Value, asked: &Quantity, ahead: bool, of_all: SignedDuration) -> Result<Point, String> {
     let step = if item["temporalGranularity"].is_string() { step(&item["temporalGranularity"]) } else { of_all };
     let state = match (ahead, item["isEstimated"].as_bool()) {
         (true, _) => State::Forecast,
         (false, Some(true)) => State::Estimated,
         (false, _) => State::Measured,
     };
-    Ok(Point { start: instant(item, "datetime")?, step, value: number(&item["carbonIntensity"])?, state })
+    let key = if matches!(asked, Quantity::Price(_)) { "value" } else { "carbonIntensity" };
+    Ok(Point { start: instant(item, "datetime")?, step, value: number(&item[key])?, state })
 }
 
 fn step(granularity: &Value) -> SignedDuration {

@@ -1,8 +1,9 @@
-//! ENTSO-E Transparency: generation by fuel, load and day-ahead prices of Europe's zones.
+//! ENTSO-E Transparency: generation by fuel, load, physical flows and day-ahead prices of Europe's zones.
 //!
 //! In: a zone of the table, by its EIC. Out: megawatts by fuel (A75), where what stores take is negative; load (A65);
-//! prices (A44). A position that is left out under curve A03 repeats the one before. The answer is XML, or a ZIP of it.
+//! what crosses a border (A11), one question a direction; prices (A44). A position that is left out under curve A03 repeats the one before. The answer is XML, or a ZIP of it.
 
+mod borders;
 mod xml;
 mod zones;
 
@@ -57,13 +58,18 @@ impl Provider for Entsoe {
             return Vec::new();
         }
         let fuels = xml::FUELS.iter().map(|(_, fuel)| Quantity::Generation(*fuel));
-        let mut all: Vec<Quantity> = fuels.chain([Quantity::Load, Quantity::Price(Currency::EUR)]).collect();
+        let imports = borders::of(zone).map(|neighbour| Quantity::Import(ZoneId::new(neighbour)));
+        let mut all: Vec<Quantity> =
+            fuels.chain([Quantity::Load, Quantity::Price(Currency::EUR)]).chain(imports).collect();
         all.sort();
         all.dedup();
         all
     }
 
     fn fetch(&self, ask: &Ask, door: &Door<'_>) -> Result<Answer, ProviderError> {
+        if let Quantity::Import(neighbour) = &ask.quantity {
+            return self.imports(ask, neighbour, door);
+        }
         let eic = zones::eic(&ask.zone).ok_or_else(|| not_covered(&ABOUT, ask))?;
         let text = |words: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
             words.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
@@ -76,6 +82,19 @@ impl Provider for Entsoe {
             }
             _ => return Err(not_covered(&ABOUT, ask)),
         };
+        let (found, unchanged) = self.ask(&what, ask, door)?;
+        answer(found, unchanged, ask, door.now())
+    }
+}
+
+impl Entsoe {
+    /// What a kind of document holds of a window, asked for in pieces; and whether some of it is unchanged.
+    fn ask(
+        &self,
+        what: &[(&'static str, String)],
+        ask: &Ask,
+        door: &Door<'_>,
+    ) -> Result<(BTreeMap<Quantity, Sums>, bool), ProviderError> {
         let key = self.key.clone().ok_or(ProviderError::NoKey {
             provider: ABOUT.id,
             variables: ABOUT.key_variables,
@@ -84,7 +103,7 @@ impl Provider for Entsoe {
         let mut found: BTreeMap<Quantity, Sums> = BTreeMap::new();
         let mut unchanged = false;
         for piece in pieces(ask.window, MOST) {
-            let mut query = what.clone();
+            let mut query = what.to_vec();
             query.extend([("periodStart", minute(piece.start())), ("periodEnd", minute(piece.end()))]);
             let key = Key::Query("securityToken", key.clone());
             let request = Request { about: &ABOUT, url: self.base.clone(), query, key };
@@ -103,7 +122,31 @@ impl Provider for Entsoe {
                 Err(error) => return Err(error),
             }
         }
-        answer(found, unchanged, ask, door.now())
+        Ok((found, unchanged))
+    }
+
+    /// What comes over a border less what goes, in the steps in which both are told.
+    fn imports(&self, ask: &Ask, neighbour: &ZoneId, door: &Door<'_>) -> Result<Answer, ProviderError> {
+        let is_border = borders::of(&ask.zone).any(|known| known == neighbour.as_str());
+        let (Some(here), Some(there), true) = (zones::eic(&ask.zone), zones::eic(neighbour), is_border) else {
+            return Err(not_covered(&ABOUT, ask));
+        };
+        let flow = |from: &str, to: &str| {
+            let what =
+                [("documentType", "A11".to_owned()), ("in_Domain", to.to_owned()), ("out_Domain", from.to_owned())];
+            // One direction that is known by its validator says nothing without the other: both come whole.
+            let (mut found, _) = self.ask(&what, ask, door)?;
+            Ok::<Sums, ProviderError>(found.remove(&ask.quantity).unwrap_or_default())
+        };
+        let (comes, goes) = (flow(there, here)?, flow(here, there)?);
+        let both = comes.iter().filter_map(|(step, comes)| Some((*step, comes - goes.get(step)?)));
+        let net: Sums = both.collect();
+        let one_way = comes.len().max(goes.len()) - net.len();
+        let mut answer = answer(BTreeMap::from([(ask.quantity.clone(), net)]), false, ask, door.now())?;
+        if one_way > 0 {
+            answer.notes.push(format!("steps of {} told in one direction only, and left out: {one_way}", ask.quantity));
+        }
+        Ok(answer)
     }
 }
 

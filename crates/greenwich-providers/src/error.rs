@@ -76,6 +76,17 @@ pub enum ProviderError {
         /// The page that lists plans.
         page: &'static str,
     },
+    /// Nothing of it is kept.
+    #[error("no {what} of zone `{zone}` is kept")]
+    #[diagnostic(code(greenwich::providers::not_held), help("{mend}"))]
+    NotHeld {
+        /// The zone.
+        zone: ZoneId,
+        /// What would be needed.
+        what: &'static str,
+        /// What to do.
+        mend: String,
+    },
     /// It does not know the zone, or does not have this of it.
     #[error("`{provider}` has no {quantity} of zone `{zone}`")]
     #[diagnostic(code(greenwich::providers::not_covered), help("{mend}"))]
@@ -211,6 +222,27 @@ pub enum ProviderError {
         /// What to do.
         mend: String,
     },
+    /// The file of authorities is not to be used.
+    #[error("`{path}` is not used: {problem}")]
+    #[diagnostic(
+        code(greenwich::providers::ca_file),
+        help("name a PEM file of certificates by GREENWICH_CA_FILE, or unset it")
+    )]
+    CaFile {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The time that was given for all questions is over.
+    #[error("`{provider}` is not asked any more: {seconds} s of asking are over")]
+    #[diagnostic(code(greenwich::providers::out_of_time), help("ask again: what came before is kept"))]
+    OutOfTime {
+        /// The provider's key.
+        provider: &'static str,
+        /// The time that was given.
+        seconds: i64,
+    },
     /// The history cannot be read or written.
     #[error("cannot {act} `{path}`: {cause}")]
     #[diagnostic(
@@ -244,9 +276,11 @@ impl ProviderError {
     /// Whether asking again may help.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Limited { .. } | Self::Unreachable { .. } | Self::TimedOut { .. } | Self::CutOff { .. } => {
-                Kind::Retry
-            }
+            Self::Limited { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::OutOfTime { .. }
+            | Self::CutOff { .. } => Kind::Retry,
             Self::Status { status, .. } if *status >= 500 => Kind::Retry,
             _ => Kind::Gone,
         }

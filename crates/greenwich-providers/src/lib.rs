@@ -25,6 +25,7 @@ pub mod open_electricity;
 pub mod provider;
 pub mod secret;
 pub mod store;
+pub mod trust;
 pub mod watttime;
 
 mod json;
@@ -39,3 +40,4 @@ pub use keys::Keys;
 pub use provider::{About, Answer, Ask, Provider};
 pub use secret::Secret;
 pub use store::Store;
+pub use trust::Trust;

@@ -1,6 +1,6 @@
 //! NESO: Great Britain, the whole and its seventeen regions.
 //!
-//! In: `GB`, or `GB-1` to `GB-17`. Out: direct intensity in half hours, imports counted; for the whole what was
+//! In: `GB`, `GB-1` to `GB-17`, or the outward part of a postcode, `GB-BS16`, which it places in its region. Out: direct intensity in half hours, imports counted; for the whole what was
 //! reckoned afterwards and two days of forecast, for a region forecasts only.
 
 use crate::door::{Door, Key, Request};
@@ -21,7 +21,7 @@ static ABOUT: About = About {
     key_variables: &[],
     pace: Duration::from_millis(250),
     licence: "CC BY 4.0: name the National Energy System Operator",
-    covers: "GB, and its regions GB-1 to GB-17",
+    covers: "GB, its regions GB-1 to GB-17, and postcodes by their outward part: GB-BS16",
     page: "docs/guide/providers/neso.md",
 };
 /// The most that one question may span.
@@ -41,12 +41,34 @@ impl Neso {
     }
 }
 
-/// The number of a region's zone; zero is the whole.
-fn region(zone: &ZoneId) -> Option<u8> {
-    match zone.as_str().strip_prefix("GB")? {
-        "" => Some(0),
-        rest => rest.strip_prefix('-')?.parse().ok().filter(|number| REGIONS.contains(number)),
+/// A part of Great Britain.
+#[derive(Debug, PartialEq)]
+enum Part<'a> {
+    Whole,
+    Region(u8),
+    /// The outward part of a postcode.
+    Postcode(&'a str),
+}
+
+fn part(zone: &ZoneId) -> Option<Part<'_>> {
+    let rest = zone.as_str().strip_prefix("GB")?;
+    if rest.is_empty() {
+        return Some(Part::Whole);
     }
+    let name = rest.strip_prefix('-')?;
+    let number = name.parse().ok().filter(|number| REGIONS.contains(number)).map(Part::Region);
+    number.or_else(|| is_outward(name).then_some(Part::Postcode(name)))
+}
+
+/// One or two letters, a digit, and at most one digit or letter more: `N1`, `BS16`, `EC1A`.
+fn is_outward(name: &str) -> bool {
+    let letters = name.bytes().take_while(u8::is_ascii_uppercase).count();
+    let rest = &name.as_bytes()[letters..];
+    let is_rest = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    (1..=2).contains(&letters)
+        && (1..=2).contains(&rest.len())
+        && rest[0].is_ascii_digit()
+        && rest[1..].iter().all(is_rest)
 }
 
 impl Provider for Neso {
@@ -55,17 +77,18 @@ impl Provider for Neso {
     }
 
     fn quantities(&self, zone: &ZoneId) -> Vec<Quantity> {
-        region(zone).map(|_| DIRECT).into_iter().collect()
+        part(zone).map(|_| DIRECT).into_iter().collect()
     }
 
     fn fetch(&self, ask: &Ask, door: &Door<'_>) -> Result<Answer, ProviderError> {
-        let number = region(&ask.zone).filter(|_| ask.quantity == DIRECT).ok_or_else(|| not_covered(&ABOUT, ask))?;
+        let part = part(&ask.zone).filter(|_| ask.quantity == DIRECT).ok_or_else(|| not_covered(&ABOUT, ask))?;
         let mut found = Gathered::default();
         for piece in pieces(ask.window, MOST) {
             let (from, to) = (minute(piece.start()), minute(piece.end()));
-            let url = match number {
-                0 => format!("{}/intensity/{from}/{to}", self.base),
-                number => format!("{}/regional/intensity/{from}/{to}/regionid/{number}", self.base),
+            let url = match part {
+                Part::Whole => format!("{}/intensity/{from}/{to}", self.base),
+                Part::Region(number) => format!("{}/regional/intensity/{from}/{to}/regionid/{number}", self.base),
+                Part::Postcode(name) => format!("{}/regional/intensity/{from}/{to}/postcode/{name}", self.base),
             };
             let request = Request { about: &ABOUT, url, query: Vec::new(), key: Key::None };
             let Some(reply) = door.get(&request)? else {

@@ -1,8 +1,8 @@
 //! WattTime, v3: marginal emissions in five minutes, and average ones where a plan has them.
 //!
 //! In: coordinates, from which it tells its own region, or a zone whose region is known. Out: marginal intensity
-//! (`co2_moer`) or direct average (`co2_aoer`), from pounds a megawatt-hour into g/kWh here and nowhere else. Its
-//! token lives for half an hour and is fetched anew when it is refused, once.
+//! (`co2_moer`) or direct average (`co2_aoer`), from pounds a megawatt-hour into g/kWh here and nowhere else, or the
+//! damage to health of one more megawatt-hour (`health_damage`). Its token lives for half an hour and is fetched anew when it is refused, once.
 
 use crate::door::{Door, Key, Reply, Request};
 use crate::error::ProviderError;
@@ -33,8 +33,17 @@ const MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MOST_HORIZON_H: i64 = 72;
 /// A pound in kilograms, by its definition; a pound a megawatt-hour is so many g/kWh.
 const KG_PER_POUND: f64 = 0.453_592_37;
+const POUNDS: Unit = Unit { words: &["lbs_co2_per_mwh", "lb_co2_per_mwh"], scale: KG_PER_POUND };
+const DOLLARS: Unit = Unit { words: &["usd_per_mwh", "usd / mwh", "usd/mwh", "dollars_per_mwh"], scale: 1.0 };
 /// Regions of zones that need no looking up.
 const REGIONS: [(&str, &str); 1] = [("US-CAL-CISO", "CAISO_NORTH")];
+
+/// What its values are in, and how many of ours one of them is.
+struct Unit {
+    /// Its names for it, in small letters.
+    words: &'static [&'static str],
+    scale: f64,
+}
 
 /// WattTime, with an account.
 #[derive(Debug)]
@@ -136,15 +145,17 @@ impl Provider for WattTime {
 
     fn quantities(&self, _zone: &ZoneId) -> Vec<Quantity> {
         // Any zone may be named whose coordinates are given.
-        vec![MARGINAL, DIRECT]
+        vec![MARGINAL, DIRECT, Quantity::HealthDamage]
     }
 
     fn fetch(&self, ask: &Ask, door: &Door<'_>) -> Result<Answer, ProviderError> {
         let signal = match &ask.quantity {
             wanted if *wanted == MARGINAL => "co2_moer",
             wanted if *wanted == DIRECT => "co2_aoer",
+            Quantity::HealthDamage => "health_damage",
             _ => return Err(not_covered(&ABOUT, ask)),
         };
+        let unit = if ask.quantity == Quantity::HealthDamage { &DOLLARS } else { &POUNDS };
         let now = door.now();
         let region = self.region(ask, signal, door)?;
         let mut found = Gathered::default();
@@ -157,7 +168,7 @@ impl Provider for WattTime {
                     ("include_imputed_marker", "true".to_owned()),
                 ];
                 match self.ask(door, "historical", &[&common[..], &span].concat())? {
-                    Some(reply) => read(&reply, false, &mut found)?,
+                    Some(reply) => read(&reply, unit, false, &mut found)?,
                     None => found.unchanged(),
                 }
             }
@@ -166,7 +177,7 @@ impl Provider for WattTime {
             let hours = (ask.window.end().duration_since(now).as_hours() + 1).min(MOST_HORIZON_H);
             let horizon = [("horizon_hours", hours.to_string())];
             match self.ask(door, "forecast", &[&common[..], &horizon].concat())? {
-                Some(reply) => read(&reply, true, &mut found)?,
+                Some(reply) => read(&reply, unit, true, &mut found)?,
                 None => found.unchanged(),
             }
         }
@@ -174,18 +185,18 @@ impl Provider for WattTime {
     }
 }
 
-fn read(reply: &Reply, ahead: bool, found: &mut Gathered) -> Result<(), ProviderError> {
+fn read(reply: &Reply, unit: &Unit, ahead: bool, found: &mut Gathered) -> Result<(), ProviderError> {
     let json = reply.json()?;
     let mut read = || -> Result<(), String> {
         let meta = &json["meta"];
-        let units = meta["units"].as_str().unwrap_or_default();
-        if !matches!(units, "lbs_co2_per_mwh" | "lb_co2_per_mwh") {
-            return Err(format!("{} in the place of the unit lbs_co2_per_mwh", word(&meta["units"])));
+        let units = meta["units"].as_str().unwrap_or_default().to_ascii_lowercase();
+        if !unit.words.contains(&units.as_str()) {
+            return Err(format!("{} in the place of the unit {}", word(&meta["units"]), unit.words[0]));
         }
         let seconds = meta["data_point_period_seconds"].as_i64().filter(|seconds| (1..=3600).contains(seconds));
         let step = SignedDuration::from_secs(seconds.unwrap_or(300));
         for item in list(&json, "data")? {
-            found.push(point(item, step, ahead)?);
+            found.push(point(item, unit, step, ahead)?);
         }
         for warning in meta["warnings"].as_array().into_iter().flatten() {
             if let Some(message) = warning["message"].as_str() {
@@ -197,12 +208,12 @@ fn read(reply: &Reply, ahead: bool, found: &mut Gathered) -> Result<(), Provider
     read().map_err(|what| reply.shape(what))
 }
 
-fn point(item: &Value, step: SignedDuration, ahead: bool) -> Result<Point, String> {
+fn point(item: &Value, unit: &Unit, step: SignedDuration, ahead: bool) -> Result<Point, String> {
     let state = match (ahead, item["imputed_data_used"].as_bool()) {
         (true, _) => State::Forecast,
         (false, Some(true)) => State::Estimated,
         (false, _) => State::Measured,
     };
-    let value = number(&item["value"])?.map(|pounds| pounds * KG_PER_POUND);
+    let value = number(&item["value"])?.map(|value| value * unit.scale);
     Ok(Point { start: instant(item, "point_time")?, step, value, state })
 }

@@ -74,13 +74,11 @@ fn machine(request: &Request, new: &Candidate, old: &Candidate) -> Option<f64> {
 /// Emissions of the chosen place and machine, begun at release and not paused.
 fn begun_at_release(request: &Request, best: &Placement) -> Option<Co2e> {
     let candidate = &best.candidate;
-    let series = request.series.get(candidate.series)?;
     let release = request.window.start();
     let work = SignedDuration::try_from_secs_f64(candidate.work.seconds()).ok()?;
     let run = Window::new(release, release.checked_add(work).ok()?).ok()?;
-    let g_per_kwh = series.mean_g_per_kwh(run)?;
     let transfer_g = candidate.transfer.kwh() * candidate.transfer_g_per_kwh;
-    Some(Co2e::from_g(energy_kwh(candidate) * g_per_kwh + transfer_g))
+    Some(request.emitted(candidate, run)? + Co2e::from_g(transfer_g))
 }
 
 #[cfg(test)]

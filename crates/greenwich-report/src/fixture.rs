@@ -78,6 +78,7 @@ fn candidate(
         series,
         work: Hours::from_hours(work_h),
         facility_power: Power::from_kw(mw * 1e3),
+        pue: None,
         usd_per_hour: Some(Usd::from_usd(f64::from(count) * 1.8)),
         transfer: FacilityEnergy::ZERO,
         transfer_g_per_kwh: 0.0,
@@ -169,7 +170,7 @@ pub(crate) fn moved() -> Fixture {
         .chain([candidate("gcp/europe-west9", "FR", 2, "v100-sxm2-32g", 1024, 1450.0, 0.4)])
         .collect();
     let baseline = candidates[0].clone();
-    solved(Request { window, pauses: None, candidates, baseline, series })
+    solved(Request { window, pauses: None, candidates, baseline, series, pue: Vec::new() })
 }
 
 /// A short job that may only stay at home, where the grid hardly changes.
@@ -177,7 +178,7 @@ pub(crate) fn stayed() -> Fixture {
     let window = window("2026-01-05T00:00:00Z", "2026-01-07T00:00:00Z");
     let home = candidate("our room", "PL", 0, "a100-sxm4-80g", 8, 6.0, 0.004);
     let series = vec![series("PL", window, 700.0, 0.0, 0.02)];
-    solved(Request { window, pauses: None, candidates: vec![home.clone()], baseline: home, series })
+    solved(Request { window, pauses: None, candidates: vec![home.clone()], baseline: home, series, pue: Vec::new() })
 }
 
 /// A newer machine at home and away, at half the energy.
@@ -190,7 +191,7 @@ pub(crate) fn other_machine() -> Fixture {
         candidate("aws/eu-north-1", "SE-SE3", 1, "h100-sxm5-80g", 16, 30.0, 0.019),
     ];
     let series = vec![series("US-MIDA-PJM", window, 380.0, 0.1, 0.0), series("SE-SE3", window, 30.0, 0.3, -0.2)];
-    solved(Request { window, pauses: None, candidates, baseline: old, series })
+    solved(Request { window, pauses: None, candidates, baseline: old, series, pue: Vec::new() })
 }
 
 /// An interruptible job at home that runs in the nine cleanest nights.
@@ -204,6 +205,7 @@ pub(crate) fn paused() -> Fixture {
         candidates: vec![home.clone()],
         baseline: home.clone(),
         series: vec![series("ES", window, 190.0, 0.6, -0.2)],
+        pue: Vec::new(),
     };
     let noon = |day: i64| {
         let from = window.start() + SignedDuration::from_hours(24 * day + 10);

@@ -52,6 +52,7 @@ pub(crate) fn counted() -> RunEntry {
         it_energy: ItEnergy::from_kwh(kwh * minutes / 134.0),
         location_based_g_per_kwh: Some(location),
         market_based_g_per_kwh: Some(market),
+        pue: None,
     };
     let hours = vec![
         hour("2026-01-05T09:13:00Z", 47.0, 180.0, 60.0),
@@ -171,6 +172,7 @@ pub(crate) fn estimated() -> RunEntry {
         it_energy: it.p50 * share,
         location_based_g_per_kwh: None,
         market_based_g_per_kwh: None,
+        pue: None,
     };
     let wall = Hours::from_hours(1.75);
     RunEntry {

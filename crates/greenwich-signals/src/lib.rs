@@ -8,6 +8,7 @@
 //! caller asks for it, and the series then says so. Values come from files or by value; the catalog
 //! of facts is not known here.
 
+pub mod column;
 pub mod flat;
 pub mod replay;
 pub mod signal;
@@ -16,7 +17,8 @@ pub mod typical;
 mod error;
 mod trace;
 
+pub use column::Column;
 pub use error::{Kind, SignalError};
-pub use replay::{Fill, Past, Replay};
+pub use replay::{ColumnPast, Fill, Past, Replay, read_column};
 pub use signal::GridSignal;
 pub use typical::Typical;

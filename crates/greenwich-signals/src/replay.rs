@@ -6,6 +6,7 @@
 //! unless a [`Fill`] is allowed, and a filled series says so in its provenance. A file is read anew for
 //! each series: callers who ask often keep the answer.
 
+use crate::column::Column;
 use crate::error::SignalError;
 use crate::signal::{GridSignal, steps_over};
 use crate::trace::Trace;
@@ -119,9 +120,7 @@ impl Replay {
     /// [`SignalError::NoZone`], [`SignalError::NoColumn`], or what is wrong with the file.
     pub fn past(&self, zone: &ZoneId, signal: Signal, before: Option<Timestamp>) -> Result<Past, SignalError> {
         let file = self.file(zone)?;
-        // A row within the second of `before` began before it.
-        let before_s = before.map(|at| at.as_second() + i64::from(at.subsec_nanosecond() > 0));
-        let trace = Trace::read(file, signal, before_s)?;
+        let trace = Trace::read(file, signal, before.map(second_after))?;
         Ok(Past {
             zone: zone.clone(),
             signal,
@@ -129,8 +128,22 @@ impl Replay {
             start: instant(trace.start_s),
             end: instant(trace.end_s),
             step: SignedDuration::from_secs(trace.step_s),
-            known: trace.known.into_iter().map(|(at, value)| (instant(at), value)).collect(),
+            known: stamped(trace.known),
         })
+    }
+
+    /// Another column of the trace of a zone, such as [`Column::TEMPERATURE`], with its gaps left as gaps; `None` where
+    /// the trace has no such column. Rows stamped `before` or later are passed over unread, where it is given.
+    ///
+    /// # Errors
+    /// [`SignalError::NoZone`], or what is wrong with the file.
+    pub fn column(
+        &self,
+        zone: &ZoneId,
+        column: &Column,
+        before: Option<Timestamp>,
+    ) -> Result<Option<ColumnPast>, SignalError> {
+        read_column(self.file(zone)?, column, before)
     }
 
     fn file(&self, zone: &ZoneId) -> Result<&PathBuf, SignalError> {
@@ -140,6 +153,46 @@ impl Replay {
             held: self.files.keys().cloned().collect(),
         })
     }
+}
+
+/// What a file holds of a column that is no intensity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnPast {
+    /// The file's name.
+    pub file: String,
+    /// The start of the first row.
+    pub start: Timestamp,
+    /// The end of the last row.
+    pub end: Timestamp,
+    /// The length of an interval.
+    pub step: SignedDuration,
+    /// Start and value, in the column's unit, of each interval that has a value, ascending.
+    pub known: Vec<(Timestamp, f64)>,
+}
+
+/// A column of one file, which need not be a trace of intensity; `None` where its header does not name it. Rows stamped
+/// `before` or later are passed over unread, where it is given.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn read_column(file: &Path, column: &Column, before: Option<Timestamp>) -> Result<Option<ColumnPast>, SignalError> {
+    let trace = Trace::read_column(file, column, before.map(second_after))?;
+    Ok(trace.map(|trace| ColumnPast {
+        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        start: instant(trace.start_s),
+        end: instant(trace.end_s),
+        step: SignedDuration::from_secs(trace.step_s),
+        known: stamped(trace.known),
+    }))
+}
+
+fn stamped(known: Vec<(i64, f64)>) -> Vec<(Timestamp, f64)> {
+    known.into_iter().map(|(at, value)| (instant(at), value)).collect()
+}
+
+/// The second before which whatever began before the instant began: a row within its second did.
+fn second_after(at: Timestamp) -> i64 {
+    at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
 fn zone_of(file: &Path) -> Option<ZoneId> {
@@ -328,6 +381,24 @@ mod tests {
         assert_eq!(past(&one_row).expect("one row is an hour").known.len(), 1);
         let none = past("utc,gco2e_per_kwh\n2022-01-05T09:00:00Z,5\n").expect("an empty past");
         assert_eq!((none.known.len(), none.start, none.end), (0, before, before));
+    }
+
+    #[test]
+    fn other_columns_are_read_by_the_same_rules() {
+        let text = "utc,gco2e_per_kwh,temp_c,rh_pct\n2022-01-05T00:00:00Z,100,-3.5,80\n2022-01-05T01:00:00Z,,,81\n2022-01-05T02:00:00Z,120,4,\n";
+        let folder = folder(&[
+            ("ES.csv", text.as_bytes()),
+            ("temp.csv", b"utc,temp_c\n2022-01-05T00:00:00Z,99\n2022-01-05T01:00:00Z,1\n"),
+        ]);
+        let replay = Replay::open(&folder.path().join("ES.csv"), Fill::Refuse).expect("a trace");
+        let of = |column: &Column| replay.column(&ZoneId::new("ES"), column, None).expect("a good trace");
+        let values = |past: ColumnPast| past.known.iter().map(|(_, value)| *value).collect::<Vec<_>>();
+        assert_eq!(of(&Column::TEMPERATURE).map(values), Some(vec![-3.5, 4.0]));
+        assert_eq!(of(&Column::HUMIDITY).map(values), Some(vec![80.0, 81.0]));
+        let wind = Column { name: "wind_m_per_s", ..Column::TEMPERATURE };
+        assert_eq!(of(&wind), None);
+        let hot = read_column(&folder.path().join("temp.csv"), &Column::TEMPERATURE, None).expect_err("too hot");
+        assert_snapshot!(hot.to_string().rsplit('/').next().unwrap_or_default(), @"temp.csv:2: `99` in `temp_c`, allowed is -90 to 60");
     }
 
     #[test]

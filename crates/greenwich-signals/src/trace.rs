@@ -1,9 +1,10 @@
 //! One trace: the text of `<zone>.csv[.gz]`, read and held to its rules.
 //!
-//! In: a file with `utc` and at least one intensity column, each row the start of its interval. Out:
-//! stamps and values of one signal, ascending, evenly stepped, with gaps left as gaps. What a window
-//! needs and whether a gap may be filled is `replay`'s affair.
+//! In: a file with `utc` and other columns, each row the start of its interval. Out: stamps and values of
+//! one column, ascending, evenly stepped, with gaps left as gaps. What a window needs and whether a gap may
+//! be filled is `replay`'s affair.
 
+use crate::column::Column;
 use crate::error::SignalError;
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
@@ -16,24 +17,15 @@ use std::{fs, str};
 
 const LEAST_STEP_S: i64 = 300;
 const MOST_STEP_S: i64 = 3600;
-/// No grid is above it, marginal or not: a larger number has another unit.
-const MOST_G_PER_KWH: f64 = 10_000.0;
 /// Stamps outside these years, in seconds since 1970, are slips of the pen.
 const STAMPS_S: std::ops::Range<i64> = -2_208_988_800..7_258_118_400; // 1900 to 2200.
+/// The byte order mark that some programs begin UTF-8 with.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 const STAMP_EXAMPLE: &str = "2026-01-31T23:00:00Z";
-
-/// The column of a signal.
-pub(crate) const fn column(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Lifecycle => "gco2e_per_kwh",
-        Signal::Direct => "gco2_direct_per_kwh",
-        Signal::Marginal => "gco2e_marginal_per_kwh",
-    }
-}
 
 const SIGNALS: [Signal; 3] = [Signal::Lifecycle, Signal::Direct, Signal::Marginal];
 
-/// Values of one signal at even steps, some of them missing.
+/// Values of one column at even steps, some of them missing.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trace {
     /// Start of the first interval, in seconds since 1970.
@@ -42,26 +34,47 @@ pub(crate) struct Trace {
     pub(crate) end_s: i64,
     /// Length of an interval.
     pub(crate) step_s: i64,
-    /// Start and value in gCO2e/kWh of each interval that has a value, ascending.
+    /// Start and value, in the column's unit, of each interval that has a value, ascending.
     pub(crate) known: Vec<(i64, f64)>,
 }
 
 impl Trace {
     /// Reads one signal of a file; rows stamped `before_s` or later are passed over unread, where it is given.
     pub(crate) fn read(path: &Path, signal: Signal, before_s: Option<i64>) -> Result<Self, SignalError> {
-        let file = path.display().to_string();
-        let bytes = fs::read(path).map_err(|error| SignalError::Read { path: file.clone(), cause: error.kind() })?;
-        if path.extension().is_some_and(|end| end == "gz") {
-            let mut text = Vec::with_capacity(bytes.len() * 6);
-            MultiGzDecoder::new(bytes.as_slice())
-                .read_to_end(&mut text)
-                .map_err(|cause| SignalError::NotGzip { file: file.clone(), cause: cause.to_string() })?;
-            return Self::parse(&file, &text, signal, before_s);
-        }
-        Self::parse(&file, &bytes, signal, before_s)
+        let (file, bytes) = load(path)?;
+        let column = Column::of(signal);
+        Self::parse(&file, &bytes, column, before_s, |header| {
+            let has = |column: &Column| header.iter().any(|field| field == column.name);
+            let held: Vec<Signal> = SIGNALS.into_iter().filter(|signal| has(Column::of(*signal))).collect();
+            if held.is_empty() || held.contains(&signal) {
+                return None;
+            }
+            Some(SignalError::NoColumn { file: file.clone(), signal, column: column.name, held })
+        })
     }
 
-    fn parse(file: &str, bytes: &[u8], signal: Signal, before_s: Option<i64>) -> Result<Self, SignalError> {
+    /// Reads another column of a file, such as its temperatures; `None` where the header does not name it.
+    pub(crate) fn read_column(
+        path: &Path,
+        column: &Column,
+        before_s: Option<i64>,
+    ) -> Result<Option<Self>, SignalError> {
+        let (file, bytes) = load(path)?;
+        let text = String::from_utf8_lossy(bytes.strip_prefix(MARK).unwrap_or(&bytes));
+        let header = text.lines().next().unwrap_or_default();
+        if !header.split(',').any(|name| name.trim().trim_matches('"') == column.name) {
+            return Ok(None);
+        }
+        Self::parse(&file, &bytes, column, before_s, |_| None).map(Some)
+    }
+
+    fn parse(
+        file: &str,
+        bytes: &[u8],
+        column: &Column,
+        before_s: Option<i64>,
+        other: impl Fn(&[String]) -> Option<SignalError>,
+    ) -> Result<Self, SignalError> {
         let refuse = |line: u64, problem: String, mend: &str| SignalError::Row {
             file: file.to_owned(),
             line,
@@ -74,7 +87,7 @@ impl Trace {
             let found = format!("byte 0x{:02x} is not UTF-8", bytes[error.valid_up_to()]);
             return Err(refuse(line, found, "save the file as UTF-8, uncompressed unless its name ends in .gz"));
         }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
         let mut record = ByteRecord::new();
         let broken = |error: &csv::Error| refuse(0, error.to_string(), "write one row a line, with commas between");
@@ -82,17 +95,16 @@ impl Trace {
         reader.read_byte_record(&mut record).map_err(|error| broken(&error))?;
         let header: Vec<String> =
             record.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect();
+        if let Some(error) = other(&header) {
+            return Err(error);
+        }
         let find = |name: &str| header.iter().position(|field| field == name);
-        let held: Vec<Signal> = SIGNALS.into_iter().filter(|signal| find(column(*signal)).is_some()).collect();
-        let (Some(utc), false) = (find("utc"), held.is_empty()) else {
+        let (Some(utc), Some(value_at)) = (find("utc"), find(column.name)) else {
             let found = match header.join(",") {
                 none if none.is_empty() => "the file is empty".to_owned(),
                 names => format!("the header is `{}`", names.chars().take(80).collect::<String>()),
             };
-            return Err(refuse(1, found, "begin the file with the line `utc,gco2e_per_kwh`"));
-        };
-        let Some(value_at) = find(column(signal)) else {
-            return Err(SignalError::NoColumn { file: file.to_owned(), signal, column: column(signal), held });
+            return Err(refuse(1, found, &format!("begin the file with the line `utc,{}`", column.name)));
         };
 
         let mut stamps: Vec<(i64, u64)> = Vec::with_capacity(bytes.len() / 40);
@@ -127,17 +139,14 @@ impl Trace {
                 continue;
             }
             match cell.parse::<f64>() {
-                Ok(value) if (0.0..=MOST_G_PER_KWH).contains(&value) => known.push((at, value)),
+                Ok(value) if (column.least..=column.most).contains(&value) => known.push((at, value)),
                 Ok(value) if value.is_finite() => {
-                    let found = format!("`{cell}` in `{}`, allowed is 0 to {MOST_G_PER_KWH}", column(signal));
-                    return Err(refuse(
-                        line,
-                        found,
-                        "write grams of CO2e per kWh, and leave the cell empty if unknown",
-                    ));
+                    let Column { name, least, most, .. } = column;
+                    let found = format!("`{cell}` in `{name}`, allowed is {least} to {most}");
+                    return Err(refuse(line, found, column.mend));
                 }
                 _ => {
-                    let found = format!("`{cell}` in `{}` is not a number", column(signal));
+                    let found = format!("`{cell}` in `{}` is not a number", column.name);
                     return Err(refuse(line, found, "leave the cell empty where the value is not known"));
                 }
             }
@@ -158,6 +167,20 @@ impl Trace {
         let (start_s, end_s) = (stamps[0].0, stamps[stamps.len() - 1].0 + step_s);
         Ok(Self { start_s, end_s, step_s, known })
     }
+}
+
+/// The file's name as it is shown, and its text.
+fn load(path: &Path) -> Result<(String, Vec<u8>), SignalError> {
+    let file = path.display().to_string();
+    let bytes = fs::read(path).map_err(|error| SignalError::Read { path: file.clone(), cause: error.kind() })?;
+    if path.extension().is_some_and(|end| end == "gz") {
+        let mut text = Vec::with_capacity(bytes.len() * 6);
+        MultiGzDecoder::new(bytes.as_slice())
+            .read_to_end(&mut text)
+            .map_err(|cause| SignalError::NotGzip { file: file.clone(), cause: cause.to_string() })?;
+        return Ok((file, text));
+    }
+    Ok((file, bytes))
 }
 
 /// The stamp of a row, in whole seconds.

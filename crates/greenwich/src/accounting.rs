@@ -78,6 +78,7 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
         &mut warnings,
     );
     known("market-based CO2e", "site.market_based_gco2e_per_kwh", home.market_based.is_some(), &mut warnings);
+    warnings.extend(job.spec.site.cooling.unused());
     known("water", "site.wue_l_per_kwh", home.wue.is_some() && home.source_water.is_some(), &mut warnings);
     known("embodied CO2e", "a catalog row of the accelerator", inputs.site.embodied.is_some(), &mut warnings);
     let priced = inputs.site.price.is_some() || home.electricity_price.is_some();

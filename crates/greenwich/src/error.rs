@@ -8,6 +8,7 @@ use greenwich_estimate::EstimateError;
 use greenwich_facts::FactsError;
 use greenwich_fleet::FleetError;
 use greenwich_forecast::ForecastError;
+use greenwich_grid::FlowError;
 use greenwich_ledger::LeversError;
 use greenwich_plan::PlanError;
 use greenwich_providers::ProviderError;
@@ -94,6 +95,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Provider(#[from] ProviderError),
+    /// Flows that no grid has.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Flow(#[from] FlowError),
     /// The ledger.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -139,6 +144,13 @@ pub enum Error {
         /// What to do.
         mend: String,
     },
+    /// A file of weather without temperatures.
+    #[error("`{file}` holds no temperatures: it has no column `temp_c`")]
+    #[diagnostic(code(greenwich::weather::no_temperatures), help("begin the file with the line `utc,temp_c,rh_pct`"))]
+    NoTemperatures {
+        /// The file.
+        file: String,
+    },
     /// No intensity is known where the job would run.
     #[error("{place}: no {signal} intensity is known of zone `{zone}`")]
     #[diagnostic(code(greenwich::no_intensity), help("{mend}"))]
@@ -180,11 +192,15 @@ impl Error {
             Self::Forecast(ForecastError::NoHistory { .. }) => Exit::SignalUnavailable,
             Self::Forecast(_)
             | Self::Store(_)
+            | Self::Flow(_)
             | Self::EmptyLedger { .. }
             | Self::Neither { .. }
             | Self::Several { .. }
+            | Self::NoTemperatures { .. }
             | Self::Run { .. } => Exit::Usage,
-            Self::Provider(ProviderError::KeysFile { .. } | ProviderError::File { .. }) => Exit::Usage,
+            Self::Provider(
+                ProviderError::KeysFile { .. } | ProviderError::CaFile { .. } | ProviderError::File { .. },
+            ) => Exit::Usage,
             Self::Signal(_) | Self::Provider(_) => Exit::SignalUnavailable,
             Self::NoIntensity { signal: "marginal", .. } => Exit::SignalUnavailable,
             Self::NoIntensity { .. } => Exit::FactsMissing,

@@ -5,12 +5,11 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
-use crate::load;
-use greenwich_core::quantity::AverageIntensity;
+use crate::{fleet_grid, load};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, read_sites, write_plan};
 use greenwich_report::text::sheet::co2e;
-use greenwich_signals::{Fill, GridSignal, Replay};
+use greenwich_signals::Fill;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -34,8 +33,12 @@ pub struct FleetOptions {
     pub jobs: PathBuf,
     /// The sites file.
     pub sites: PathBuf,
-    /// The folder of signals.
+    /// The folder of signals; empty where there is none, and kept histories and what is typical answer.
     pub signals: PathBuf,
+    /// The plan is made at this instant: nothing in the traces stamped then or later is used, and forecasts go on.
+    pub as_of: Option<Timestamp>,
+    /// The folder of histories that were fetched and kept, where no strict reading of traces is asked for.
+    pub kept: Option<PathBuf>,
     /// The first planned instant, a whole hour.
     pub start: Timestamp,
     /// Hours planned over.
@@ -89,6 +92,16 @@ pub fn plan_fleet(options: &FleetOptions) -> Result<PlannedFleet, Error> {
     Ok(PlannedFleet { fleet, plan, warnings, start: options.start, signal: options.signal, skipped })
 }
 
+/// The zones of the sites of a file, each once.
+///
+/// # Errors
+/// As [`plan_fleet`], for the file of sites.
+pub fn fleet_zones(sites: &Path) -> Result<Vec<ZoneId>, Error> {
+    let rows = read_sites(&sites.display().to_string(), &load::whole(sites)?)?;
+    let zones: std::collections::BTreeSet<ZoneId> = rows.into_iter().map(|row| row.zone).collect();
+    Ok(zones.into_iter().collect())
+}
+
 /// Reads a fleet from its files.
 pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let name = |path: &Path| path.display().to_string();
@@ -96,22 +109,8 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let (start, hours) = window_of(options)?;
     let end = options.start + SignedDuration::from_hours(i64::from(hours));
     let window = Window::new(options.start, end).expect("there is at least one hour");
-    let signals = Replay::open(&options.signals, options.fill)?;
-    let mut warnings = Vec::new();
-    let mut by_zone: BTreeMap<ZoneId, Vec<AverageIntensity>> = BTreeMap::new();
-    for row in &rows {
-        if !by_zone.contains_key(&row.zone) {
-            let series = signals.series(&row.zone, options.signal, window)?;
-            let hourly = series.cells_g_per_kwh(window, SignedDuration::from_hours(1));
-            let hourly = hourly.expect("a signal that is given covers the window");
-            let hourly = hourly.into_iter().map(AverageIntensity::from_g_per_kwh).collect();
-            let provenance = series.provenance.to_string();
-            if provenance.contains(" filled by ") {
-                warnings.push(format!("{}: {provenance}", row.zone));
-            }
-            by_zone.insert(row.zone.clone(), hourly);
-        }
-    }
+    let zones = rows.iter().map(|row| row.zone.clone()).collect();
+    let (by_zone, mut warnings) = fleet_grid::hourly(options, &zones, window)?;
     let sites = rows.into_iter().map(|row| {
         let intensity = by_zone[&row.zone].clone();
         row.with(intensity)

@@ -61,6 +61,7 @@ impl PlannedFleet {
             "jobs": path(&options.jobs),
             "sites": path(&options.sites),
             "signals": path(&options.signals),
+            "as_of": options.as_of.map(|at| at.to_string()),
             "start": options.start.to_string(),
             "hours": options.hours,
             "fill": options.fill.to_string(),
@@ -99,6 +100,8 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
         jobs: PathBuf::from(text("jobs")?),
         sites: PathBuf::from(text("sites")?),
         signals: PathBuf::from(text("signals")?),
+        as_of: value["as_of"].as_str().and_then(|at| at.parse().ok()),
+        kept: None,
         start: text("start")?.parse().map_err(|_| refuse("`start` is no instant"))?,
         hours: number("hours")? as u32,
         fill: match text("fill")? {

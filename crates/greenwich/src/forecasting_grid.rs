@@ -52,6 +52,30 @@ struct Traced {
     told: Option<Foretold>,
 }
 
+/// What follows from a past: the forecast of a window as of an instant. It knows nothing but what it is given, so that
+/// zones may be foretold side by side.
+fn foretold(
+    (as_of, window): (Option<Timestamp>, Window),
+    known: Known,
+    history: History,
+    file: String,
+) -> Result<Traced, Error> {
+    let (zone, signal) = (history.zone.clone(), history.signal);
+    let Some(known_until) = history.known_until(history.end()) else {
+        return Ok(Traced { known_until: None, kept: None, told: None });
+    };
+    let lag = window.start().duration_since(known_until).as_hours();
+    let reach = window.end().duration_since(known_until).as_secs();
+    let hours = usize::try_from((reach + 3599).div_euclid(3600)).unwrap_or(0);
+    if hours == 0 || lag > MOST_LAG_HOURS || hours > MOST_HOURS {
+        return Ok(Traced { known_until: Some(known_until), kept: None, told: None });
+    }
+    let asked = Asked { zone, signal, at: known_until, hours };
+    let mut told = foretell(&known.with(history, file), &asked)?;
+    told.issued = as_of.map_or(known_until, |as_of| as_of.max(known_until));
+    Ok(Traced { known_until: Some(known_until), kept: None, told: told.is_forecast.then_some(told) })
+}
+
 impl Ahead {
     pub(crate) fn new(as_of: Option<Timestamp>, window: Window, kept: Option<Signals>) -> Self {
         Self { as_of, window, kept, told: RefCell::default() }
@@ -127,6 +151,52 @@ impl Ahead {
         (whole > 0.0).then(|| sum / whole)
     }
 
+    /// Foretells zones side by side, so that [`Ahead::series`] finds them told: each by itself, whatever the order. One
+    /// that cannot be read is left for the question that wants it, which then tells what is wrong.
+    pub(crate) fn prepare(
+        &self,
+        catalog: &Catalog,
+        replay: Option<&Replay>,
+        zones: impl Iterator<Item = ZoneId>,
+        signal: Signal,
+        threads: usize,
+    ) {
+        let mut pasts = Vec::new();
+        for zone in zones.collect::<std::collections::BTreeSet<_>>() {
+            let replay = replay.filter(|replay| replay.zones().contains(&zone));
+            if let Ok(Some((history, words))) = self.past(replay, &zone, signal) {
+                pasts.push((Known::of(catalog, &zone, signal), history, words, replay.is_none()));
+            }
+        }
+        let share = pasts.len().div_ceil(threads.max(1)).max(1);
+        let ahead = (self.as_of, self.window);
+        let told = std::thread::scope(|scope| {
+            let fit = |part: &[(Known, History, String, bool)]| {
+                let one = |(known, history, words, is_kept): &(Known, History, String, bool)| {
+                    let traced = foretold(ahead, known.clone(), history.clone(), words.clone()).ok()?;
+                    let kept = is_kept.then(|| (history.clone(), words.clone()));
+                    Some((history.zone.clone(), Traced { kept, ..traced }))
+                };
+                part.iter().filter_map(one).collect::<Vec<_>>()
+            };
+            let parts: Vec<_> = pasts.chunks(share).map(|part| scope.spawn(move || fit(part))).collect();
+            parts.into_iter().filter_map(|part| part.join().ok()).flatten().collect::<Vec<_>>()
+        });
+        let mut held = self.told.borrow_mut();
+        for (zone, traced) in told {
+            held.insert((zone, signal), Some(Rc::new(traced)));
+        }
+    }
+
+    /// A zone's past by its trace, else as it is kept.
+    fn past(&self, replay: Option<&Replay>, zone: &ZoneId, signal: Signal) -> Result<Option<(History, String)>, Error> {
+        match (replay, &self.kept) {
+            (Some(replay), _) => read_history(replay, zone, signal, self.as_of).map(Some),
+            (None, Some(kept)) => kept_history(kept, zone, signal, self.as_of.unwrap_or(self.window.end())),
+            (None, None) => Ok(None),
+        }
+    }
+
     fn traced(
         &self,
         catalog: &Catalog,
@@ -138,38 +208,16 @@ impl Ahead {
         if let Some(traced) = self.told.borrow().get(&key) {
             return Ok(traced.clone());
         }
-        let past = match (replay, &self.kept) {
-            (Some(replay), _) => Some(read_history(replay, zone, signal, self.as_of)?),
-            (None, Some(kept)) => kept_history(kept, zone, signal, self.as_of.unwrap_or(self.window.end()))?,
-            (None, None) => None,
-        };
-        let traced = match past {
+        let traced = match self.past(replay, zone, signal)? {
             Some((history, words)) => {
                 let kept = replay.is_none().then(|| (history.clone(), words.clone()));
-                let traced = self.foretold(Known::of(catalog, zone, signal), history, words)?;
+                let traced = foretold((self.as_of, self.window), Known::of(catalog, zone, signal), history, words)?;
                 Some(Rc::new(Traced { kept, ..traced }))
             }
             None => None,
         };
         self.told.borrow_mut().insert(key, traced.clone());
         Ok(traced)
-    }
-
-    fn foretold(&self, known: Known, history: History, file: String) -> Result<Traced, Error> {
-        let (zone, signal) = (history.zone.clone(), history.signal);
-        let Some(known_until) = history.known_until(history.end()) else {
-            return Ok(Traced { known_until: None, kept: None, told: None });
-        };
-        let lag = self.window.start().duration_since(known_until).as_hours();
-        let reach = self.window.end().duration_since(known_until).as_secs();
-        let hours = usize::try_from((reach + 3599).div_euclid(3600)).unwrap_or(0);
-        if hours == 0 || lag > MOST_LAG_HOURS || hours > MOST_HOURS {
-            return Ok(Traced { known_until: Some(known_until), kept: None, told: None });
-        }
-        let asked = Asked { zone, signal, at: known_until, hours };
-        let mut told = foretell(&known.with(history, file), &asked)?;
-        told.issued = self.as_of.map_or(known_until, |as_of| as_of.max(known_until));
-        Ok(Traced { known_until: Some(known_until), kept: None, told: told.is_forecast.then_some(told) })
     }
 
     /// Says which zones were foretold and which could not be, and what that means for the chosen hours.
@@ -279,5 +327,63 @@ impl Ahead {
                 })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenwich_signals::Fill;
+    use std::fmt::Write as _;
+
+    fn at(stamp: &str) -> Timestamp {
+        stamp.parse().expect("a stamp")
+    }
+
+    /// Five zones of sixty days each, one of which is broken.
+    fn traces() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        for zone in 0..5_u32 {
+            let mut text = String::from("utc,gco2e_per_kwh\n");
+            for hour in 0..60 * 24 {
+                let day = (std::f64::consts::TAU * (f64::from(hour) + f64::from(zone)) / 24.0).sin();
+                let noise = f64::from((hour * 7919 + zone * 31) % 97) / 97.0;
+                let value = 300.0 + 80.0 * day + 40.0 * noise;
+                _ = writeln!(
+                    text,
+                    "{},{value:.2}",
+                    at("2026-01-01T00:00:00Z") + HOUR * i32::try_from(hour).expect("few")
+                );
+            }
+            if zone == 4 {
+                text.push_str("nonsense\n");
+            }
+            std::fs::write(folder.path().join(format!("Z{zone}.csv")), text).expect("written");
+        }
+        folder
+    }
+
+    #[test]
+    fn zones_foretold_side_by_side_are_those_foretold_one_by_one() {
+        let folder = traces();
+        let replay = Replay::open(folder.path(), Fill::Refuse).expect("traces");
+        let catalog = Catalog::load();
+        let window = Window::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z")).expect("forwards");
+        let told = |threads: Option<usize>| {
+            let ahead = Ahead::new(None, window, None);
+            if let Some(threads) = threads {
+                ahead.prepare(&catalog, Some(&replay), replay.zones().into_iter(), Signal::Lifecycle, threads);
+            }
+            let one = |zone: ZoneId| {
+                let series = ahead.series(&catalog, Some(&replay), &zone, Signal::Lifecycle, window);
+                series.map(|series| series.expect("a forecast")).map_err(|error| error.to_string())
+            };
+            replay.zones().into_iter().map(one).collect::<Vec<_>>()
+        };
+        let alone = told(None);
+        assert!(alone[..4].iter().all(Result::is_ok) && alone[4].is_err(), "{:?}", alone[4]);
+        for threads in [1, 2, 8] {
+            assert_eq!(told(Some(threads)), alone, "{threads} threads");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! In: bytes and the file's name. Out: [`JobSpec`]: what the user wrote, checked for type and range, with
 //! no name resolved yet. Numbers are bare here, since this is an edge; their names end in the unit.
 
+use crate::cooling::CoolingSpec;
 use crate::document::{COMMAND_LINE, DocumentError, Place, Table, read};
 use greenwich_core::Window;
 use greenwich_facts::Precision;
@@ -110,6 +111,8 @@ pub struct SiteSpec {
     pub usd_per_accelerator_hour: Option<f64>,
     /// Electricity bill.
     pub usd_per_kwh: Option<f64>,
+    /// How PUE and water follow the weather.
+    pub cooling: CoolingSpec,
 }
 
 /// `[schedule]`.
@@ -333,6 +336,7 @@ pub(crate) fn site(table: &Table) -> Result<SiteSpec, DocumentError> {
         market_based_gco2e_per_kwh: table.number("market_based_gco2e_per_kwh", 0.0..=2000.0, "gCO2e/kWh")?,
         usd_per_accelerator_hour: table.number("usd_per_accelerator_hour", 0.0..=1000.0, "USD/accelerator-hour")?,
         usd_per_kwh: table.number("usd_per_kwh", 0.0..=10.0, "USD/kWh")?,
+        cooling: CoolingSpec::read(table)?,
     };
     table.finish()?;
     Ok(spec)

@@ -30,6 +30,7 @@
 //! ```
 
 pub mod alternatives;
+pub mod cooling;
 pub mod doctor;
 pub mod document;
 pub mod error;
@@ -59,6 +60,7 @@ pub mod waiting;
 
 mod accounting;
 mod factor;
+mod fleet_grid;
 mod forecasting_grid;
 mod grid;
 mod load;
@@ -66,9 +68,10 @@ mod machine;
 mod metered;
 mod resolve;
 mod site;
+mod weather;
 
 pub use error::{Error, Exit};
-pub use fleet::{FleetOptions, PlannedFleet, plan_fleet};
+pub use fleet::{FleetOptions, PlannedFleet, fleet_zones, plan_fleet};
 pub use fleet_certificate::verify_certificate;
 pub use greenwich_core::levers::Scope2;
 pub use greenwich_core::{Account, Footprint, Signal, Window};

@@ -10,8 +10,9 @@ use crate::machine::Machine;
 use crate::node::{self, NodeSpec};
 use crate::settings::Settings;
 use crate::site::Place;
+use crate::weather::Weather;
 use greenwich_core::footprint::{Setting, Stage};
-use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, Power};
+use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, Power, SiteWaterIntensity};
 use greenwich_core::reading::DeviceKind;
 use greenwich_core::{Factor, Footprint, IntensitySeries, Provenance, Range, Signal, Window};
 use greenwich_estimate::{Given, Inputs, LogNormal, Model, PowerBasis, Site};
@@ -23,6 +24,7 @@ use greenwich_store::Entry;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A model of CPUs and memory by load, from `assumptions.csv`; `None` where not even their number is known.
 pub(crate) fn stand_in(catalog: &Catalog, proc_root: &Path, with_memory: bool) -> Option<LoadModel> {
@@ -109,6 +111,10 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
             node: terms.settings.node,
             accelerator: terms.accelerator,
             series: &|place, signal, span| grid.beside(place, signal, span),
+            weather: &|place| {
+                let cooling = &terms.settings.site.cooling;
+                Ok(Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), None)?.map(Rc::new))
+            },
         };
         footprint(&basis, entry, hours)
     });
@@ -121,6 +127,7 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
             let warnings = account.get("warnings").cloned().unwrap_or_default();
             account.insert(ACCOUNT_WARNINGS.to_owned(), warnings);
             account.extend(terms.settings.node.told(entry));
+            account.extend(terms.settings.site.cooling.told());
             entry.add_account(account);
         }
         Ok(None) => entry.warnings.push("nothing was metered, so there is no account".to_owned()),
@@ -131,6 +138,9 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
 /// Where intensities over a span are from.
 pub(crate) type SeriesOf<'a> = dyn Fn(&Place, Signal, Window) -> Option<IntensitySeries> + 'a;
 
+/// Where a site's temperatures are from.
+pub(crate) type WeatherOf<'a> = dyn Fn(&Place) -> Result<Option<Rc<Weather>>, crate::Error> + 'a;
+
 /// What an account of a run is made with.
 pub(crate) struct Basis<'a> {
     pub(crate) catalog: &'a Catalog,
@@ -138,6 +148,7 @@ pub(crate) struct Basis<'a> {
     pub(crate) node: NodeSpec,
     pub(crate) accelerator: Option<&'a str>,
     pub(crate) series: &'a SeriesOf<'a>,
+    pub(crate) weather: &'a WeatherOf<'a>,
 }
 
 /// The place of a run; where none is known the world, which is said.
@@ -293,11 +304,31 @@ fn mean_by_hour(basis: &Basis<'_>, place: &mut Place, hours: &[(Timestamp, f64)]
         .collect();
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Value::Array(Vec::new()) };
     let whole = Window::new(first.0.start(), last.0.end()).expect("hours go forwards");
+    let weather = match (basis.weather)(place) {
+        Ok(weather) => weather.map(|weather| weather.over(whole, place)),
+        // A metered run gets its account whatever a file of weather looks like.
+        Err(error) => {
+            place.warnings.push(format!("PUE and WUE are the constant ones: {error}"));
+            None
+        }
+    };
+    let pue_of = |window: &Window| weather.as_ref().and_then(|weather| weather.hour(window.start()));
+    if let Some(weather) = &weather {
+        let drawn: Vec<(Window, f64)> =
+            spans.iter().map(|(window, joules)| (*window, joules.max(f64::MIN_POSITIVE))).collect();
+        weather.set(&drawn, place);
+        place.warnings.extend(weather.warnings());
+    }
     let mut rows: Vec<Map<String, Value>> = spans
         .iter()
         .map(|(window, joules)| {
             let energy_kwh = FacilityEnergy::from_joules(*joules).kwh();
-            let row = json!({"start": window.start().to_string(), "it_energy_kwh": energy_kwh});
+            let mut row = json!({"start": window.start().to_string(), "it_energy_kwh": energy_kwh});
+            if let Some(hour) = pue_of(window) {
+                row["pue"] = hour.pue.ratio().into();
+                row["wue_l_per_kwh"] = hour.wue.map(SiteWaterIntensity::l_per_kwh).into();
+                row["felt_c"] = hour.felt_c.into();
+            }
             row.as_object().cloned().unwrap_or_default()
         })
         .collect();
@@ -309,8 +340,9 @@ fn mean_by_hour(basis: &Basis<'_>, place: &mut Place, hours: &[(Timestamp, f64)]
         let (mut weighted, mut weight) = (0.0, 0.0);
         for ((window, joules), row) in spans.iter().zip(&mut rows) {
             if let Some(mean) = series.mean_g_per_kwh(*window) {
-                weighted += mean * joules.max(f64::MIN_POSITIVE);
-                weight += joules.max(f64::MIN_POSITIVE);
+                let drawn = joules.max(f64::MIN_POSITIVE) * pue_of(window).map_or(1.0, |hour| hour.pue.ratio());
+                weighted += mean * drawn;
+                weight += drawn;
                 row.insert(key.to_owned(), json!(mean));
             }
         }

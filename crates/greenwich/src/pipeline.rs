@@ -11,7 +11,7 @@ use crate::load;
 use crate::planning::{self, PlanOptions, Planned};
 use crate::resolve::Job;
 use greenwich_core::levers::{Levers, Scope2};
-use greenwich_core::{Account, Footprint};
+use greenwich_core::{Account, Footprint, ZoneId};
 use greenwich_facts::Catalog;
 use std::path::Path;
 
@@ -40,7 +40,9 @@ impl Greenwich {
     pub fn estimate(&self, spec: &JobSpec) -> Result<Footprint, Error> {
         let job = Job::resolve(&self.catalog, spec)?;
         let inputs = job.inputs(&spec.machine, &job.machine, &job.home);
-        greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))
+        let mut estimate = greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))?;
+        estimate.warnings.extend(spec.site.cooling.unused());
+        Ok(estimate)
     }
 
     /// Accounts for a run from its measured hours and power, phase by phase.
@@ -62,6 +64,14 @@ impl Greenwich {
             if measured { self.account(spec).map(|account| account.total) } else { self.estimate(spec) }
         };
         Ok(greenwich_ledger::levers(&footprint(base)?, &footprint(alternative)?, scope2)?)
+    }
+
+    /// The zones whose grids a plan of the job looks at, each once.
+    ///
+    /// # Errors
+    /// [`Error::Named`] for unknown names.
+    pub fn zones_of(&self, spec: &JobSpec) -> Result<Vec<ZoneId>, Error> {
+        planning::zones(&Job::resolve(&self.catalog, spec)?)
     }
 
     /// Plans where, when and on which machine a run goes.

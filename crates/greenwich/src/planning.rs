@@ -14,9 +14,12 @@ use crate::machine::Machine;
 use crate::resolve::{self, Job};
 use crate::signals::Signals;
 use crate::site::Place;
+use crate::weather::{ByHour, Weather};
 use greenwich_core::plan::{Candidate, PauseCost, Placement, Plan, Request};
-use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, MarginalIntensity, Power, Usd};
-use greenwich_core::{Check, Factor, Fit, Footprint, IntensitySeries, Provenance, RegionId, Signal, Window, ZoneId};
+use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, MarginalIntensity, Power, Pue, Usd};
+use greenwich_core::{
+    Check, Factor, Fit, Footprint, IntensitySeries, Provenance, PueSeries, RegionId, Signal, Window, ZoneId,
+};
 use greenwich_estimate::{EstimateError, Inputs, LogNormal, Transfer};
 use greenwich_report::PlanView;
 use greenwich_signals::{Fill, Replay};
@@ -38,12 +41,14 @@ pub struct PlanOptions {
     pub as_of: Option<Timestamp>,
     /// The folder of histories that were fetched and kept, for zones without a trace.
     pub kept: Option<PathBuf>,
+    /// Temperatures by hour of the job's own site, instead of those that the job file or the zone's trace has.
+    pub weather: Option<PathBuf>,
 }
 
 impl Default for PlanOptions {
     /// No traces, no gap filled, lifecycle intensity: an offline plan that an account can be held against.
     fn default() -> Self {
-        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None }
+        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None, weather: None }
     }
 }
 
@@ -67,6 +72,8 @@ pub struct Planned {
     pub warnings: Vec<String>,
     /// The forecasts that it was made on, as `greenwich.plan/1` has them.
     pub forecasts: Vec<Value>,
+    /// What the home's PUE and water by the hour rest on, where they follow the weather.
+    pub site_weather: Option<Value>,
 }
 
 impl Planned {
@@ -74,6 +81,12 @@ impl Planned {
     pub fn json(&self) -> Value {
         let mut answer = greenwich_report::json::plan(&self.view());
         answer["forecasts"] = Value::Array(self.forecasts.clone());
+        if let Some(weather) = &self.site_weather {
+            answer["site_weather"] = weather.clone();
+            for (key, placement) in [("planned_pue", &self.plan.best), ("baseline_pue", &self.plan.baseline)] {
+                answer["site_weather"][key] = self.request.pue_over(placement).map(Pue::ratio).into();
+            }
+        }
         answer
     }
 
@@ -116,10 +129,21 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let ahead = Some(Ahead::new(options.as_of, span, kept));
     let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();
+    let weather = by_hour(job, options, &grid, span)?;
 
     let machines = machines(job, schedule, &own, &mut warnings)?;
     let places = places(job, schedule)?;
-    let mut asked = Asked { job, schedule, grid: &grid, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
+    let pue: Vec<PueSeries> = weather.as_ref().and_then(ByHour::pue_series).into_iter().collect();
+    let home_pue = (!pue.is_empty()).then_some(0);
+    let mut asked =
+        Asked { job, schedule, grid: &grid, home_pue, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
+    if let Some(ahead) = &grid.ahead {
+        let asked_for = |place: &&Place| {
+            !place.location_given && machines.iter().chain([&own]).any(|option| asked.offers(place, option))
+        };
+        let zones = places.iter().filter(asked_for).filter_map(|place| place.zone.clone());
+        ahead.prepare(job.catalog, grid.replay.as_ref(), zones, options.signal, threads());
+    }
     let mut candidates = Vec::new();
     for place in &places {
         for option in &machines {
@@ -147,10 +171,11 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         checkpoint: Hours::from_seconds(schedule.checkpoint_minutes * 60.0),
         restart: Hours::from_seconds(schedule.restart_minutes * 60.0),
     });
-    let request = Request { window: schedule.window, pauses, candidates, baseline, series };
+    let request = Request { window: schedule.window, pauses, candidates, baseline, series, pue };
     let plan = greenwich_plan::plan(&request)
         .map_err(|source| Error::Plan { place: schedule.deadline_place.clone(), source: Box::new(source) })?;
     say_what_the_grid_is(&request, &mut warnings);
+    warnings.extend(weather.as_ref().map(ByHour::warnings).unwrap_or_default());
     let forecasts = grid.ahead.as_ref().map_or_else(Vec::new, |ahead| {
         ahead.say(&request, &plan.best, options.signal, &mut warnings);
         ahead.json(&request, &plan.best, options.signal)
@@ -162,7 +187,13 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         let place = places.iter().chain([&job.home]).find(|place| region_of(place) == candidate.region);
         let option = machines.iter().chain([&own]).find(|option| option.machine.id == candidate.accelerator);
         let (place, option) = place.zip(option).expect("every candidate was made of a place and a machine");
-        footprint(job, &grid, &request, placement, place, option)
+        let mut place = place.clone();
+        if let Some(weather) = weather.as_ref().filter(|_| region_of(&place) == region_of(&job.home)) {
+            let hours: Vec<(Window, f64)> =
+                placement.segments.iter().map(|segment| (*segment, segment.hours())).collect();
+            weather.set(&hours, &mut place);
+        }
+        footprint(job, &grid, &request, placement, &place, option)
     };
     Ok(Planned {
         job: job.spec.name.clone(),
@@ -173,7 +204,21 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         plan,
         warnings,
         forecasts,
+        site_weather: weather.as_ref().map(ByHour::json),
     })
+}
+
+/// PUE and water of home by the hour, where its curves and the span are known.
+fn by_hour(job: &Job<'_>, options: &PlanOptions, grid: &Grid<'_>, span: Window) -> Result<Option<ByHour>, Error> {
+    let cooling = job.spec.site.cooling.clone().under(options.weather.clone());
+    if options.weather.is_some() && !cooling.is_some() {
+        let place =
+            crate::document::Place { file: job.spec.file.clone(), line: None, key: "site.pue_curve".to_owned() };
+        let mend = "write pue_curve = [[-10, 1.08], [20, 1.12], [35, 1.30]] or wue_curve below [site]: temperatures alone change nothing";
+        return Err(DocumentError::Missing { place, mend: mend.to_owned() }.into());
+    }
+    let weather = Weather::of(&cooling, job.home.zone.as_ref(), grid.replay.as_ref(), options.as_of)?;
+    Ok(weather.map(|weather| weather.over(span, &job.home)))
 }
 
 /// The machine with its hours and power, or why it cannot run the job.
@@ -248,11 +293,30 @@ fn places(job: &Job<'_>, schedule: &ScheduleSpec) -> Result<Vec<Place>, Error> {
     Ok(places)
 }
 
+/// How many zones are foretold side by side: the answer is the same on any number.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The zones of home and of the regions allowed, each once.
+pub(crate) fn zones(job: &Job<'_>) -> Result<Vec<ZoneId>, Error> {
+    let places = match &job.spec.schedule {
+        Some(schedule) => places(job, schedule)?,
+        None => vec![job.home.clone()],
+    };
+    // What the job file gives is not looked up.
+    let zones = places.into_iter().filter(|place| !place.location_given).filter_map(|place| place.zone);
+    let mut seen = std::collections::BTreeSet::new();
+    Ok(zones.filter(|zone| seen.insert(zone.clone())).collect())
+}
+
 /// The candidates asked for so far, and the series that they point at.
 struct Asked<'a> {
     job: &'a Job<'a>,
     schedule: &'a ScheduleSpec,
     grid: &'a Grid<'a>,
+    /// Index of home's PUE over time, where it follows the weather.
+    home_pue: Option<usize>,
     series: Vec<IntensitySeries>,
     /// What each series stands for: its zone, whether it is the job file's own number, and its end.
     held: Vec<(Option<ZoneId>, bool, Window)>,
@@ -342,6 +406,7 @@ impl Asked<'_> {
             series,
             work: option.work.median(),
             facility_power,
+            pue: self.home_pue.filter(|_| !moves),
             usd_per_hour,
             transfer,
             transfer_g_per_kwh,
@@ -427,13 +492,13 @@ fn footprint(
         });
     }
     let planned_by = &request.series[candidate.series];
-    set_intensity(job, grid, &mut inputs, planned_by, placement, place);
+    set_intensity(job, grid, request, &mut inputs, planned_by, placement, place);
     for signal in [Signal::Lifecycle, Signal::Direct] {
         if signal != planned_by.signal {
             let (from, to) = (placement.start(), placement.finish());
             let span = Window::new(from, to).expect("a placement runs forwards");
             if let Some(series) = grid.beside(place, signal, span).filter(|_| !place.location_given) {
-                set_intensity(job, grid, &mut inputs, &series, placement, place);
+                set_intensity(job, grid, request, &mut inputs, &series, placement, place);
             }
         }
     }
@@ -453,15 +518,25 @@ fn footprint(
 fn set_intensity(
     job: &Job<'_>,
     grid: &Grid<'_>,
+    request: &Request,
     inputs: &mut Inputs,
     series: &IntensitySeries,
     placement: &Placement,
     place: &Place,
 ) {
-    let hours: f64 = placement.segments.iter().map(|segment| segment.hours()).sum();
-    let weighted = |segment: &Window| Some(series.mean_g_per_kwh(*segment)? * segment.hours());
-    let Some(sum) = placement.segments.iter().map(weighted).sum::<Option<f64>>() else { return };
-    let g_per_kwh = sum / hours;
+    let pue = placement.candidate.pue.map(|index| &request.pue[index]);
+    // Each hour counts by what is drawn in it: an hour in the heat for more.
+    let (mut sum, mut drawn) = (0.0, 0.0);
+    for segment in &placement.segments {
+        let (mean, relative) = match pue {
+            None => (series.mean_g_per_kwh(*segment), Some(1.0)),
+            Some(pue) => (pue.weigh_g_per_kwh(series, *segment), pue.relative(*segment)),
+        };
+        let (Some(mean), Some(relative)) = (mean, relative) else { return };
+        sum += mean * segment.hours();
+        drawn += relative * segment.hours();
+    }
+    let g_per_kwh = sum / drawn;
     let log_sd = match &series.provenance {
         Provenance::Given => 0.0,
         Provenance::Replayed { .. } => assumed(job.catalog, "intensity-of-the-year", "log_sd"),

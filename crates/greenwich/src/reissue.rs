@@ -4,6 +4,7 @@
 //! joules stay as the meter gave them; PUE, intensity, water and price are those of the place that is asked for.
 
 use crate::Error;
+use crate::cooling::COOLING;
 use crate::metered::{self, ACCOUNT_WARNINGS, Terms};
 use crate::node::ASSUMPTIONS;
 use crate::settings::Settings;
@@ -88,7 +89,18 @@ fn site_of(entry: &Entry, changed: &[(String, String)]) -> String {
         factor.get("quantity").and_then(Value::as_str) == Some("PUE")
             && factor.get("fit").and_then(Value::as_str) == Some("given")
     });
-    if let Some(pue) = pue.filter(|_| !moves).and_then(|factor| factor.get("value")?.as_f64()) {
+    let cooling = entry.quantities.get(COOLING).and_then(Value::as_object).filter(|_| !moves);
+    for (key, value) in cooling.into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        match key.as_str() {
+            "temp_c" => _ = writeln!(text, "{key} = [{value}]"),
+            "rh_pct" => _ = writeln!(text, "{key} = {value}"),
+            _ => _ = writeln!(text, "{key} = {}", Value::from(value)),
+        }
+    }
+    // The mean of a curve over a run's hours is no constant of the site.
+    let has_curve = cooling.is_some_and(|cooling| cooling.contains_key("pue_curve"));
+    if let Some(pue) = pue.filter(|_| !moves && !has_curve).and_then(|factor| factor.get("value")?.as_f64()) {
         _ = writeln!(text, "pue = {pue:?}");
     }
     // The node is the same wherever the account places it.

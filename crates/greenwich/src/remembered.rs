@@ -6,7 +6,7 @@
 use greenwich_core::entry::{DeviceEnergy, HourOfRun, RunEntry};
 use greenwich_core::footprint::{Setting, Stage};
 use greenwich_core::quantity::{
-    AcceleratorHours, Co2e, ConsequentialCo2e, FacilityEnergy, Flops, Hours, ItEnergy, Power, Usd, Water,
+    AcceleratorHours, Co2e, ConsequentialCo2e, FacilityEnergy, Flops, Hours, ItEnergy, Power, Pue, Usd, Water,
 };
 use greenwich_core::reading::{DeviceKind, Method};
 use greenwich_core::{AcceleratorId, Check, Factor, Fit, Footprint, Range, RegionId, Tier, ZoneId};
@@ -100,6 +100,7 @@ fn hours(entry: &Entry) -> Vec<HourOfRun> {
             it_energy: ItEnergy::from_kwh(number("it_energy_kwh")?),
             location_based_g_per_kwh: number("location_based_gco2e_per_kwh"),
             market_based_g_per_kwh: number("market_based_gco2e_per_kwh"),
+            pue: number("pue").and_then(|ratio| Pue::new(ratio).ok()),
         })
     };
     rows.into_iter().flatten().filter_map(one).collect()

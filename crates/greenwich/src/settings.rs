@@ -10,7 +10,7 @@ use crate::node::NodeSpec;
 use std::collections::BTreeMap;
 
 /// Keys of `[site]` and `[node]` that have a variable, with its name.
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("site.region", "GREENWICH_REGION"),
     ("site.zone", "GREENWICH_ZONE"),
     ("site.pue", "GREENWICH_PUE"),
@@ -22,6 +22,12 @@ const VARIABLES: [(&str, &str); 11] = [
     ("node.idle_w", "GREENWICH_NODE_IDLE_W"),
     ("node.rest_w", "GREENWICH_NODE_REST_W"),
     ("node.psu_efficiency", "GREENWICH_NODE_PSU_EFFICIENCY"),
+    ("site.pue_curve", "GREENWICH_PUE_CURVE"),
+    ("site.wue_curve", "GREENWICH_WUE_CURVE"),
+    ("site.curve_over", "GREENWICH_CURVE_OVER"),
+    ("site.temp_c", "GREENWICH_TEMP_C"),
+    ("site.rh_pct", "GREENWICH_RH_PCT"),
+    ("site.weather", "GREENWICH_WEATHER"),
 ];
 
 /// What is set.
@@ -96,7 +102,9 @@ impl Settings {
             number(self.node.psu_efficiency),
         ];
         let keys = VARIABLES.iter().map(|(key, _)| (*key).to_owned());
-        keys.zip(values).filter_map(|(key, value)| Some((key, value?))).collect()
+        let plain = keys.zip(values).filter_map(|(key, value)| Some((key, value?)));
+        let cooling = site.cooling.keys().into_iter().map(|(key, value)| (format!("site.{key}"), value));
+        plain.chain(cooling).collect()
     }
 }
 
@@ -135,6 +143,16 @@ mod tests {
         let again = Settings::of(None, |_| None, &keys).expect("lawful");
         assert_eq!((region(&again), again.site.pue), (Some("gcp/us-central1"), Some(1.2)));
         assert_eq!((again.node.psu_efficiency, keys.len()), (Some(0.94), 3));
+    }
+
+    #[test]
+    fn curves_written_as_keys_are_read_back() {
+        let file = b"[site]\nzone = \"DE\"\npue_curve = [[-10, 1.08], [35, 1.3]]\ncurve_over = \"wet-bulb\"\ntemp_c = 9.5\nrh_pct = 70\nweather = \"temp.csv\"\n";
+        let settings = Settings::of(Some(("greenwich.toml", file)), |_| None, &[]).expect("lawful");
+        let keys: Vec<(String, String)> = settings.place().into_iter().collect();
+        let again = Settings::of(None, |_| None, &keys).expect("lawful");
+        assert_eq!(again.site.cooling, settings.site.cooling);
+        assert!(again.site.cooling.is_some());
     }
 
     #[test]

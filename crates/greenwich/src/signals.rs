@@ -13,13 +13,18 @@ use greenwich_forecast::History as Past;
 use greenwich_grid::history::Held;
 use greenwich_grid::{Cell, Factors, Fuel, History, Reservoir, derived_source, production_intensity};
 use greenwich_providers::{
-    About, Ask, Clock, Door, KEY_VARIABLES, Keys, Limits, Provider, ProviderError, Store, fill, validators,
+    About, Ask, Clock, Door, KEY_VARIABLES, Keys, Limits, Provider, ProviderError, Store, Trust, fill, validators,
 };
 use jiff::{SignedDuration, Timestamp};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+mod trace;
 
 pub use greenwich_grid::{Quantity, State};
 pub use greenwich_providers::SystemClock;
+pub use trace::{Beyond, TracedZones, Tracing};
 
 /// Fuels that have no factor of their own in the catalog, by which they are counted.
 const STAND_INS: [(Fuel, Fuel); 6] = [
@@ -37,6 +42,13 @@ pub struct Signals {
     keys_file: Option<PathBuf>,
     providers: Vec<Box<dyn Provider>>,
     is_offline: bool,
+    /// Authorities of one's own.
+    trust: Option<Trust>,
+    /// How long all questions may take together.
+    time: Option<SignedDuration>,
+    begun: RefCell<Option<Timestamp>>,
+    /// Providers that could not be reached: each is tried once.
+    down: RefCell<BTreeMap<&'static str, ProviderError>>,
 }
 
 impl std::fmt::Debug for Signals {
@@ -122,7 +134,47 @@ impl Signals {
     ) -> Result<Self, Error> {
         let keys = Keys::gather(&KEY_VARIABLES, &variable, keys_file)?;
         let providers = greenwich_providers::all(&variable, &keys);
-        Ok(Self { store: Store::at(folder), keys_file: keys_file.map(Path::to_owned), providers, is_offline })
+        let trust = Trust::gather(&variable)?;
+        Ok(Self {
+            store: Store::at(folder),
+            keys_file: keys_file.map(Path::to_owned),
+            providers,
+            is_offline,
+            trust,
+            time: None,
+            begun: RefCell::default(),
+            down: RefCell::default(),
+        })
+    }
+
+    /// The same, with so much time for all questions together, from the first one on.
+    #[must_use]
+    pub fn within(self, time: SignedDuration) -> Self {
+        Self { time: Some(time), ..self }
+    }
+
+    /// The door for a provider: shut offline, for one that could not be reached, and when the time is over.
+    fn door<'a>(
+        &self,
+        provider: &dyn Provider,
+        ask: &Ask,
+        clock: &'a dyn Clock,
+    ) -> Result<(Door<'a>, Option<ProviderError>), Error> {
+        let id = provider.about().id;
+        if self.is_offline {
+            return Ok((Door::offline(clock), None));
+        }
+        if let Some(error) = self.down.borrow().get(id) {
+            return Ok((Door::offline(clock), Some(error.clone())));
+        }
+        let begun = *self.begun.borrow_mut().get_or_insert_with(|| clock.now());
+        let until = self.time.map(|time| (begun + time, time.as_secs()));
+        if let Some((_, seconds)) = until.filter(|(until, _)| clock.now() >= *until) {
+            return Ok((Door::offline(clock), Some(ProviderError::OutOfTime { provider: id, seconds })));
+        }
+        let known = validators(&self.store, provider, ask, clock.now())?;
+        let limits = Limits { until, ..Limits::default() };
+        Ok((Door::trusting(clock, limits, self.trust.as_ref()).only_changes(known), None))
     }
 
     /// What was fetched and kept in a folder: no key is read and nobody is asked.
@@ -185,13 +237,15 @@ impl Signals {
         let by_fuel = is_by_fuel(provider, wanted);
         let quantity = if by_fuel { Quantity::Generation(Fuel::Gas) } else { wanted.quantity.clone() };
         let ask = Ask { zone: wanted.zone.clone(), quantity, window: wanted.window, at: wanted.at };
-        let door = if self.is_offline {
-            Door::offline(clock)
-        } else {
-            let known = validators(&self.store, provider, &ask, clock.now())?;
-            Door::open(clock, Limits::default()).only_changes(known)
-        };
-        let filled = match fill(&self.store, provider, &ask, &door) {
+        let (door, shut) = self.door(provider, &ask, clock)?;
+        let filled = fill(&self.store, provider, &ask, &door).map_err(|error| match (error, shut) {
+            (ProviderError::Offline { .. }, Some(why)) => why,
+            (error, _) => error,
+        });
+        if let Err(error @ ProviderError::Unreachable { .. }) = &filled {
+            self.down.borrow_mut().insert(about.id, error.clone());
+        }
+        let filled = match filled {
             Ok(filled) => filled,
             // What is held answers as far as it goes where the network does not.
             Err(error) if self.holds(wanted, about, by_fuel) => {
@@ -200,7 +254,7 @@ impl Signals {
                 greenwich_providers::Filled {
                     history,
                     asked: None,
-                    new: std::collections::BTreeMap::new(),
+                    new: BTreeMap::new(),
                     revised: 0,
                     unchanged: false,
                     notes,
@@ -255,10 +309,8 @@ impl Signals {
         notes: &mut Vec<String>,
     ) -> Result<(), Error> {
         let Quantity::Intensity(signal) = wanted.quantity else { return Ok(()) };
-        let row = catalog.lookup("assumptions", "storage-round-trip", "share", &[], None);
-        let share = row.expect("assumptions.csv holds what the roof asks for").value;
-        let store = Reservoir::empty(Fraction::new(share).expect("the schema allows 0 to 1"));
         let factors = factors(catalog, signal);
+        let store = reservoir(catalog);
         let Some(derived) = production_intensity(history, source, signal, wanted.window, &factors, store) else {
             return Ok(());
         };
@@ -351,7 +403,9 @@ impl Signals {
             let hour = SignedDuration::from_hours(1);
             let measured = measured(&history, &quantity, &held.source, window, known_at);
             let known = measured.iter().filter(|value| value.is_some()).count();
-            if known == 0 || best.as_ref().is_some_and(|(most, ..)| *most >= known) {
+            // Of as many hours those that were traced through imports stand before those of what is made.
+            let traced = greenwich_grid::is_traced(&held.source);
+            if known == 0 || best.as_ref().is_some_and(|(most, ..)| *most > known || (*most == known && !traced)) {
                 continue;
             }
             let (start, _) = history.means(&quantity, &held.source, window, hour, known_at);
@@ -439,6 +493,13 @@ fn factors(catalog: &Catalog, signal: Signal) -> Factors {
     };
     let factors = Factors::from_g_per_kwh(Fuel::ALL.into_iter().filter_map(of));
     STAND_INS.into_iter().fold(factors, |factors, (fuel, by)| factors.stand_in(fuel, by))
+}
+
+/// An empty store that gives back what the catalog says.
+fn reservoir(catalog: &Catalog) -> Reservoir {
+    let row = catalog.lookup("assumptions", "storage-round-trip", "share", &[], None);
+    let share = row.expect("assumptions.csv holds what the roof asks for").value;
+    Reservoir::empty(Fraction::new(share).expect("the schema allows 0 to 1"))
 }
 
 #[cfg(test)]

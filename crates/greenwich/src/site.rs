@@ -119,11 +119,12 @@ impl Place {
             self.factors.retain(|factor| !instead_of.contains(&factor.quantity.as_str()));
             self.factors.push(given(quantity, value, unit));
         };
-        if let Some(ratio) = spec.pue {
+        let (typical_pue, typical_wue) = spec.cooling.typical();
+        if let Some(ratio) = spec.pue.or(typical_pue) {
             replace("PUE", ratio, "ratio", &["PUE"]);
             self.pue = LogNormal::exact(Pue::new(ratio).expect("the reader held the range"));
         }
-        if let Some(wue) = spec.wue_l_per_kwh {
+        if let Some(wue) = spec.wue_l_per_kwh.or(typical_wue) {
             replace("water on site (WUE)", wue, "L/kWh", &["water on site (WUE)"]);
             self.wue = Some(LogNormal::exact(SiteWaterIntensity::from_l_per_kwh(wue)));
         }

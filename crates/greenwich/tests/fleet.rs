@@ -39,6 +39,8 @@ fn options(folder: &Path) -> FleetOptions {
         jobs: folder.join("jobs.csv"),
         sites: folder.join("sites.csv"),
         signals: folder.join("grid"),
+        as_of: None,
+        kept: None,
         start: "2022-07-04T00:00:00Z".parse().expect("an instant"),
         hours: 6,
         fill: Fill::Refuse,

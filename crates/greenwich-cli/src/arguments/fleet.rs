@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Planning a fleet")]
 pub(crate) struct FleetArguments {
     /// Many jobs: a CSV of job,release,deadline,hours,accelerators,power_w,home,sites,interruptible.
-    #[arg(long, value_name = "FILE", conflicts_with = "job", requires_all = ["sites", "signals", "start", "hours"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "job", requires_all = ["sites", "start", "hours"])]
     pub(crate) jobs: Option<PathBuf>,
     /// Their sites: a CSV of site,zone,pue,accelerators.
     #[arg(long, value_name = "FILE", requires = "jobs")]

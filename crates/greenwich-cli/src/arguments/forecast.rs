@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Where a zone's past is from.
 #[derive(Debug, Args)]
 pub(crate) struct PastArguments {
-    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
+    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, or in the user's data folder without one.
     #[arg(long, value_name = "DIR")]
     pub(crate) signals: Option<PathBuf>,
     /// First fetch what is not held of the zone's last twelve weeks from whoever has it, and keep it; what cannot be
@@ -93,7 +93,7 @@ pub(crate) struct ZonesArguments {
     /// Only zones whose key begins so.
     #[arg(value_name = "BEGINNING", default_value = "", hide_default_value = true)]
     pub(crate) beginning: String,
-    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, where that is there.
+    /// A folder of ZONE.csv[.gz]; else `signals` below GREENWICH_HOME, or in the user's data folder without one.
     #[arg(long, value_name = "DIR")]
     pub(crate) signals: Option<PathBuf>,
     /// Which intensity.
@@ -130,6 +130,9 @@ pub(crate) struct WaitArguments {
     /// What a restart is known by; else the command and the folder it is given in.
     #[arg(long, value_name = "NAME")]
     pub(crate) id: Option<String>,
+    /// Meter the command and write the ledger, as `greenwich run` does with its defaults.
+    #[arg(long)]
+    pub(crate) meter: bool,
     /// Say when it would begin, and end.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -6,11 +6,13 @@ use super::reply::{Reply, page, short};
 use super::{Key, Limits, Request, Validator};
 use crate::error::ProviderError;
 use crate::provider::About;
+use crate::trust::Trust;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use std::io::{self, Read};
 use std::time::Duration;
 use ureq::http::{HeaderMap, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Timeout};
 
 const MOST_REDIRECTS: usize = 3;
@@ -56,13 +58,16 @@ impl RetryAfter {
 }
 
 impl Wire {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, trust: Option<&Trust>) -> Self {
+        let roots = trust.map_or(RootCerts::WebPki, Trust::roots);
         let config = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(limits.patience))
             .timeout_connect(Some(limits.patience.min(CONNECT)))
+            .timeout_resolve(Some(limits.patience.min(CONNECT)))
             .user_agent(concat!("greenwich/", env!("CARGO_PKG_VERSION")))
             .build();
         Self { agent: config.new_agent(), limits }

@@ -1,6 +1,8 @@
 //! What the door does with a network that misbehaves, the same for every provider.
 
-use crate::rig::{KEY, KEYED, Script, Server, Turn, ask, fetch, json, limits, provider, refusal, secret, status, told};
+use crate::rig::{
+    KEY, KEYED, Script, Server, Turn, ask, at, fetch, json, limits, provider, refusal, secret, status, told,
+};
 use greenwich_providers::door::{Key, Request};
 use greenwich_providers::{Answer, Ask, Door, Limits, ProviderError};
 use insta::assert_snapshot;
@@ -62,6 +64,22 @@ fn a_server_that_hangs_is_given_up_after_the_patience() {
     let server = Server::new([hang()]);
     let short = Limits { patience: Duration::from_millis(200), tries: 1, ..limits() };
     assert_snapshot!(refusal(neso(&server, short, &Script::at(NOW))), @"`neso` did not answer within 1 s [Retry] help: ask again later, or for a shorter window");
+}
+
+#[test]
+fn when_the_time_for_all_questions_is_over_nobody_is_asked_any_more() {
+    let busy = || status(503, "down");
+    let server = Server::new([busy(), busy(), busy()]);
+    let clock = Script::at(NOW);
+    let ends = at(NOW) + jiff::SignedDuration::from_secs(5);
+    let bounded = Limits { until: Some((ends, 5)), ..limits() };
+    // It waits 2 s and not the 4 s after them, which would lie beyond the end.
+    let error = neso(&server, bounded, &clock).expect_err("it stays down");
+    assert!(matches!(error, ProviderError::Status { status: 503, .. }), "{error:?}");
+    assert_eq!((clock.slept_s(), server.heads().len()), (vec![2], 2));
+    clock.go_to("2026-11-25T07:00:00Z");
+    assert_snapshot!(refusal(neso(&server, bounded, &clock)), @"`neso` is not asked any more: 5 s of asking are over [Retry] help: ask again: what came before is kept");
+    assert_eq!(server.heads().len(), 2);
 }
 
 #[test]

@@ -84,6 +84,64 @@ fn a_position_left_out_repeats_the_one_before_under_curve_a03_only() {
     assert_snapshot!(told(&answer), @"generation-nuclear MW 2026-11-25T02:30:00Z 1800s: 5 5 5");
 }
 
+/// Physical flows: a publication document whose series name both domains.
+fn flows(out: &str, into: &str, points: &[(usize, f64)]) -> String {
+    let points: Vec<String> = points
+        .iter()
+        .map(|(position, quantity)| {
+            format!("<Point><position>{position}</position><quantity>{quantity}</quantity></Point>")
+        })
+        .collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+        <Publication_MarketDocument xmlns=\"urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0\">
+        <mRID>x</mRID><type>A11</type><period.timeInterval><start>2026-11-25T02:00Z</start><end>2026-11-25T04:00Z</end></period.timeInterval>
+        <TimeSeries><mRID>1</mRID><businessType>A66</businessType>
+        <in_Domain.mRID codingScheme=\"A01\">{into}</in_Domain.mRID><out_Domain.mRID codingScheme=\"A01\">{out}</out_Domain.mRID>
+        <quantity_Measure_Unit.name>MAW</quantity_Measure_Unit.name><curveType>A01</curveType>
+        <Period><timeInterval><start>2026-11-25T02:00Z</start><end>2026-11-25T04:00Z</end></timeInterval>
+        <resolution>PT60M</resolution>{}</Period></TimeSeries></Publication_MarketDocument>",
+        points.concat()
+    )
+}
+
+#[test]
+fn what_crosses_a_border_is_asked_in_both_directions_and_netted() {
+    let (fi, ee) = ("10YFI-1--------U", "10Y1001A1001A39I");
+    let server =
+        Server::new([xml(&flows(ee, fi, &[(1, 0.0), (2, 120.5)])), xml(&flows(fi, ee, &[(1, 650.0), (2, 0.0)]))]);
+    let asked = ask("FI", "import-EE", "2026-11-25T02:00:00Z", "2026-11-25T04:00:00Z");
+    let answer = fetch(provider("entsoe", &server.base).as_ref(), &asked, NOW).expect("an answer");
+    assert_snapshot!(told(&answer), @"import-EE MW 2026-11-25T02:00:00Z 3600s: -650 120.5");
+    let paths = server.paths();
+    assert!(paths[0].contains(&format!("documentType=A11&in_Domain={fi}&out_Domain={ee}")), "{paths:?}");
+    assert!(paths[1].contains(&format!("in_Domain={ee}&out_Domain={fi}")), "{paths:?}");
+}
+
+#[test]
+fn a_step_that_is_told_in_one_direction_only_is_left_out_and_said() {
+    let (fi, ee) = ("10YFI-1--------U", "10Y1001A1001A39I");
+    let server = Server::new([xml(&flows(ee, fi, &[(1, 10.0), (2, 20.0)])), xml(&flows(fi, ee, &[(2, 5.0)]))]);
+    let asked = ask("FI", "import-EE", "2026-11-25T02:00:00Z", "2026-11-25T04:00:00Z");
+    let answer = fetch(provider("entsoe", &server.base).as_ref(), &asked, NOW).expect("an answer");
+    assert_snapshot!(told(&answer), @"
+    import-EE MW 2026-11-25T03:00:00Z 3600s: 15
+    note: steps of import-EE told in one direction only, and left out: 1
+    ");
+    let nothing = xml(&acknowledged("999", "No matching data found for Data item"));
+    let server = Server::new([nothing, xml(&flows(fi, ee, &[(1, 5.0)]))]);
+    let shown = refusal(fetch(provider("entsoe", &server.base).as_ref(), &asked, NOW));
+    assert!(shown.starts_with("`entsoe` has no import-EE of zone `FI`"), "{shown}");
+}
+
+#[test]
+fn a_border_that_is_none_is_not_asked_for() {
+    let server = Server::new([]);
+    let asked = ask("FI", "import-ES", "2026-11-25T02:00:00Z", "2026-11-25T04:00:00Z");
+    let shown = refusal(fetch(provider("entsoe", &server.base).as_ref(), &asked, NOW));
+    assert!(shown.contains("has no import-ES of zone `FI`") && server.heads().is_empty(), "{shown}");
+}
+
 #[test]
 fn a_long_answer_comes_as_an_archive() {
     let (one, two) = (

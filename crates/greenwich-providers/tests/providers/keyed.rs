@@ -75,6 +75,42 @@ fn electricity_maps_marks_what_it_estimated_and_skips_null() {
 }
 
 #[test]
+fn electricity_maps_has_day_ahead_prices_in_the_currency_of_the_market() {
+    let body = r#"{"zone":"DE","data":[
+        {"zone":"DE","datetime":"2026-11-23T03:00:00.000Z","createdAt":"2026-11-22T12:10:00.000Z","updatedAt":"2026-11-22T12:10:00.000Z",
+         "value":-4.07,"unit":"EUR/MWh","source":"nordpool.com","temporalGranularity":"hourly"},
+        {"zone":"DE","datetime":"2026-11-23T04:00:00.000Z","value":88.5,"unit":"EUR/MWh","source":"nordpool.com","temporalGranularity":"hourly"}]}"#;
+    let asked =
+        |currency: &str| ask("DE", &format!("price-{currency}"), "2026-11-23T03:00:00Z", "2026-11-23T05:00:00Z");
+    let server = Server::new([json(body), json(body)]);
+    let answer = fetch(provider("electricity-maps", &server.base).as_ref(), &asked("EUR"), NOW).expect("an answer");
+    assert_snapshot!(told(&answer), @"price-EUR EUR/MWh 2026-11-23T03:00:00Z 3600s: -4.07 88.5");
+    let path = &server.paths()[0];
+    assert!(path.starts_with("/price-day-ahead/past-range?zone=DE&start=") && !path.contains("emission"), "{path}");
+    let shown = refusal(fetch(provider("electricity-maps", &server.base).as_ref(), &asked("USD"), NOW));
+    assert!(shown.contains("where USD/MWh are asked for"), "{shown}");
+}
+
+#[test]
+fn watttime_has_the_damage_to_health_in_dollars() {
+    let login = || json(r#"{"token":"t1"}"#);
+    let body = |units: &str| {
+        json(&format!(
+            r#"{{"data":[{{"point_time":"2026-11-25T03:00:00+00:00","value":31.5}},{{"point_time":"2026-11-25T03:05:00+00:00","value":30.0}}],
+            "meta":{{"region":"CAISO_NORTH","signal_type":"health_damage","units":"{units}","data_point_period_seconds":300,"warnings":[]}}}}"#
+        ))
+    };
+    let asked = ask("US-CAL-CISO", "health-damage", "2026-11-25T03:00:00Z", "2026-11-25T03:10:00Z");
+    let server = Server::new([login(), body("usd_per_mwh")]);
+    let answer = fetch(provider("watttime", &server.base).as_ref(), &asked, NOW).expect("an answer");
+    assert_snapshot!(told(&answer), @"health-damage USD/MWh 2026-11-25T03:00:00Z 300s: 31.5 30");
+    assert!(server.paths()[1].contains("signal_type=health_damage"), "{:?}", server.paths());
+    let server = Server::new([login(), body("lbs_co2_per_mwh")]);
+    let shown = refusal(fetch(provider("watttime", &server.base).as_ref(), &asked, NOW));
+    assert!(shown.contains("in the place of the unit usd_per_mwh"), "{shown}");
+}
+
+#[test]
 fn electricity_maps_gives_the_last_day_where_the_plan_has_no_more() {
     let refused = status(403, r#"{"status":"error","message":"You do not have access to this endpoint"}"#);
     let day = json(

@@ -11,6 +11,23 @@ fn told_of(id: &str, asked: &greenwich_providers::Ask, turns: Vec<crate::rig::Tu
 }
 
 #[test]
+fn neso_places_a_postcode_in_its_region() {
+    let body = r#"{"data":{"regionid":11,"dnoregion":"WPD South West","shortname":"South West England","postcode":"BS16",
+        "data":[{"from":"2026-11-25T03:00Z","to":"2026-11-25T03:30Z","intensity":{"forecast":162,"index":"moderate"},"generationmix":[]}]}}"#;
+    let server = Server::new([json(body), json("null")]);
+    let asked = ask("GB-BS16", "direct", "2026-11-25T03:00:00Z", "2026-11-25T03:30:00Z");
+    let answer = fetch(provider("neso", &server.base).as_ref(), &asked, NOW).expect("an answer");
+    assert_snapshot!(told(&answer), @"direct gCO2e/kWh 2026-11-25T03:00:00Z 1800s: ?162");
+    assert_eq!(server.paths(), ["/regional/intensity/2026-11-25T03:00Z/2026-11-25T03:30Z/postcode/BS16"]);
+    // A postcode that is none answers 200 with `null`.
+    let shown = refusal(fetch(provider("neso", &server.base).as_ref(), &asked, NOW));
+    assert!(shown.starts_with("`neso` has no direct of zone `GB-BS16` from"), "{shown}");
+    for none in ["GB-18", "GB-NIR", "GB-bs16", "GB-BS1 6", "GB-ABC1"] {
+        assert!(provider("neso", "").quantities(&none.into()).is_empty(), "{none}");
+    }
+}
+
+#[test]
 fn neso_gives_what_was_and_what_is_forecast() {
     let body = r#"{"data":[
         {"from":"2026-11-25T04:30Z","to":"2026-11-25T05:00Z","intensity":{"forecast":266,"actual":263,"index":"moderate"}},

@@ -142,6 +142,7 @@ fn hours(whole: &Whole<'_>) -> Vec<Hour> {
         let pue = if it > 0.0 { facility / it } else { 1.0 };
         for hour in &run.hours {
             let start = hour.start.as_second().div_euclid(3600) * 3600;
+            let pue = hour.pue.map_or(pue, greenwich_core::quantity::Pue::ratio);
             by_hour.entry(start).or_default().push((hour, hour.it_energy.kwh() * pue));
         }
     }

@@ -71,6 +71,7 @@ fn child(out: &mut String, run: &RunEntry) {
         let seconds = end.duration_since(hour.start).as_secs_f64().max(0.0);
         let _ = writeln!(out, "        - timestamp: {}", yaml::quoted(&stamp(hour.start)));
         let _ = writeln!(out, "          duration: {}", figures(seconds, FIGURES));
+        let pue = hour.pue.map_or(pue, greenwich_core::quantity::Pue::ratio);
         let _ = writeln!(out, "          energy: {}", figures(hour.it_energy.kwh() * pue, FIGURES));
         if let Some(g) = hour.location_based_g_per_kwh {
             let _ = writeln!(out, "          grid/carbon-intensity: {}", figures(g, FIGURES));
@@ -92,6 +93,7 @@ fn hours(run: &RunEntry) -> Vec<HourOfRun> {
         it_energy: run.account.it_energy.p50,
         location_based_g_per_kwh: whole.location_based_g_per_kwh(),
         market_based_g_per_kwh: None,
+        pue: None,
     }]
 }
 

@@ -141,6 +141,8 @@ struct Hour {
     it_energy_j: f64,
     location_based_gco2e_per_kwh: Option<f64>,
     market_based_gco2e_per_kwh: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pue: Option<f64>,
 }
 
 impl Hour {
@@ -150,6 +152,7 @@ impl Hour {
             it_energy_j: hour.it_energy.joules(),
             location_based_gco2e_per_kwh: hour.location_based_g_per_kwh,
             market_based_gco2e_per_kwh: hour.market_based_g_per_kwh,
+            pue: hour.pue.map(greenwich_core::quantity::Pue::ratio),
         }
     }
 }

@@ -91,6 +91,22 @@ fn what(page: &mut Page, view: &PlanView<'_>) {
             ),
         );
     }
+    if let Some(words) = pue_words(view) {
+        page.named("PUE", &words);
+    }
+}
+
+/// The PUE of the running hours, where it follows the weather; the baseline's beside it.
+fn pue_words(view: &PlanView<'_>) -> Option<String> {
+    let of = |placement: &Placement| view.request.pue_over(placement).map(|pue| format!("{:.3}", pue.ratio()));
+    match (of(&view.plan.best), of(&view.plan.baseline)) {
+        (Some(new), Some(old)) => {
+            Some(format!("{new} over the running hours, {old} in the baseline (by the outside temperature)"))
+        }
+        (None, Some(old)) => Some(format!("{old} in the baseline (by the outside temperature)")),
+        (Some(new), None) => Some(format!("{new} over the running hours (by the outside temperature)")),
+        (None, None) => None,
+    }
 }
 
 /// `, 175 h without a pause` or `, 26.0 h of 196 h in 9 pieces`.

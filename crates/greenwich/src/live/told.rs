@@ -4,12 +4,14 @@
 
 use super::journals::{OpenRun, patience};
 use super::observed::Observed;
+use crate::cooling::CoolingSpec;
 use crate::grid::Grid;
 use crate::metered::{self, Basis};
 use crate::pipeline::Greenwich;
 use crate::remembered::run_entry;
 use crate::settings::Settings;
 use crate::site::Place;
+use crate::weather::Weather;
 use crate::{Error, resolve};
 use greenwich_core::entry::{DeviceEnergy, RunEntry};
 use greenwich_core::quantity::{AverageIntensity, Co2e, FacilityEnergy, Power};
@@ -23,6 +25,7 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Hours of the grid that are looked ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
@@ -137,7 +140,11 @@ pub struct Live<'a> {
     /// For now and later: a trace that has ended says nothing.
     strict: Option<Replay>,
     known: RefCell<BTreeMap<Key, Option<IntensitySeries>>>,
+    weather: RefCell<Option<(SiteKey, Option<Rc<Weather>>)>>,
 }
+
+/// What the weather of a site is known by.
+type SiteKey = (CoolingSpec, Option<ZoneId>);
 
 /// Run, strictness, signal, start and end in seconds.
 type Key = (String, bool, Signal, i64, i64);
@@ -164,6 +171,7 @@ impl<'a> Live<'a> {
             held: replay(Fill::Hold)?,
             strict: replay(Fill::Refuse)?,
             known: RefCell::default(),
+            weather: RefCell::default(),
         })
     }
 
@@ -225,6 +233,7 @@ impl<'a> Live<'a> {
             node: settings.node,
             accelerator: self.accelerator.as_deref(),
             series: &|place, signal, span| self.series(observed, place, signal, span, false),
+            weather: &|place| Ok(self.weather(settings, place)),
         };
         let accounted = match metered::footprint(&basis, &entry, &observed.hours()) {
             Ok(Some((footprint, hours))) => {
@@ -289,6 +298,20 @@ impl<'a> Live<'a> {
             (emitted.p50 > Co2e::ZERO).then(|| emitted.map(|percentile| whole * (percentile / emitted.p50)))
         };
         Some(Projected { end, facility_energy, co2e: co2e() })
+    }
+
+    /// The weather of a site, read once; none where it cannot be read.
+    fn weather(&self, settings: &Settings, place: &Place) -> Option<Rc<Weather>> {
+        let cooling = &settings.site.cooling;
+        let key = (cooling.clone(), place.zone.clone());
+        let mut known = self.weather.borrow_mut();
+        if let Some((_, weather)) = known.as_ref().filter(|(held, _)| *held == key) {
+            return weather.clone();
+        }
+        let weather = Weather::of(cooling, place.zone.as_ref(), self.held.as_ref(), None);
+        let weather = weather.ok().flatten().map(Rc::new);
+        *known = Some((key, weather.clone()));
+        weather
     }
 
     /// The best series of a span; a trace is read once for each.

@@ -171,7 +171,7 @@ fn without_network_and_key_the_refusal_names_the_one_act_that_helps_most() {
     let direct = Quantity::Intensity(Signal::Direct);
     assert_snapshot!(told("GB", direct.clone()), @"`neso` is not asked: the network is not to be used; leave --offline out, or fetch the zone before: greenwich signals fetch ZONE [SignalUnavailable]");
     assert_snapshot!(told("YY", direct), @"`electricity-maps` wants a key that is not set: ELECTRICITY_MAPS_API_KEY; set ELECTRICITY_MAPS_API_KEY in the environment or in keys.toml; how to get it: docs/guide/providers/electricity-maps.md [SignalUnavailable]");
-    assert_snapshot!(told("YY", Quantity::Price(Currency::EUR)), @"`greenwich` has no price-EUR of zone `YY`; `greenwich signals providers YY` lists who knows the zone, and what of it [SignalUnavailable]");
+    assert_snapshot!(told("YY", Quantity::Price(Currency::of("CHF").expect("three letters"))), @"`greenwich` has no price-CHF of zone `YY`; `greenwich signals providers YY` lists who knows the zone, and what of it [SignalUnavailable]");
 }
 
 #[test]
@@ -194,13 +194,13 @@ fn offers_tell_whose_key_is_set_and_show_none() {
     electricity-maps: Electricity Maps
     key        not set: ELECTRICITY_MAPS_API_KEY; see docs/guide/providers/electricity-maps.md
     covers     its own zones, whose keys are ours: DE, US-CAL-CISO, IN-WE …
-    has        lifecycle, direct
+    has        lifecycle, direct, price-EUR, price-GBP, price-USD
     licence    by plan; the free one is not for commercial use
 
     watttime: WattTime
     key        not set: WATTTIME_USER, WATTTIME_PASSWORD; see docs/guide/providers/watttime.md
     covers     most grids by their coordinates (--at LAT,LON); US-CAL-CISO without
-    has        marginal, direct
+    has        marginal, direct, health-damage
     licence    by plan; a free account gives the region CAISO_NORTH
 
     eia: EIA Hourly Electric Grid Monitor (EIA-930)

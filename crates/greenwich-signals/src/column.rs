@@ -1,0 +1,52 @@
+//! The columns of a trace: what each is called in the header, and what it may hold.
+//!
+//! In: nothing; it is a list. Out: a [`Column`] for whoever reads one. The unit is in the name.
+
+use greenwich_core::Signal;
+
+/// A column beside `utc`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Column {
+    /// Its name in the header, which ends in the unit.
+    pub name: &'static str,
+    /// The least value that can be meant.
+    pub least: f64,
+    /// The greatest value that can be meant.
+    pub most: f64,
+    /// What to write where a value lies outside.
+    pub mend: &'static str,
+}
+
+impl Column {
+    /// Outside temperature in °C, dry bulb, 2 m above the ground.
+    pub const TEMPERATURE: Self = Self {
+        name: "temp_c",
+        least: -90.0,
+        most: 60.0,
+        mend: "write degrees Celsius, and leave the cell empty if unknown",
+    };
+    /// Relative humidity in per cent.
+    pub const HUMIDITY: Self = Self {
+        name: "rh_pct",
+        least: 0.0,
+        most: 100.0,
+        mend: "write per cent, 0 to 100, and leave it empty if unknown",
+    };
+
+    /// The column of a signal.
+    pub const fn of(signal: Signal) -> &'static Self {
+        const fn grams(name: &'static str) -> Column {
+            // No grid is above it, marginal or not: a larger number has another unit.
+            let most = 10_000.0;
+            Column { name, least: 0.0, most, mend: "write grams of CO2e per kWh, and leave the cell empty if unknown" }
+        }
+        const LIFECYCLE: Column = grams("gco2e_per_kwh");
+        const DIRECT: Column = grams("gco2_direct_per_kwh");
+        const MARGINAL: Column = grams("gco2e_marginal_per_kwh");
+        match signal {
+            Signal::Lifecycle => &LIFECYCLE,
+            Signal::Direct => &DIRECT,
+            Signal::Marginal => &MARGINAL,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The hours of a fleet's zones: traces as far as they are known, what is kept, and forecasts beyond.
+//!
+//! In: the zones of the sites, the planned hours, a folder of traces, a folder of fetched histories, an instant. Out: an
+//! intensity for every zone and hour, and in words what is no trace. With traces alone and no instant, a gap or an end
+//! inside the planned hours is an error, as the contract has it; where an instant is given, or no traces, forecasts go on
+//! from what is known, and what is typical stands in where nothing is.
+
+use crate::error::Error;
+use crate::fleet::FleetOptions;
+use crate::forecasting_grid::Ahead;
+use crate::planning::threads;
+use crate::signals::Signals;
+use greenwich_core::quantity::AverageIntensity;
+use greenwich_core::{IntensitySeries, Provenance, Window, ZoneId};
+use greenwich_facts::Catalog;
+use greenwich_signals::{GridSignal, Replay, SignalError, flat, typical};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// Zones that a warning names.
+const MOST_NAMED: usize = 5;
+
+/// Intensity of each zone, hour by hour, and what to know of it.
+pub(crate) type Hourly = (BTreeMap<ZoneId, Vec<AverageIntensity>>, Vec<String>);
+
+/// Reads or foretells the hours of some zones.
+pub(crate) fn hourly(options: &FleetOptions, zones: &BTreeSet<ZoneId>, window: Window) -> Result<Hourly, Error> {
+    let has_traces = !options.signals.as_os_str().is_empty();
+    let replay = has_traces.then(|| Replay::open(&options.signals, options.fill)).transpose()?;
+    let strict = replay.is_some() && options.as_of.is_none();
+    let catalog = Catalog::load();
+    let kept = options.kept.as_ref().filter(|_| !strict).map(Signals::kept).transpose()?;
+    let ahead = (!strict).then(|| Ahead::new(options.as_of, window, kept));
+    if let Some(ahead) = &ahead {
+        ahead.prepare(&catalog, replay.as_ref(), zones.iter().cloned(), options.signal, threads());
+    }
+    let (mut by_zone, mut warnings) = (BTreeMap::new(), Vec::new());
+    let (mut foretold, mut stood_in) = (Vec::new(), Vec::new());
+    for zone in zones {
+        let series = match &ahead {
+            None => replay.as_ref().expect("strict reading has traces").series(zone, options.signal, window)?,
+            Some(ahead) => known(ahead, &catalog, replay.as_ref(), zone, options, window)?,
+        };
+        match &series.provenance {
+            Provenance::Forecast { .. } => foretold.push(zone),
+            Provenance::Typical { .. } | Provenance::Flat { .. } => stood_in.push(zone),
+            other if other.to_string().contains(" filled by ") => warnings.push(format!("{zone}: {other}")),
+            _ => {}
+        }
+        let cells = series.cells_g_per_kwh(window, HOUR).expect("a series that is given covers the window");
+        by_zone.insert(zone.clone(), cells.into_iter().map(AverageIntensity::from_g_per_kwh).collect());
+    }
+    let named = |zones: &[&ZoneId]| {
+        let shown: Vec<&str> = zones.iter().take(MOST_NAMED).map(|zone| zone.as_str()).collect();
+        let more = zones.len().saturating_sub(MOST_NAMED);
+        shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
+    if !foretold.is_empty() {
+        warnings.push(format!("planned on the median of forecasts from history of {}", named(&foretold)));
+    }
+    if !stood_in.is_empty() {
+        warnings.push(format!(
+            "no history of {} from which the planned hours could be foretold: a typical year or yearly mean stands in",
+            named(&stood_in)
+        ));
+    }
+    Ok((by_zone, warnings))
+}
+
+/// The past and the forecast of a zone, else what is typical there.
+fn known(
+    ahead: &Ahead,
+    catalog: &Catalog,
+    replay: Option<&Replay>,
+    zone: &ZoneId,
+    options: &FleetOptions,
+    window: Window,
+) -> Result<IntensitySeries, Error> {
+    let own = replay.filter(|replay| replay.zones().contains(zone));
+    if let Some(series) = ahead.series(catalog, own, zone, options.signal, window)? {
+        return Ok(series);
+    }
+    let known = crate::forecasting::Known::of(catalog, zone, options.signal);
+    if let Some(profile) = &known.typical {
+        return Ok(typical::series(profile, window));
+    }
+    if let Some((mean, year)) = known.yearly {
+        return Ok(flat::series(zone, options.signal, window, mean, year));
+    }
+    let path = if options.signals.as_os_str().is_empty() { "the folder of signals" } else { "" };
+    let path = if path.is_empty() { options.signals.display().to_string() } else { path.to_owned() };
+    let held = replay.map(GridSignal::zones).unwrap_or_default();
+    Err(SignalError::NoZone { zone: zone.clone(), path, held }.into())
+}
