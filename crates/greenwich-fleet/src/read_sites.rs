@@ -9,7 +9,8 @@ use greenwich_core::ZoneId;
 use greenwich_core::quantity::{AverageIntensity, Pue, UsdPerKwh};
 use std::collections::HashSet;
 
-const KNOWN: [&str; 8] = ["site", "zone", "pue", "accelerators", "accelerator", "region", "usd_per_kwh", "backend"];
+const KNOWN: [&str; 9] =
+    ["site", "zone", "pue", "accelerators", "accelerator", "region", "usd_per_kwh", "backend", "pue_curve"];
 const NEEDED: usize = 4;
 const WANTED: &str = "site, zone, pue, accelerators";
 
@@ -32,6 +33,8 @@ pub struct SiteRow {
     pub usd_per_kwh: Option<UsdPerKwh>,
     /// What would launch the jobs, if told.
     pub backend: Option<String>,
+    /// Points of its PUE over the outside temperature, °C and ratio, if told; `pue` is then the usual one.
+    pub pue_curve: Vec<(f64, f64)>,
 }
 
 impl SiteRow {
@@ -116,6 +119,12 @@ fn row(file: &str, line: u64, cell: impl Fn(usize) -> Option<String>) -> Result<
                 refuse(6, "not a price", "give US dollars a kWh, for example 0.08, or leave it empty")
             })?),
         };
+    let pue_curve = match text(8) {
+        None => Vec::new(),
+        Some(points) => curve(&points).ok_or_else(|| {
+            refuse(8, "not a curve", "give two points or more, °C:PUE, the coldest first: -10:1.08|20:1.12|35:1.30")
+        })?,
+    };
     Ok(SiteRow {
         name,
         zone: ZoneId::new(zone),
@@ -125,5 +134,17 @@ fn row(file: &str, line: u64, cell: impl Fn(usize) -> Option<String>) -> Result<
         region: text(5),
         usd_per_kwh: usd_per_kwh.map(UsdPerKwh::from_usd_per_kwh),
         backend: text(7),
+        pue_curve,
     })
+}
+
+/// Points that ascend in temperature, each with a PUE that can be.
+fn curve(text: &str) -> Option<Vec<(f64, f64)>> {
+    let point = |part: &str| {
+        let (at_c, ratio) = part.split_once(':')?;
+        let ratio = Pue::new(ratio.trim().parse().ok()?).ok()?;
+        Some((at_c.trim().parse().ok().filter(|at_c: &f64| at_c.is_finite())?, ratio.ratio()))
+    };
+    let points: Vec<(f64, f64)> = text.split('|').map(point).collect::<Option<_>>()?;
+    (points.len() >= 2 && points.is_sorted_by(|one, next| one.0 < next.0)).then_some(points)
 }

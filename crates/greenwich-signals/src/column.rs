@@ -1,8 +1,14 @@
 //! The columns of a trace: what each is called in the header, and what it may hold.
 //!
-//! In: nothing; it is a list. Out: a [`Column`] for whoever reads one. The unit is in the name.
+//! In: a file, and which column. Out: a [`Column`] for whoever reads one, and its values with gaps left as gaps. The
+//! unit is in the name.
 
+use crate::error::SignalError;
+use crate::replay::{instant, second_after, stamped};
+use crate::trace::Trace;
 use greenwich_core::Signal;
+use jiff::{SignedDuration, Timestamp};
+use std::path::Path;
 
 /// A column beside `utc`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,4 +55,35 @@ impl Column {
             Signal::Marginal => &MARGINAL,
         }
     }
+}
+
+/// What a file holds of a column that is no intensity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnPast {
+    /// The file's name.
+    pub file: String,
+    /// The start of the first row.
+    pub start: Timestamp,
+    /// The end of the last row.
+    pub end: Timestamp,
+    /// The length of an interval.
+    pub step: SignedDuration,
+    /// Start and value, in the column's unit, of each interval that has a value, ascending.
+    pub known: Vec<(Timestamp, f64)>,
+}
+
+/// A column of one file, which need not be a trace of intensity; `None` where its header does not name it. Rows stamped
+/// `before` or later are passed over unread, where it is given.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn read_column(file: &Path, column: &Column, before: Option<Timestamp>) -> Result<Option<ColumnPast>, SignalError> {
+    let trace = Trace::read_column(file, column, before.map(second_after))?;
+    Ok(trace.map(|trace| ColumnPast {
+        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        start: instant(trace.start_s),
+        end: instant(trace.end_s),
+        step: SignedDuration::from_secs(trace.step_s),
+        known: stamped(trace.known),
+    }))
 }

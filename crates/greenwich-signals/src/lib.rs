@@ -17,8 +17,8 @@ pub mod typical;
 mod error;
 mod trace;
 
-pub use column::Column;
+pub use column::{Column, ColumnPast, read_column};
 pub use error::{Kind, SignalError};
-pub use replay::{ColumnPast, Fill, Past, Replay, read_column};
+pub use replay::{Fill, Past, Replay};
 pub use signal::GridSignal;
 pub use typical::Typical;

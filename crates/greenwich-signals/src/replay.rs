@@ -6,7 +6,7 @@
 //! unless a [`Fill`] is allowed, and a filled series says so in its provenance. A file is read anew for
 //! each series: callers who ask often keep the answer.
 
-use crate::column::Column;
+use crate::column::{Column, ColumnPast, read_column};
 use crate::error::SignalError;
 use crate::signal::{GridSignal, steps_over};
 use crate::trace::Trace;
@@ -155,43 +155,12 @@ impl Replay {
     }
 }
 
-/// What a file holds of a column that is no intensity.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ColumnPast {
-    /// The file's name.
-    pub file: String,
-    /// The start of the first row.
-    pub start: Timestamp,
-    /// The end of the last row.
-    pub end: Timestamp,
-    /// The length of an interval.
-    pub step: SignedDuration,
-    /// Start and value, in the column's unit, of each interval that has a value, ascending.
-    pub known: Vec<(Timestamp, f64)>,
-}
-
-/// A column of one file, which need not be a trace of intensity; `None` where its header does not name it. Rows stamped
-/// `before` or later are passed over unread, where it is given.
-///
-/// # Errors
-/// What is wrong with the file.
-pub fn read_column(file: &Path, column: &Column, before: Option<Timestamp>) -> Result<Option<ColumnPast>, SignalError> {
-    let trace = Trace::read_column(file, column, before.map(second_after))?;
-    Ok(trace.map(|trace| ColumnPast {
-        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        start: instant(trace.start_s),
-        end: instant(trace.end_s),
-        step: SignedDuration::from_secs(trace.step_s),
-        known: stamped(trace.known),
-    }))
-}
-
-fn stamped(known: Vec<(i64, f64)>) -> Vec<(Timestamp, f64)> {
+pub(crate) fn stamped(known: Vec<(i64, f64)>) -> Vec<(Timestamp, f64)> {
     known.into_iter().map(|(at, value)| (instant(at), value)).collect()
 }
 
 /// The second before which whatever began before the instant began: a row within its second did.
-fn second_after(at: Timestamp) -> i64 {
+pub(crate) fn second_after(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
@@ -301,7 +270,7 @@ impl Gap<'_> {
     }
 }
 
-fn instant(seconds: i64) -> Timestamp {
+pub(crate) fn instant(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).expect("a step of a trace or window is an instant")
 }
 

@@ -111,10 +111,11 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let window = Window::new(options.start, end).expect("there is at least one hour");
     let zones = rows.iter().map(|row| row.zone.clone()).collect();
     let (by_zone, mut warnings) = fleet_grid::hourly(options, &zones, window)?;
-    let sites = rows.into_iter().map(|row| {
-        let intensity = by_zone[&row.zone].clone();
-        row.with(intensity)
-    });
+    let mut weighed = Vec::new();
+    for row in &rows {
+        weighed.push(fleet_grid::weighed(options, row, &by_zone[&row.zone], window, &mut warnings)?);
+    }
+    let sites = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity));
     let mut reader = JobsReader::new(&name(&options.jobs), start, sites.collect(), options.bad_rows);
     let mut file = load::open(&options.jobs)?;
     let mut piece = vec![0; PIECE];

@@ -5,14 +5,18 @@
 //! inside the planned hours is an error, as the contract has it; where an instant is given, or no traces, forecasts go on
 //! from what is known, and what is typical stands in where nothing is.
 
+use crate::cooling::CoolingSpec;
 use crate::error::Error;
 use crate::fleet::FleetOptions;
 use crate::forecasting_grid::Ahead;
 use crate::planning::threads;
 use crate::signals::Signals;
+use crate::weather::Weather;
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_core::{IntensitySeries, Provenance, Window, ZoneId};
+use greenwich_estimate::cooling::Curve;
 use greenwich_facts::Catalog;
+use greenwich_fleet::SiteRow;
 use greenwich_signals::{GridSignal, Replay, SignalError, flat, typical};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +70,29 @@ pub(crate) fn hourly(options: &FleetOptions, zones: &BTreeSet<ZoneId>, window: W
         ));
     }
     Ok((by_zone, warnings))
+}
+
+/// Intensity at a site hour by hour: that of its zone, times its PUE relative to the usual one where it has a curve, so
+/// that power × PUE × intensity is what the weather makes of it.
+pub(crate) fn weighed(
+    options: &FleetOptions,
+    row: &SiteRow,
+    intensity: &[AverageIntensity],
+    window: Window,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<AverageIntensity>, Error> {
+    let Ok(curve) = Curve::new(row.pue_curve.clone()) else { return Ok(intensity.to_vec()) };
+    let has_traces = !options.signals.as_os_str().is_empty();
+    let replay = has_traces.then(|| Replay::open(&options.signals, options.fill)).transpose()?;
+    let cooling = CoolingSpec { pue: Some(curve), ..CoolingSpec::default() };
+    let Some(weather) = Weather::of(&cooling, Some(&row.zone), replay.as_ref(), options.as_of)? else {
+        return Ok(intensity.to_vec());
+    };
+    let by_hour = weather.by_hour(window, row.pue, None);
+    warnings.extend(by_hour.warnings().into_iter().map(|words| format!("{}: {words}", row.name)));
+    let starts = std::iter::successors(Some(window.start()), |at| Some(*at + HOUR));
+    let relative = |at| by_hour.hour(at).map_or(1.0, |hour| hour.pue.ratio() / row.pue.ratio());
+    Ok(intensity.iter().zip(starts).map(|(grams, at)| *grams * relative(at)).collect())
 }
 
 /// The past and the forecast of a zone, else what is typical there.

@@ -4,6 +4,8 @@
 //! was given, its plan, and the footprint of the planned run and of the baseline. Only the planner decides; here
 //! names become candidates and the answer becomes footprints again.
 
+mod says;
+
 use crate::document::DocumentError;
 use crate::error::Error;
 use crate::factor::{assumed, intensity_spread};
@@ -24,6 +26,7 @@ use greenwich_estimate::{EstimateError, Inputs, LogNormal, Transfer};
 use greenwich_report::PlanView;
 use greenwich_signals::{Fill, Replay};
 use jiff::{SignedDuration, Timestamp};
+use says::{say_what_is_not_checked, say_what_the_grid_is};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -593,59 +596,4 @@ fn set_intensity(
         },
         check,
     });
-}
-
-/// Warns of what the intensities are not.
-fn say_what_the_grid_is(request: &Request, warnings: &mut Vec<String>) {
-    let zones = |of: fn(&Provenance) -> bool| {
-        let mut zones: Vec<&ZoneId> =
-            request.series.iter().filter(|series| of(&series.provenance)).map(|series| &series.zone).collect();
-        zones.sort();
-        zones.dedup();
-        zones.len()
-    };
-    let typical = zones(|provenance| matches!(provenance, Provenance::Typical { .. }));
-    let flat = zones(|provenance| matches!(provenance, Provenance::Flat { .. }));
-    if typical > 0 {
-        warnings.push(
-            "intensities by month and hour are typical years, not forecasts: the weeks to come will differ".to_owned(),
-        );
-    }
-    for series in &request.series {
-        if let Provenance::Replayed { file } = &series.provenance
-            && file.contains("filled by")
-        {
-            warnings.push(format!("the trace of {} has gaps: {file}", series.zone));
-        }
-    }
-    if flat > 0 {
-        warnings.push(format!(
-            "of {flat} {} only a yearly mean is known, so that what waiting there saves cannot be seen",
-            if flat == 1 { "zone" } else { "zones" }
-        ));
-    }
-}
-
-/// Warns of what the plan takes for granted.
-fn say_what_is_not_checked(plan: &Plan, machines: &[Offer], schedule: &ScheduleSpec, warnings: &mut Vec<String>) {
-    let best = &plan.best;
-    if (&best.candidate.region, &best.candidate.accelerator)
-        != (&plan.baseline.candidate.region, &plan.baseline.candidate.accelerator)
-    {
-        warnings.push(format!(
-            "whether {} has {} {} free then is not checked",
-            best.candidate.region, best.candidate.count, best.candidate.accelerator
-        ));
-    }
-    let work = machines.iter().find(|option| option.machine.id == best.candidate.accelerator).map(|option| option.work);
-    if let Some(work) = work {
-        let longest =
-            best.finish() + SignedDuration::from_secs_f64(work.range().p95.seconds() - work.median().seconds());
-        if longest > schedule.window.end() {
-            let late = longest.duration_since(schedule.window.end()).as_secs_f64() / 3600.0;
-            warnings.push(format!(
-                "one run in twenty takes so long that this plan would finish {late:.0} h or more after the deadline: give `machine.mfu` or `tokens_per_s` of a pilot run, or an earlier deadline"
-            ));
-        }
-    }
 }

@@ -141,6 +141,11 @@ impl Weather {
 
     /// The hours of a span at a place, whose constants stand in where no temperature is known.
     pub(crate) fn over(&self, span: Window, place: &Place) -> ByHour {
+        self.by_hour(span, place.pue.median(), place.wue.map(LogNormal::median))
+    }
+
+    /// The same, by the constants themselves.
+    pub(crate) fn by_hour(&self, span: Window, pue: Pue, wue: Option<SiteWaterIntensity>) -> ByHour {
         let first = span.start().as_second().div_euclid(HOUR_S);
         let end = span.end().as_second() + i64::from(span.end().subsec_nanosecond() > 0);
         let last = (end + HOUR_S - 1).div_euclid(HOUR_S).max(first + 1);
@@ -158,7 +163,8 @@ impl Weather {
             start: first,
             hours: hours.collect(),
             spec: self.spec.clone(),
-            place: place.clone(),
+            usual_pue: pue,
+            usual_wue: wue,
             file: self.file.clone(),
         }
     }
@@ -190,7 +196,9 @@ pub(crate) struct ByHour {
     start: i64,
     hours: Vec<HourOfSite>,
     spec: CoolingSpec,
-    place: Place,
+    /// What stands in where no temperature is known.
+    usual_pue: Pue,
+    usual_wue: Option<SiteWaterIntensity>,
     file: String,
 }
 
@@ -198,7 +206,7 @@ impl ByHour {
     /// The PUE over time, where a curve says it.
     pub(crate) fn pue_series(&self) -> Option<PueSeries> {
         self.spec.pue.as_ref()?;
-        let usual = self.place.pue.median();
+        let usual = self.usual_pue;
         let by_hour = self.hours.iter().map(|hour| hour.pue.unwrap_or(usual)).collect();
         let start = Timestamp::from_second(self.start * HOUR_S).expect("the hour of an instant is one");
         Some(PueSeries::new(usual, start, HOUR, by_hour))
@@ -259,8 +267,8 @@ impl ByHour {
     pub(crate) fn hour(&self, start: Timestamp) -> Option<HourTold> {
         let index = start.as_second().div_euclid(HOUR_S) - self.start;
         let hour = self.hours.get(usize::try_from(index).ok()?)?;
-        let wue = hour.wue.or(self.place.wue.map(LogNormal::median));
-        Some(HourTold { pue: hour.pue.unwrap_or(self.place.pue.median()), wue, felt_c: hour.felt_c })
+        let wue = hour.wue.or(self.usual_wue);
+        Some(HourTold { pue: hour.pue.unwrap_or(self.usual_pue), wue, felt_c: hour.felt_c })
     }
 
     fn count(&self, how: Option<How>) -> usize {
@@ -306,7 +314,7 @@ impl ByHour {
 
     /// What the hours rest on, for JSON.
     pub(crate) fn json(&self) -> Value {
-        let ratios = || self.hours.iter().map(|hour| hour.pue.unwrap_or(self.place.pue.median()).ratio());
+        let ratios = || self.hours.iter().map(|hour| hour.pue.unwrap_or(self.usual_pue).ratio());
         let has_pue = self.spec.pue.is_some();
         json!({
             "curve_over": self.spec.bulb.as_str(),

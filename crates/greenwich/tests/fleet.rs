@@ -142,3 +142,29 @@ fn a_gap_names_its_zone_and_hour_and_is_filled_where_that_is_asked_for() {
     let filled = plan_fleet(&FleetOptions { fill: Fill::Hold, ..options(folder.path()) }).expect("a plan");
     assert_snapshot!(filled.warnings.join("\n"), @"ES: replayed from ES.csv, 1 of 6 steps filled by hold");
 }
+
+#[test]
+fn a_site_under_its_weather_runs_in_its_cool_hours() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("writable");
+    std::fs::create_dir(folder.path().join("grid")).expect("a folder for the test");
+    write(
+        "jobs.csv",
+        "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible\na,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,2,1,1000,one,one,0\n",
+    );
+    let sites = |more: &str, cell: &str| {
+        write("sites.csv", &format!("site,zone,pue,accelerators{more}\none,ES,1.2,1{cell}\n"));
+    };
+    let rows = [30, 30, 10, 10, 30, 30].iter().zip(0..).map(|(c, hour)| format!("2022-07-04T0{hour}:00:00Z,200,{c}\n"));
+    write("grid/ES.csv", &format!("utc,gco2e_per_kwh,temp_c\n{}", rows.collect::<String>()));
+    let grams = || plan_fleet(&options(folder.path())).map(|planned| planned.plan.co2e.g());
+    sites("", "");
+    assert!((grams().expect("a plan") - 2.0 * 1.2 * 200.0).abs() < 1e-9);
+    sites(",pue_curve", ",10:1.1|30:1.5");
+    assert!((grams().expect("a plan") - 2.0 * 1.1 * 200.0).abs() < 1e-9, "the two cool hours");
+    for bad in [",10:1.1", ",30:1.1|10:1.5", ",10:0.9|30:1.5", ",cold"] {
+        sites(",pue_curve", bad);
+        let error = grams().expect_err("no curve").to_string();
+        assert!(error.contains("pue_curve") && error.contains("not a curve"), "{error}");
+    }
+}

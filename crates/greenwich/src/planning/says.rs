@@ -1,0 +1,70 @@
+//! What a plan is not, in words.
+//!
+//! In: the request and its plan. Out: warnings about intensities that are typical, flat or filled, and about what is
+//! taken for granted.
+
+use super::Offer;
+use crate::job_file::ScheduleSpec;
+use greenwich_core::plan::{Plan, Request};
+use greenwich_core::{Provenance, ZoneId};
+use jiff::SignedDuration;
+
+/// Warns of what the intensities are not.
+pub(super) fn say_what_the_grid_is(request: &Request, warnings: &mut Vec<String>) {
+    let zones = |of: fn(&Provenance) -> bool| {
+        let mut zones: Vec<&ZoneId> =
+            request.series.iter().filter(|series| of(&series.provenance)).map(|series| &series.zone).collect();
+        zones.sort();
+        zones.dedup();
+        zones.len()
+    };
+    let typical = zones(|provenance| matches!(provenance, Provenance::Typical { .. }));
+    let flat = zones(|provenance| matches!(provenance, Provenance::Flat { .. }));
+    if typical > 0 {
+        warnings.push(
+            "intensities by month and hour are typical years, not forecasts: the weeks to come will differ".to_owned(),
+        );
+    }
+    for series in &request.series {
+        if let Provenance::Replayed { file } = &series.provenance
+            && file.contains("filled by")
+        {
+            warnings.push(format!("the trace of {} has gaps: {file}", series.zone));
+        }
+    }
+    if flat > 0 {
+        warnings.push(format!(
+            "of {flat} {} only a yearly mean is known, so that what waiting there saves cannot be seen",
+            if flat == 1 { "zone" } else { "zones" }
+        ));
+    }
+}
+
+/// Warns of what the plan takes for granted.
+pub(super) fn say_what_is_not_checked(
+    plan: &Plan,
+    machines: &[Offer],
+    schedule: &ScheduleSpec,
+    warnings: &mut Vec<String>,
+) {
+    let best = &plan.best;
+    if (&best.candidate.region, &best.candidate.accelerator)
+        != (&plan.baseline.candidate.region, &plan.baseline.candidate.accelerator)
+    {
+        warnings.push(format!(
+            "whether {} has {} {} free then is not checked",
+            best.candidate.region, best.candidate.count, best.candidate.accelerator
+        ));
+    }
+    let work = machines.iter().find(|option| option.machine.id == best.candidate.accelerator).map(|option| option.work);
+    if let Some(work) = work {
+        let longest =
+            best.finish() + SignedDuration::from_secs_f64(work.range().p95.seconds() - work.median().seconds());
+        if longest > schedule.window.end() {
+            let late = longest.duration_since(schedule.window.end()).as_secs_f64() / 3600.0;
+            warnings.push(format!(
+                "one run in twenty takes so long that this plan would finish {late:.0} h or more after the deadline: give `machine.mfu` or `tokens_per_s` of a pilot run, or an earlier deadline"
+            ));
+        }
+    }
+}
