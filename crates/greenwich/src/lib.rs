@@ -71,7 +71,7 @@ pub use error::{Error, Exit};
 pub use fleet::{FleetOptions, PlannedFleet, plan_fleet};
 pub use fleet_certificate::verify_certificate;
 pub use greenwich_core::levers::Scope2;
-pub use greenwich_core::{Account, Footprint, Signal, Window};
+pub use greenwich_core::{Account, Check, Footprint, Signal, Window};
 pub use greenwich_facts::Catalog;
 pub use greenwich_fleet::BadRows;
 pub use greenwich_report as report;
