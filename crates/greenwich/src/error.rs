@@ -139,6 +139,17 @@ pub enum Error {
         /// What to do.
         mend: String,
     },
+    /// A file that cannot be written.
+    #[error("cannot write `{file}`: {reason}")]
+    #[diagnostic(code(greenwich::file::write), help("{mend}"))]
+    Write {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        mend: &'static str,
+    },
     /// No intensity is known where the job would run.
     #[error("{place}: no {signal} intensity is known of zone `{zone}`")]
     #[diagnostic(code(greenwich::no_intensity), help("{mend}"))]
@@ -183,6 +194,7 @@ impl Error {
             | Self::EmptyLedger { .. }
             | Self::Neither { .. }
             | Self::Several { .. }
+            | Self::Write { .. }
             | Self::Run { .. } => Exit::Usage,
             Self::Provider(ProviderError::KeysFile { .. } | ProviderError::File { .. }) => Exit::Usage,
             Self::Signal(_) | Self::Provider(_) => Exit::SignalUnavailable,

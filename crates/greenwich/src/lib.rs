@@ -55,6 +55,7 @@ pub mod running;
 pub mod settings;
 pub mod signals;
 pub mod signals_view;
+pub mod sweep;
 pub mod waiting;
 
 mod accounting;
