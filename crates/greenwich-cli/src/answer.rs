@@ -3,14 +3,16 @@
 //! In: what was typed. Out: the text or JSON for stdout, with a picture written where one was asked for.
 
 use crate::arguments::{
-    Arguments, Command, FactsCommand, FillName, Format, JobArguments, Method, PlanArguments, SignalName,
+    Arguments, Command, Common, EstimateArguments, FactsCommand, FillName, Format, JobArguments, Method, PlanArguments,
+    SignalName,
 };
 use crate::terminal::{self, Answer, Failure};
 use crate::{doctor, fleet, forecast, home, ledger, signals, top};
 use greenwich::facts::{self, Look};
 use greenwich::job_file::{self, JobSpec};
 use greenwich::report::{Style, json, svg, text};
-use greenwich::{Fill, Greenwich, PlanOptions, Scope2, Signal, read_job};
+use greenwich::sweep::{Axes, SweepOptions};
+use greenwich::{Exit, Fill, Greenwich, PlanOptions, Scope2, Signal, read_job};
 
 /// Answers a command, by the facts or by the ledger.
 pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
@@ -25,6 +27,7 @@ pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
         Command::Signals(asked) => signals::signals(asked, &arguments.common),
         Command::Plan(asked) if asked.act.is_some() => fleet::act(asked.act.as_ref(), &arguments.common),
         Command::Plan(asked) if asked.fleet.jobs.is_some() => fleet::fleet(asked, options(asked)?, &arguments.common),
+        Command::Estimate(asked) if !asked.sweep.is_empty() => sweep(asked, &arguments.common),
         Command::Account(asked) => match &asked.job.job {
             Some(name) if ledger::may_be_run(name) => ledger::account(asked, name, &arguments.common),
             _ if asked.correct || asked.ledger.is_some() || asked.signals.is_some() => Err(Failure::usage(
@@ -56,8 +59,8 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
             }
             if is_json { terminal::pretty(&planned.json()) } else { text::plan(&planned.view(), style) }
         }
-        Command::Estimate(job) => {
-            let estimate = greenwich.estimate(&read(job, &[])?)?;
+        Command::Estimate(asked) => {
+            let estimate = greenwich.estimate(&read(&asked.job, &[])?)?;
             if is_json { terminal::pretty(&json::estimate(&estimate)) } else { text::estimate(&estimate, style) }
         }
         Command::Alternatives(job) => {
@@ -101,6 +104,20 @@ fn answer(arguments: &Arguments) -> Result<String, Failure> {
         }
         _ => unreachable!("the others are answered one step before"),
     })
+}
+
+/// One estimate for every combination of what is swept. That none can be had is said, and told by the status.
+fn sweep(asked: &EstimateArguments, common: &Common) -> Result<Answer, Failure> {
+    let axes = Axes::read(&asked.sweep).map_err(greenwich::Error::from)?;
+    let options = SweepOptions { out: asked.out.clone(), threads: asked.threads };
+    let swept = greenwich::sweep::sweep(&Greenwich::load(), &read(&asked.job, &[])?, &axes, &options)?;
+    if let Some(file) = &asked.svg {
+        terminal::write_file(file, swept.svg())?;
+    }
+    let style = Style { width: terminal::width(), colour: terminal::colour(common.color), explain: common.explain };
+    let text = if common.format == Format::Json { terminal::pretty(&swept.json()) } else { swept.text(style) };
+    let exit = if swept.is_feasible() { Exit::Done } else { Exit::Infeasible };
+    Ok(Answer { bytes: text.into_bytes(), exit })
 }
 
 fn open(path: &std::path::Path, overrides: &[(String, String)]) -> Result<JobSpec, Failure> {

@@ -88,9 +88,9 @@ pub(crate) enum Command {
     Plan(Box<PlanArguments>),
     /// Say what a run will need and emit, before it runs.
     #[command(
-        before_help = "Examples:\n  greenwich estimate examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1"
+        before_help = "Examples:\n  greenwich estimate examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1\n  greenwich estimate examples/llm-7b.toml --sweep chip=h100-sxm,a100-sxm4 --sweep count=64..1024 --sweep cloud=gcp --out sweep.csv --svg sweep.svg"
     )]
-    Estimate(JobArguments),
+    Estimate(EstimateArguments),
     /// Say what a run needed and emitted, from its measured hours and power.
     #[command(
         before_help = "Examples:\n  greenwich account examples/gpt-3.toml\n  greenwich account --accelerator tpu-v3 --count 1024 --hours 74.4 --mean-power-w 288 --zone US"
@@ -167,6 +167,26 @@ pub(crate) struct JobArguments {
     pub(crate) job: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) keys: Keys,
+}
+
+/// One estimate, or one for every combination of what is swept.
+#[derive(Debug, Args)]
+pub(crate) struct EstimateArguments {
+    #[command(flatten)]
+    pub(crate) job: JobArguments,
+    /// Go over chip, count, precision, layout, region, cloud, zone or datacenter: chip=h100,a100 count=64,128..1024; or a
+    /// file of them. May be given again.
+    #[arg(long, value_name = "KEY=VALUES", help_heading = "Sweep")]
+    pub(crate) sweep: Vec<String>,
+    /// Write every combination with its ranges, as .csv or .parquet; those that cannot be had with the reason.
+    #[arg(long, value_name = "FILE", help_heading = "Sweep", requires = "sweep")]
+    pub(crate) out: Option<PathBuf>,
+    /// Draw the frontier of hours, CO2e and cost.
+    #[arg(long, value_name = "FILE", help_heading = "Sweep", requires = "sweep")]
+    pub(crate) svg: Option<PathBuf>,
+    /// At most so many threads; the answer is the same on any number.
+    #[arg(long, value_name = "N", help_heading = "Sweep", requires = "sweep")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
 }
 
 /// Keys of the job file as flags.

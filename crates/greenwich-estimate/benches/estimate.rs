@@ -1,4 +1,4 @@
-//! The promise of sweeps: a million estimates a second on one core, layouts not searched.
+//! The promise of sweeps: a million estimates and fifty thousand layouts a second on one core.
 //!
 //! In: Llama-2-7B's shape on 1,024 A100 for 2e12 tokens. Out: criterion's timings, which `docs/performance.md` quotes.
 //! Nothing is asserted here.
@@ -8,9 +8,13 @@ mod common;
 
 use common::{llama_7b, seven_b};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use greenwich_core::quantity::{AverageIntensity, FlopRate, UsdPerAcceleratorHour};
 use greenwich_core::range::Quantity;
-use greenwich_estimate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, held, step};
-use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, figures, run};
+use greenwich_estimate::roofline::{
+    Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, feasible, held, step,
+};
+use greenwich_estimate::sweep::{Grid, Machine, Offer, Run};
+use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, Site, figures, run};
 use std::hint::black_box;
 
 /// The 5th, 50th and 95th percentile of everything that grows with the run.
@@ -66,6 +70,38 @@ fn estimates(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Four machines, sixteen counts, thirty-two places: every figure with its percentiles, as a sweep writes them.
+fn sweeps(criterion: &mut Criterion) {
+    let machine = |tflops: f64| {
+        let inputs = Inputs { peak: Some(FlopRate::from_tflops(tflops)), ..seven_b() };
+        let Inputs { given, utilisation, power, .. } = inputs;
+        let runs = (1..=16).map(|step| Run { count: 64 * step, given, utilisation, power }).collect();
+        Machine { inputs, runs }
+    };
+    let place = |g_per_kwh: f64| {
+        let location_based = Some(LogNormal::new(AverageIntensity::from_g_per_kwh(g_per_kwh), 0.1));
+        Site { location_based, price: None, ..seven_b().site }
+    };
+    let machines = [125.0, 312.0, 989.0, 2250.0].map(machine).to_vec();
+    let grid = Grid::new(machines, (1..=32).map(|step| place(20.0 * f64::from(step))).collect(), |machine, place| {
+        let usd = 1.0 + machine as f64 + 0.01 * place as f64;
+        Some(Offer { price: Some(LogNormal::new(UsdPerAcceleratorHour::from_usd_per_hour(usd), 0.1)) })
+    });
+    let mut group = criterion.benchmark_group("sweep");
+    group.throughput(Throughput::Elements(grid.len()));
+    group.bench_function("t0-with-percentiles", |bench| {
+        bench.iter(|| {
+            let mut sum = 0.0;
+            black_box(&grid).visit(0..grid.len(), |_, outcome| {
+                let found = percentiles(&outcome.expect("all of them can run"));
+                sum += found.iter().flatten().sum::<f64>();
+            });
+            sum
+        });
+    });
+    group.finish();
+}
+
 /// Time and memory of one layout of a 7B model on 512 chips, as a search over layouts asks for them.
 fn layouts(criterion: &mut Criterion) {
     let model = ModelCounts::from_config(&llama_7b()).expect("a config that we read");
@@ -90,7 +126,14 @@ fn layouts(criterion: &mut Criterion) {
         });
     });
     group.finish();
+
+    // Every layout of 512 that divides is timed, those that fit are counted.
+    let found = feasible(&model, &rates, &batch, 512).len();
+    let mut group = criterion.benchmark_group("layout");
+    group.throughput(Throughput::Elements(found as u64));
+    group.bench_function("search-of-512", |bench| bench.iter(|| feasible(black_box(&model), &rates, &batch, 512)));
+    group.finish();
 }
 
-criterion_group!(benches, estimates, layouts);
+criterion_group!(benches, estimates, sweeps, layouts);
 criterion_main!(benches);

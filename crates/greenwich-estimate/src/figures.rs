@@ -6,9 +6,10 @@
 use crate::duration::{TimeBasis, time};
 use crate::error::EstimateError;
 use crate::flops::Work;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Transfer};
 use crate::lognormal::LogNormal;
 use crate::power::PowerBasis;
+use crate::site::Site;
 use greenwich_core::footprint::Tier;
 use greenwich_core::quantity::{
     AcceleratorHours, AverageIntensity, Co2e, ConsequentialCo2e, FacilityEnergy, Hours, ItEnergy, MarginalIntensity,
@@ -67,38 +68,59 @@ pub fn figures(inputs: &Inputs) -> Result<Figures, EstimateError> {
     let hours = hours.plus_exact(inputs.pause_overhead);
     let accelerator_hours = hours.map(|hours| hours.on(inputs.setting.count));
     let it_energy: LogNormal<ItEnergy> = mean_power.times(accelerator_hours);
-    let facility_energy: LogNormal<FacilityEnergy> = it_energy.times(inputs.site.pue);
-    let emissions = |intensity: Option<LogNormal<AverageIntensity>>| Some(facility_energy.times(intensity?));
-    let moved = |co2e: LogNormal<Co2e>| match inputs.transfer {
-        Some(transfer) => co2e.plus_exact(transfer.energy * AverageIntensity::from_g_per_kwh(transfer.g_per_kwh)),
-        None => co2e,
-    };
-    let consequential = inputs.site.marginal.map(|marginal| {
-        let own = facility_energy.times(marginal);
-        let transfer = inputs.transfer.map(|moved| moved.energy * MarginalIntensity::from_g_per_kwh(moved.g_per_kwh));
-        transfer.map_or(own, |transfer| own.plus_exact(transfer))
-    });
-    let embodied = inputs.site.embodied.map(|embodied| {
-        embodied.per_accelerator_hour().with(accelerator_hours, |each, hours: AcceleratorHours| each * hours.hours())
-    });
-    Ok(Figures {
+    let run = Figures {
         tier: tier(inputs, basis),
         work,
         hours,
         accelerator_hours,
         mean_power,
         it_energy,
-        facility_energy,
-        location_based: emissions(inputs.site.location_based).map(moved),
-        location_based_direct: emissions(inputs.site.location_based_direct).map(moved),
-        market_based: emissions(inputs.site.market_based),
-        consequential,
-        embodied,
-        water: water(inputs, it_energy),
-        cost: cost(inputs, accelerator_hours, facility_energy),
+        facility_energy: it_energy.times(inputs.site.pue),
+        location_based: None,
+        location_based_direct: None,
+        market_based: None,
+        consequential: None,
+        embodied: None,
+        water: None,
+        cost: None,
         power,
         basis,
-    })
+    };
+    Ok(run.at(&inputs.site, inputs.transfer))
+}
+
+impl Figures {
+    /// The same run at a place: hours, power and IT energy stay, all that the place adds is reckoned anew. What the place
+    /// says is taken as it is, where [`figures`] holds it to what can be.
+    pub fn at(&self, site: &Site, transfer: Option<Transfer>) -> Self {
+        let facility_energy: LogNormal<FacilityEnergy> = self.it_energy.times(site.pue);
+        let emissions = |intensity: Option<LogNormal<AverageIntensity>>| Some(facility_energy.times(intensity?));
+        let moved = |co2e: LogNormal<Co2e>| match transfer {
+            Some(transfer) => co2e.plus_exact(transfer.energy * AverageIntensity::from_g_per_kwh(transfer.g_per_kwh)),
+            None => co2e,
+        };
+        let consequential = site.marginal.map(|marginal| {
+            let own = facility_energy.times(marginal);
+            let transfer = transfer.map(|moved| moved.energy * MarginalIntensity::from_g_per_kwh(moved.g_per_kwh));
+            transfer.map_or(own, |transfer| own.plus_exact(transfer))
+        });
+        let embodied = site.embodied.map(|embodied| {
+            embodied
+                .per_accelerator_hour()
+                .with(self.accelerator_hours, |each, hours: AcceleratorHours| each * hours.hours())
+        });
+        Self {
+            facility_energy,
+            location_based: emissions(site.location_based).map(moved),
+            location_based_direct: emissions(site.location_based_direct).map(moved),
+            market_based: emissions(site.market_based),
+            consequential,
+            embodied,
+            water: water(site, self.it_energy),
+            cost: cost(site, self.accelerator_hours, facility_energy),
+            ..*self
+        }
+    }
 }
 
 fn tier(inputs: &Inputs, basis: TimeBasis) -> Tier {
@@ -111,20 +133,16 @@ fn tier(inputs: &Inputs, basis: TimeBasis) -> Tier {
 }
 
 /// On site with IT energy, at the power plants with facility energy: PUE enters once.
-fn water(inputs: &Inputs, it_energy: LogNormal<ItEnergy>) -> Option<LogNormal<Water>> {
+fn water(site: &Site, it_energy: LogNormal<ItEnergy>) -> Option<LogNormal<Water>> {
     let one = LogNormal::exact(ItEnergy::from_kwh(1.0));
-    let on_site = one.times(inputs.site.wue?);
-    let at_plants = one.times(inputs.site.pue).times(inputs.site.source_water?);
+    let on_site = one.times(site.wue?);
+    let at_plants = one.times(site.pue).times(site.source_water?);
     let per_kwh: LogNormal<Water> = LogNormal::sum(&[on_site, at_plants]);
     Some(per_kwh.with(it_energy, |water, energy| water * energy.kwh()))
 }
 
 /// The accelerator-hour's price holds the electricity; without one, the electricity is what can be told.
-fn cost(
-    inputs: &Inputs,
-    hours: LogNormal<AcceleratorHours>,
-    energy: LogNormal<FacilityEnergy>,
-) -> Option<LogNormal<Usd>> {
-    let by_hour = inputs.site.price.map(|price| price.times(hours));
-    by_hour.or_else(|| inputs.site.electricity_price.map(|price| price.times(energy)))
+fn cost(site: &Site, hours: LogNormal<AcceleratorHours>, energy: LogNormal<FacilityEnergy>) -> Option<LogNormal<Usd>> {
+    let by_hour = site.price.map(|price| price.times(hours));
+    by_hour.or_else(|| site.electricity_price.map(|price| price.times(energy)))
 }

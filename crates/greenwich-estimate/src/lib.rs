@@ -13,7 +13,8 @@
 //! ```
 //!
 //! [`roofline`] times one step in a given layout, [`scaling`] says what loss a size reaches.
-//! [`run`] gives the figures with every factor and warning, [`figures`] the same figures alone.
+//! [`run`] gives the figures with every factor and warning, [`figures`] the same figures alone, [`sweep`] those of every
+//! combination of machines, counts, layouts and places.
 
 pub mod architecture;
 pub mod calibrate;
@@ -34,6 +35,7 @@ pub mod power;
 pub mod roofline;
 pub mod scaling;
 pub mod site;
+pub mod sweep;
 
 pub use duration::duration;
 pub use error::EstimateError;

@@ -5,9 +5,12 @@
 use crate::catalog::Catalog;
 use crate::error::FactsError;
 use crate::names::{AcceleratorName, find};
+use crate::nearest::nearest;
+use crate::place::fits;
 use crate::table::Row;
 use greenwich_core::quantity::{Bytes, FlopRate, Power};
 use greenwich_core::{AcceleratorId, Fit, Sourced};
+use std::collections::{BTreeMap, BTreeSet};
 
 const ONE: &[&str] = &["chip", "card", "superchip"];
 
@@ -115,6 +118,60 @@ impl Catalog {
         })
     }
 
+    /// Every accelerator that one of the patterns names, in the catalog's order: an exact name, a beginning that may be of
+    /// several (`h100`), or a pattern in which `*` stands for any text.
+    ///
+    /// # Errors
+    /// [`FactsError::Unknown`] with the nearest names for a pattern that matches none.
+    pub fn accelerators_matching(&self, patterns: &[String]) -> Result<Vec<AcceleratorId>, FactsError> {
+        let mut matched = Vec::new();
+        for pattern in patterns {
+            let known = self.accelerators();
+            let asked = pattern.to_ascii_lowercase();
+            let wanted = if asked.contains('*') { asked.clone() } else { format!("{asked}*") };
+            let before = matched.len();
+            if let Some((id, _)) = known.get_key_value(&asked) {
+                matched.push(AcceleratorId::new(id));
+            } else if !asked.is_empty() {
+                matched.extend(known.keys().filter(|id| fits(&wanted, id)).map(AcceleratorId::new));
+            }
+            if matched.len() == before {
+                let nearest = nearest(&asked, known.keys().map(String::as_str));
+                return Err(FactsError::Unknown { kind: "accelerator", name: pattern.clone(), nearest });
+            }
+        }
+        matched.sort();
+        matched.dedup();
+        Ok(matched)
+    }
+
+    /// One accelerator a generation of which something was measured in training, oldest first: the generations whose mean
+    /// power or whose share of peak in a whole run is published, none more than five years older than the newest. Of
+    /// several, the one whose whole system was measured, else whose chip was, else the one with most memory.
+    pub fn measured_accelerators(&self) -> Vec<Accelerator> {
+        let runs: BTreeSet<&str> =
+            self.rows_in("published_utilisation").iter().filter_map(|row| row.noted("accelerator")).collect();
+        let mut best: BTreeMap<&str, Accelerator> = BTreeMap::new();
+        let rank = |accelerator: &Accelerator| {
+            let memory = accelerator.memory.as_ref().map_or(0.0, |row| row.value.gb());
+            (accelerator.system_power.is_some(), accelerator.chip_power.is_some(), memory as u64)
+        };
+        for (id, name) in self.accelerators() {
+            let Ok(accelerator) = self.accelerator(id) else { continue };
+            let is_measured = accelerator.system_power.is_some() || accelerator.chip_power.is_some();
+            let known = best.get(name.generation.as_str());
+            if (is_measured || runs.contains(id.as_str())) && known.is_none_or(|known| rank(known) < rank(&accelerator))
+            {
+                best.insert(&name.generation, accelerator);
+            }
+        }
+        let mut found: Vec<Accelerator> = best.into_values().collect();
+        let newest = found.iter().map(|accelerator| accelerator.identity.year).max().unwrap_or(0);
+        found.retain(|accelerator| accelerator.identity.year + 5 >= newest);
+        found.sort_by_key(|accelerator| (accelerator.identity.year, accelerator.id.clone()));
+        found
+    }
+
     /// Dense peak at a precision: the row asked for, or its nearest stand-in (fp16 for bf16), told by its fit.
     pub fn peak(&self, accelerator: &Accelerator, precision: Precision) -> Option<Sourced<FlopRate>> {
         let quantities = precision.quantities();
@@ -183,6 +240,32 @@ mod tests {
         assert_snapshot!(power_text("tpu-v4"), @"none, 170 W gpu, TDP may not stand in");
         assert_snapshot!(power_text("h100-sxm5-80g"), @"969 W node_share, none, TDP may stand in");
         assert_snapshot!(power_text("l4"), @"none, none, TDP may stand in");
+    }
+
+    #[test]
+    fn a_beginning_or_a_pattern_names_every_accelerator_that_it_fits() {
+        let catalog = catalog();
+        let matching = |patterns: &[&str]| {
+            let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+            match catalog.accelerators_matching(&patterns) {
+                Ok(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+                Err(error) => crate::error::told(&error),
+            }
+        };
+        assert_snapshot!(matching(&["h100"]), @"h100-nvl-94g h100-pcie-80g h100-sxm5-80g");
+        assert_snapshot!(matching(&["A100-SXM4-80G", "a100*80g"]), @"a100-pcie-80g a100-sxm4-80g");
+        assert_snapshot!(matching(&["h100-xsm"]), @"
+        no accelerator is called `h100-xsm`
+        help: did you mean `h100-sxm5-80g`, `a100-sxm4-40g`, `a100-sxm4-80g`? `greenwich facts list accelerators` shows all
+        ");
+        assert!(matching(&[""]).starts_with("no accelerator"));
+    }
+
+    #[test]
+    fn one_accelerator_a_generation_was_measured() {
+        let found: Vec<String> =
+            catalog().measured_accelerators().iter().map(|accelerator| accelerator.id.to_string()).collect();
+        assert_snapshot!(found.join(" "), @"tpu-v2 tpu-v3 v100-sxm2-32g a100-sxm4-80g tpu-v4 h100-sxm5-80g");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::error::FactsError;
 use crate::market::distance;
 use crate::names::find;
 use crate::nearest::nearest;
+use crate::table::Row;
 use greenwich_core::quantity::{AverageIntensity, Fraction, Pue, SiteWaterIntensity, SourceWaterIntensity};
-use greenwich_core::{Fit, RegionId, Sourced, ZoneId};
+use greenwich_core::{Check, Fit, RegionId, Sourced, ZoneId};
 use std::collections::BTreeSet;
 
 /// A place with what is published about it.
@@ -171,6 +172,20 @@ impl Catalog {
             .map(ratio)
     }
 
+    /// The newest PUE of a kind of site that was read somewhere: rows that are not verified are passed over where another
+    /// year has one that is.
+    pub fn verified_pue(&self, kind: &str) -> Option<Sourced<Pue>> {
+        let is_read = |row: &&Row| row.quantity == "pue" && row.check != Check::Unverified;
+        let newest = self.rows_of("pue", kind).filter(is_read).max_by_key(|row| row.valid_from)?;
+        let year = newest.valid_from.year();
+        self.lookup("pue", kind, "pue", &[newest.scope.as_str()], Some(year)).map(|row| row.map(ratio))
+    }
+
+    /// The kinds of site whose PUE is known, by name.
+    pub fn site_kinds(&self) -> BTreeSet<&str> {
+        self.subjects("pue")
+    }
+
     /// Lowest and highest PUE that a site of this kind may have; both equal to [`Catalog::site_kind_pue`] where
     /// no span is told.
     ///
@@ -197,7 +212,7 @@ fn nearest_in_time<T>(own: Option<Sourced<T>>, zone: Option<Sourced<T>>, year: O
 }
 
 /// Whether a key fits a pattern in which `*` stands for any text.
-fn fits(pattern: &str, key: &str) -> bool {
+pub(crate) fn fits(pattern: &str, key: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = key.strip_prefix(first) else { return false };

@@ -7,7 +7,7 @@ use crate::number;
 use crate::text::strip;
 use crate::text::wrap;
 use greenwich_core::Range;
-use greenwich_core::quantity::{Co2e, FacilityEnergy, ItEnergy, Power};
+use greenwich_core::quantity::{Co2e, FacilityEnergy, Hours, ItEnergy, Power, Usd};
 
 /// Energy after PUE with its range: `9.82 kWh (9.13–10.6)`.
 pub fn facility_energy(energy: &Range<FacilityEnergy>) -> String {
@@ -22,6 +22,21 @@ pub fn it_energy(energy: &Range<ItEnergy>) -> String {
 /// CO2e with its range: `1.64 kgCO2e (1.43–1.92)`.
 pub fn co2e(co2e: &Range<Co2e>) -> String {
     amount::range(co2e)
+}
+
+/// Wall-clock time with its range: `228 h (111–470)`.
+pub fn hours(hours: &Range<Hours>) -> String {
+    amount::range(hours)
+}
+
+/// Dollars with their range: `919 k USD (439–1,930)`.
+pub fn cost(cost: &Range<Usd>) -> String {
+    amount::range(cost)
+}
+
+/// A count with commas between thousands.
+pub fn count(number: u64) -> String {
+    number::count(number)
 }
 
 /// Power: `412 W`.

@@ -10,6 +10,7 @@ pub mod archive;
 pub mod entry;
 mod error;
 mod export;
+pub mod figures;
 mod header;
 mod hours;
 mod id;

@@ -439,6 +439,28 @@ impl Table {
         })
     }
 
+    /// What is listed at a key, each as it is written: texts or numbers, one or many, commas parting them too.
+    ///
+    /// # Errors
+    /// [`DocumentError::Value`] when it is neither, or empty.
+    pub fn listed(&self, key: &str, example: &str) -> Result<Option<Vec<String>>, DocumentError> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        let mend = || format!("write {key} = [{example}]");
+        let one = |node: &Node| match node {
+            Node::Text(text) => Ok(text.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>()),
+            Node::Number(_, written) => Ok(vec![written.clone()]),
+            other => Err(self.place(key).refuse(other.describe(), "texts or numbers", mend())),
+        };
+        let parts = match node {
+            Node::List(items) => items.iter().map(|(_, item)| one(item)).collect::<Result<Vec<_>, _>>()?.concat(),
+            other => one(other)?,
+        };
+        if parts.is_empty() || parts.iter().any(String::is_empty) {
+            return Err(self.place(key).refuse("nothing", "at least one value", mend()));
+        }
+        Ok(Some(parts))
+    }
+
     /// A list of texts at a key; a single text stands for a list of one.
     ///
     /// # Errors

@@ -151,6 +151,17 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// A file that cannot be written.
+    #[error("cannot write `{file}`: {reason}")]
+    #[diagnostic(code(greenwich::file::write), help("{mend}"))]
+    Write {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        mend: &'static str,
+    },
     /// No intensity is known where the job would run.
     #[error("{place}: no {signal} intensity is known of zone `{zone}`")]
     #[diagnostic(code(greenwich::no_intensity), help("{mend}"))]
@@ -197,6 +208,7 @@ impl Error {
             | Self::Neither { .. }
             | Self::Several { .. }
             | Self::NoTemperatures { .. }
+            | Self::Write { .. }
             | Self::Run { .. } => Exit::Usage,
             Self::Provider(
                 ProviderError::KeysFile { .. } | ProviderError::CaFile { .. } | ProviderError::File { .. },

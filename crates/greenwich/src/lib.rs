@@ -56,6 +56,7 @@ pub mod running;
 pub mod settings;
 pub mod signals;
 pub mod signals_view;
+pub mod sweep;
 pub mod waiting;
 
 mod accounting;
@@ -74,7 +75,7 @@ pub use error::{Error, Exit};
 pub use fleet::{FleetOptions, PlannedFleet, fleet_zones, plan_fleet};
 pub use fleet_certificate::verify_certificate;
 pub use greenwich_core::levers::Scope2;
-pub use greenwich_core::{Account, Footprint, Signal, Window};
+pub use greenwich_core::{Account, Check, Footprint, Signal, Window};
 pub use greenwich_facts::Catalog;
 pub use greenwich_fleet::BadRows;
 pub use greenwich_report as report;

@@ -151,6 +151,14 @@ impl Place {
     }
 }
 
+/// The PUE of a kind of site with its span, or with that of a fleet's mean where none is told.
+pub(crate) fn kind_pue(catalog: &Catalog, kind: &str) -> LogNormal<Pue> {
+    let (low, high) = catalog.site_kind_pue_range(kind);
+    let told = (high.ratio() / low.ratio()).ln() / (2.0 * greenwich_estimate::lognormal::Z95);
+    let log_sd = if told > 0.0 { told } else { assumed(catalog, "pue-of-fleet", "log_sd") };
+    LogNormal::new(catalog.site_kind_pue(kind).value, log_sd)
+}
+
 fn pue(catalog: &Catalog, row: &Sourced<Pue>) -> LogNormal<Pue> {
     let log_sd = match row.fit {
         Fit::WorldDefault => {

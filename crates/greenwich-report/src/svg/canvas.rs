@@ -62,6 +62,12 @@ pub(crate) enum Anchor {
     End,
 }
 
+/// Ink and ground change places where the reader's screen is dark; colours that mean something stay.
+const DARK: &str = "<style>@media (prefers-color-scheme: dark) { [fill=\"#ffffff\"] { fill: #15181c } \
+    [fill=\"#1a1a1a\"] { fill: #f0f0f0 } [fill=\"#4d4d4d\"] { fill: #8f949b } [fill=\"#595959\"] { fill: #b3b7bd } \
+    [fill=\"#bfbfbf\"] { fill: #5c6168 } [stroke=\"#1a1a1a\"] { stroke: #f0f0f0 } [stroke=\"#595959\"] { stroke: #b3b7bd } \
+    [stroke=\"#bfbfbf\"] { stroke: #4a4f55 } [stroke=\"#e0e0e0\"] { stroke: #2f3338 } }</style>\n";
+
 /// The document so far.
 #[derive(Debug)]
 pub(crate) struct Canvas {
@@ -69,7 +75,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// An empty white slide with a title for those who cannot see it.
+    /// An empty slide, white or dark as the reader's screen is, with a title for those who cannot see it.
     pub(crate) fn new(title: &str) -> Self {
         let mut body = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" \
@@ -82,6 +88,7 @@ impl Canvas {
              patternTransform=\"rotate(45)\"><rect width=\"7\" height=\"7\" fill=\"#ffffff\"/><rect width=\"3\" \
              height=\"7\" fill=\"#8c8c8c\"/></pattern></defs>\n",
         );
+        body.push_str(DARK);
         let mut canvas = Self { body };
         canvas.rect((0.0, 0.0), (WIDTH, HEIGHT), "#ffffff", "");
         canvas
@@ -94,6 +101,12 @@ impl Canvas {
             self.body,
             "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{fill}\"{more}/>"
         );
+    }
+    /// A disc; `more` holds further attributes of ours.
+    pub(crate) fn circle(&mut self, at: (f64, f64), radius: f64, fill: &str, more: &str) {
+        let more = if more.is_empty() { String::new() } else { format!(" {more}") };
+        let (x, y) = at;
+        let _ = writeln!(self.body, "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{radius:.2}\" fill=\"{fill}\"{more}/>");
     }
     pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: &str, width: f64) {
         let ((x1, y1), (x2, y2)) = (from, to);

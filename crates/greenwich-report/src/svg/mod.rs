@@ -4,9 +4,11 @@
 //! own. Colours are told apart by the colour-blind and never say what no label or pattern says.
 
 mod canvas;
+mod frontier;
 mod levers;
 mod plan;
 mod xml;
 
+pub use frontier::{Frontier, Mark, Way, frontier};
 pub use levers::levers;
 pub use plan::plan;
