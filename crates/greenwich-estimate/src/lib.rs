@@ -16,6 +16,7 @@
 //! [`run`] gives the figures with every factor and warning, [`figures`] the same figures alone.
 
 pub mod architecture;
+mod body;
 pub mod calibrate;
 pub mod config;
 mod duration;
@@ -24,6 +25,7 @@ pub mod estimate;
 mod figures;
 pub mod flops;
 mod inputs;
+pub mod layouts;
 pub mod lognormal;
 pub mod memory;
 pub mod model;
@@ -41,5 +43,5 @@ pub use figures::{Figures, figures};
 pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};
-pub use power::PowerBasis;
+pub use power::{Load, PowerBasis};
 pub use site::{Embodied, Site};

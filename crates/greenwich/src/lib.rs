@@ -66,6 +66,7 @@ mod machine;
 mod metered;
 mod resolve;
 mod site;
+mod speed;
 
 pub use error::{Error, Exit};
 pub use fleet::{FleetOptions, PlannedFleet, plan_fleet};
