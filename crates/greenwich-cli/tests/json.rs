@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands whose answers together hold every key.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "estimate examples/llm-7b.toml",
     "estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512",
     "estimate examples/llm-7b.toml --sweep chip=a100-sxm4-80g,tpu-v4 --sweep precision=bf16 --sweep count=8,512 --sweep layout=8x4x16,1x1x8 --sweep region=gcp/europe-north1,aws/eu-north-1 --sweep datacenter=typical",

@@ -17,6 +17,7 @@
 //! combination of machines, counts, layouts and places.
 
 pub mod architecture;
+mod body;
 pub mod calibrate;
 pub mod config;
 pub mod cooling;
@@ -26,6 +27,7 @@ pub mod estimate;
 mod figures;
 pub mod flops;
 mod inputs;
+pub mod layouts;
 pub mod lognormal;
 pub mod memory;
 pub mod model;
@@ -44,5 +46,5 @@ pub use figures::{Figures, figures};
 pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};
-pub use power::PowerBasis;
+pub use power::{Load, PowerBasis};
 pub use site::{Embodied, Site};

@@ -197,6 +197,8 @@ mod tests {
             memory: Some(Bytes::from_gb(80.0)),
             utilisation: LogNormal::new(0.38, 0.3),
             goodput: LogNormal::new(0.85, 0.12),
+            goodput_of_steps: LogNormal::new(0.95, 0.08),
+            load: None,
             power: Some(PowerBasis::Given(Power::from_watts(500.0))),
             given: Given::default(),
             site: site(0.0),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     fn grid() -> Grid {
-        let layout = Some(Layout { tensor: 2, pipeline: 2, data: 2 });
+        let layout = Some(Layout { tensor: 2, pipeline: 2, data: 2, context: 1 });
         let (free, halves) = (Given::default(), Given { layout, ..Given::default() });
         let measured = Given { hours: Some(Hours::from_hours(1000.0)), ..free };
         let runs = |given| vec![run(1, free), run(8, given), run(8, halves), run(16, halves)];

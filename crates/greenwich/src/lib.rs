@@ -69,6 +69,7 @@ mod machine;
 mod metered;
 mod resolve;
 mod site;
+mod speed;
 mod weather;
 
 pub use error::{Error, Exit};

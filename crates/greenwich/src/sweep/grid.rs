@@ -6,7 +6,7 @@
 use super::axes::{Axes, LayoutChoice};
 use crate::document::Place as Written;
 use crate::error::Error;
-use crate::job_file::{JobSpec, MachineSpec, SiteSpec};
+use crate::job_file::{JobSpec, LayoutSpec, MachineSpec, SiteSpec};
 use crate::machine::Machine;
 use crate::resolve::{Job, away};
 use crate::site::{Place, kind_pue};
@@ -109,7 +109,7 @@ fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u3
     let inputs = |count: u32, layout: Option<[u32; 3]>| {
         let asked = match layout {
             None if is_own && count == spec.count => spec.clone(),
-            _ => MachineSpec { count, layout, ..free(spec) },
+            _ => MachineSpec { count, layout: layout.map(LayoutSpec::of_degrees), ..free(spec) },
         };
         in_precision.inputs(&asked, machine, &job.home)
     };
