@@ -50,7 +50,7 @@ const CARBONCAST: [&str; 10] = [
     "AU-QLD",
 ];
 
-const PROTOCOLS: [Protocol; 6] = [
+const PROTOCOLS: [Protocol; 7] = [
     Protocol {
         name: "held-out",
         title: "Fourteen zones, 2023 held out",
@@ -76,6 +76,14 @@ const PROTOCOLS: [Protocol; 6] = [
         covariates: false,
     },
     Protocol {
+        name: "eight-months",
+        title: "Zones with eight months of history, September to December 2022",
+        from: "2022-09-01T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, three_years| !three_years,
+        covariates: false,
+    },
+    Protocol {
         name: "tune",
         title: "Fourteen zones, July to December 2022 (tuned on)",
         from: "2022-07-01T00:00:00Z",
@@ -93,8 +101,8 @@ const PROTOCOLS: [Protocol; 6] = [
     },
     Protocol {
         name: "tune-covariates",
-        title: "Fourteen zones, July to December 2022 (tuned on), with price and weather",
-        from: "2022-07-01T00:00:00Z",
+        title: "Fourteen zones, 2022 (tuned on), with price and weather",
+        from: "2022-01-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
         covariates: true,

@@ -14,13 +14,13 @@ use std::sync::Arc;
 const DAY: usize = 24;
 /// Features of each driver: the hour's departure, its day's, and that of the last day known.
 const VIEWS: usize = 3;
-/// The last days of the record, on which families are judged.
+/// The last days of the record, on which families have to win too, taught by the days before.
 const JUDGED_DAYS: usize = 60;
 /// Days of record before these, at least.
 const LEAST_DAYS: usize = 90;
 /// Days of a part of the record; what is corrected in one part is learnt in the others.
 const PART_DAYS: usize = 60;
-/// A family wins by at least this part of the absolute error of a day ahead, and in each of the two months.
+/// A set of families wins by at least this part of the absolute error of a day ahead.
 const CLEARLY: f64 = 0.015;
 /// Days that coefficients of nought count for, and those of the day ahead against those of an hour.
 const HELD_DAYS: [f64; 2] = [20.0, 60.0];
@@ -73,7 +73,7 @@ pub(crate) struct Response {
 
 impl Response {
     /// Learns from a record of medians by origin, oldest first, a day apart, and corrects it where covariates win: each
-    /// part by what the others taught, the days that were judged by what the days before taught.
+    /// part by what the others taught.
     pub(crate) fn won(
         levels: &Levels,
         covariates: &Arc<[Covariate]>,
@@ -94,33 +94,32 @@ impl Response {
         let rows: Vec<Matrix> =
             record.iter().map(|(origin, _)| features(levels, covariates, &drivers, *origin, horizon)).collect();
         let parts = parts(levels, record, &rows);
-        let judged = record.len() - JUDGED_DAYS;
-        let last = parts.len() - 1;
-        let older: Vec<Matrix> =
-            sets.iter().map(|set| learn(&parts, |part| part != last, &drivers, set)).collect();
-        let by_day: Vec<Vec<Family>> = (0..horizon.div_ceil(DAY))
-            .map(|day| best(levels, &record[judged..], &rows[judged..], &drivers, &sets, &older, day))
+        // Of each part the coefficients of each set that the other parts taught.
+        let folds: Vec<Vec<Matrix>> = (0..parts.len())
+            .map(|part| sets.iter().map(|set| learn(&parts, |other| other != part, &drivers, set)).collect())
             .collect();
+        let trial = Trial { levels, record, rows: &rows, drivers: &drivers, sets: &sets, folds: &folds };
+        let by_day: Vec<Vec<Family>> = (0..horizon.div_ceil(DAY)).map(|day| trial.best(day)).collect();
         if by_day.iter().all(Vec::is_empty) {
             return None;
         }
-        let chosen = |keep: &dyn Fn(usize) -> bool| {
+        let chosen = |of_sets: &[Matrix]| {
             let mut coefficients = Matrix::zeros(horizon, VIEWS * drivers.len());
-            for set in sets.iter().filter(|set| by_day.contains(set)) {
-                let learnt = learn(&parts, keep, &drivers, set);
+            for (set, learnt) in sets.iter().zip(of_sets) {
                 for lead in (0..horizon).filter(|lead| by_day[lead / DAY] == *set) {
                     coefficients.row_mut(lead).copy_from_slice(learnt.row(lead));
                 }
             }
             coefficients
         };
-        for part in 0..parts.len() {
-            let others = chosen(&|other| if part == last { other != last } else { other != part && other != last });
+        for (part, of_sets) in folds.iter().enumerate() {
+            let coefficients = chosen(of_sets);
             for at in part_of(record.len(), part) {
-                correct(&mut record[at].1, &rows[at], &others, &drivers, &by_day);
+                correct(&mut record[at].1, &rows[at], &coefficients, &drivers, &by_day);
             }
         }
-        let coefficients = chosen(&|_| true);
+        let whole: Vec<Matrix> = sets.iter().map(|set| learn(&parts, |_| true, &drivers, set)).collect();
+        let coefficients = chosen(&whole);
         Some(Self { drivers, by_day, coefficients })
     }
 
@@ -390,38 +389,51 @@ fn learn(parts: &[Sums], keep: impl Fn(usize) -> bool, drivers: &[Driver], famil
     coefficients
 }
 
-/// The families that win a day ahead on the days judged; none where none wins clearly, and in both months.
-fn best(
-    levels: &Levels,
-    judged: &[(usize, Vec<f64>)],
-    rows: &[Matrix],
-    drivers: &[Driver],
-    sets: &[Vec<Family>],
-    older: &[Matrix],
-    day: usize,
-) -> Vec<Family> {
-    let horizon = rows[0].rows;
-    let mut months = vec![[0.0; 2]; sets.len() + 1];
-    for (at, ((origin, ahead), rows)) in judged.iter().zip(rows).enumerate() {
-        let month = 2 * at / JUDGED_DAYS;
-        for lead in day * DAY..((day + 1) * DAY).min(horizon) {
-            let hour = origin + lead;
-            if hour >= levels.x.len() || !levels.is_known(hour) {
-                continue;
-            }
-            let error = levels.x[hour] - ahead[lead];
-            months[0][month] += error.abs();
-            for ((sums, set), coefficients) in months[1..].iter_mut().zip(sets).zip(older) {
-                sums[month] += (error - correction(rows.row(lead), coefficients.row(lead), drivers, set)).abs();
+/// What each set of families would have made of the record.
+struct Trial<'a> {
+    levels: &'a Levels,
+    record: &'a [(usize, Vec<f64>)],
+    rows: &'a [Matrix],
+    drivers: &'a [Driver],
+    sets: &'a [Vec<Family>],
+    folds: &'a [Vec<Matrix>],
+}
+
+impl Trial<'_> {
+    /// The families that win a day ahead clearly over the whole record, and on its last part too; else none.
+    fn best(&self, day: usize) -> Vec<Family> {
+        let last = self.folds.len() - 1;
+        let (mut whole, mut recent) = (vec![0.0; self.sets.len() + 1], Vec::new());
+        for part in 0..=last {
+            recent = self.errors(part, day);
+            whole.iter_mut().zip(&recent).for_each(|(sum, error)| *sum += error);
+        }
+        let least = (1..whole.len()).min_by(|one, other| whole[*one].total_cmp(&whole[*other]));
+        let wins = |at: &usize| whole[*at] < whole[0] * (1.0 - CLEARLY) && recent[*at] < recent[0];
+        least.filter(wins).map_or_else(Vec::new, |at| self.sets[at - 1].clone())
+    }
+
+    /// The absolute error of a day ahead over a part, without covariates and then with each set.
+    fn errors(&self, part: usize, day: usize) -> Vec<f64> {
+        let Self { levels, record, rows, drivers, sets, folds } = self;
+        let mut sums = vec![0.0; sets.len() + 1];
+        for at in part_of(record.len(), part) {
+            let (origin, ahead) = &record[at];
+            for lead in day * DAY..((day + 1) * DAY).min(ahead.len()) {
+                let hour = origin + lead;
+                if hour >= levels.x.len() || !levels.is_known(hour) {
+                    continue;
+                }
+                let error = levels.x[hour] - ahead[lead];
+                sums[0] += error.abs();
+                for ((sum, set), coefficients) in sums[1..].iter_mut().zip(*sets).zip(&folds[part]) {
+                    let told = correction(rows[at].row(lead), coefficients.row(lead), drivers, set);
+                    *sum += (error - told).abs();
+                }
             }
         }
+        sums
     }
-    let whole = |at: usize| months[at][0] + months[at][1];
-    let least = (1..months.len()).min_by(|one, other| whole(*one).total_cmp(&whole(*other)));
-    let wins = |at: &usize| {
-        whole(*at) < whole(0) * (1.0 - CLEARLY) && (0..2).all(|month| months[*at][month] < months[0][month])
-    };
-    least.filter(wins).map_or_else(Vec::new, |at| sets[at - 1].clone())
 }
 
 fn correct(ahead: &mut [f64], rows: &Matrix, coefficients: &Matrix, drivers: &[Driver], by_day: &[Vec<Family>]) {

@@ -19,4 +19,5 @@ mod trace;
 pub use error::{Kind, SignalError};
 pub use replay::{Fill, Past, Replay};
 pub use signal::GridSignal;
+pub use trace::Column;
 pub use typical::Typical;

@@ -2,13 +2,13 @@
 //!
 //! In: a folder of `<zone>.csv[.gz]`, or one such file, with `utc` and a column a signal:
 //! `gco2e_per_kwh` (lifecycle), `gco2_direct_per_kwh`, `gco2e_marginal_per_kwh`; other columns are
-//! passed over. Out: series over windows. A gap inside the window is an error that names zone and hour
+//! given when they are asked for. Out: series over windows. A gap inside the window is an error that names zone and hour
 //! unless a [`Fill`] is allowed, and a filled series says so in its provenance. A file is read anew for
 //! each series: callers who ask often keep the answer.
 
 use crate::error::SignalError;
 use crate::signal::{GridSignal, steps_over};
-use crate::trace::Trace;
+use crate::trace::{Column, Trace, columns};
 use greenwich_core::{IntensitySeries, Provenance, Signal, Window, ZoneId};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -131,6 +131,22 @@ impl Replay {
             step: SignedDuration::from_secs(trace.step_s),
             known: trace.known.into_iter().map(|(at, value)| (instant(at), value)).collect(),
         })
+    }
+
+    /// The length of an interval, and those columns of a zone's trace that are wanted by name; where `before` is given,
+    /// rows stamped then or later are passed over unread. What a column means is the caller's to know.
+    ///
+    /// # Errors
+    /// [`SignalError::NoZone`], or what is wrong with the file.
+    pub fn columns(
+        &self,
+        zone: &ZoneId,
+        wanted: impl Fn(&str) -> bool,
+        before: Option<Timestamp>,
+    ) -> Result<(SignedDuration, Vec<Column>), SignalError> {
+        let before_s = before.map(|at| at.as_second() + i64::from(at.subsec_nanosecond() > 0));
+        let (step_s, columns) = columns(self.file(zone)?, wanted, before_s)?;
+        Ok((SignedDuration::from_secs(step_s), columns))
     }
 
     fn file(&self, zone: &ZoneId) -> Result<&PathBuf, SignalError> {
@@ -309,6 +325,26 @@ mod tests {
 
     fn refusal(files: &[(&str, &[u8])]) -> String {
         ask(files, Fill::Refuse, Signal::Lifecycle, hours("01:00:00", "05:00:00")).expect_err("a bad trace")
+    }
+
+    #[test]
+    fn further_columns_are_given_by_name_with_their_gaps_left_out() {
+        let columns = |text: &str, before: Option<&str>| {
+            let folder = folder(&[("ES.csv", text.as_bytes())]);
+            let replay = Replay::open(folder.path(), Fill::Refuse).expect("one trace");
+            let before = before.map(|stamp| stamp.parse().expect("a stamp"));
+            let found = replay.columns(&ZoneId::new("ES"), |name| name.starts_with("price_"), before);
+            found.map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "DIR"))
+        };
+        let (step, found) = columns(SIX_HOURS, None).expect("a column");
+        let values: Vec<f64> = found[0].known.iter().map(|(_, value)| *value).collect();
+        assert_eq!((step, found.len(), found[0].name.as_str()), (SignedDuration::from_hours(1), 1, "price_usd_per_mwh"));
+        assert_eq!(values, [40.0, 40.0, 41.0, 39.0, 39.0]);
+        assert_eq!(found[0].known[2].0 - found[0].known[1].0, 7200, "an empty cell is a gap");
+        let broken = SIX_HOURS.replace(",39,600", ",dear,600");
+        assert_snapshot!(columns(&broken, None).expect_err("no number"), @"DIR/ES.csv:7: `dear` in `price_usd_per_mwh` is not a number");
+        let (_, before) = columns(&broken, Some("2022-01-05T02:30:00Z")).expect("the broken row comes later");
+        assert_eq!(before[0].known.len(), 2);
     }
 
     #[test]

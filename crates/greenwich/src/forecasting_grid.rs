@@ -5,7 +5,8 @@
 //! what is typical. Each zone is foretold once.
 
 use crate::error::Error;
-use crate::forecasting::{Asked, Foretold, History, Known, MOST_HOURS, floor, foretell, kept_history, read_history};
+use crate::forecasting::{Asked, Family, Foretold, History, Known, MOST_HOURS, floor, foretell, kept_history, read_history};
+use crate::forecasting_view::inputs_json;
 use crate::signals::Signals;
 use greenwich_core::plan::{Placement, Request};
 use greenwich_core::{IntensitySeries, Provenance, Signal, Window, ZoneId};
@@ -40,6 +41,8 @@ pub(crate) struct Ahead {
     pub(crate) window: Window,
     /// Histories that were fetched and kept, for zones without a trace.
     kept: Option<Signals>,
+    /// What is used besides intensity.
+    inputs: Vec<Family>,
     told: RefCell<Told>,
 }
 
@@ -53,8 +56,8 @@ struct Traced {
 }
 
 impl Ahead {
-    pub(crate) fn new(as_of: Option<Timestamp>, window: Window, kept: Option<Signals>) -> Self {
-        Self { as_of, window, kept, told: RefCell::default() }
+    pub(crate) fn new(as_of: Option<Timestamp>, window: Window, kept: Option<Signals>, inputs: Vec<Family>) -> Self {
+        Self { as_of, window, kept, inputs, told: RefCell::default() }
     }
 
     /// Intensity over a span: the past as far as it is known, and beyond its end the forecast. `None` where there is
@@ -139,8 +142,11 @@ impl Ahead {
             return Ok(traced.clone());
         }
         let past = match (replay, &self.kept) {
-            (Some(replay), _) => Some(read_history(replay, zone, signal, self.as_of)?),
-            (None, Some(kept)) => kept_history(kept, zone, signal, self.as_of.unwrap_or(self.window.end()))?,
+            (Some(replay), _) => Some(read_history(replay, zone, signal, self.as_of, &self.inputs)?),
+            (None, Some(kept)) => {
+                let before = self.as_of.unwrap_or(self.window.end());
+                kept_history(kept, zone, signal, before, &self.inputs)?
+            },
             (None, None) => None,
         };
         let traced = match past {
@@ -273,7 +279,7 @@ impl Ahead {
                 let chosen = (told.zone == best.candidate.zone).then(|| self.realised(told, best).2).flatten();
                 json!({
                     "zone": told.zone.as_str(), "issued": told.issued.to_string(), "source": told.source,
-                    "model": told.model, "known_hours": told.known_hours,
+                    "model": told.model, "known_hours": told.known_hours, "inputs": inputs_json(&told.inputs),
                     "realised_share": chosen.map(|realised| realised.share),
                     "realised_days": chosen.map(|realised| realised.days),
                 })

@@ -7,6 +7,7 @@
 use crate::document::DocumentError;
 use crate::error::Error;
 use crate::factor::{assumed, intensity_spread};
+use crate::forecasting::Family;
 use crate::forecasting_grid::Ahead;
 use crate::grid::Grid;
 use crate::job_file::{MachineSpec, ScheduleSpec};
@@ -38,12 +39,15 @@ pub struct PlanOptions {
     pub as_of: Option<Timestamp>,
     /// The folder of histories that were fetched and kept, for zones without a trace.
     pub kept: Option<PathBuf>,
+    /// What forecasts may use besides intensity: columns of the traces, prices and loads that are kept. Rows after the
+    /// issue are taken for what was published or foretold by then.
+    pub inputs: Vec<Family>,
 }
 
 impl Default for PlanOptions {
     /// No traces, no gap filled, lifecycle intensity: an offline plan that an account can be held against.
     fn default() -> Self {
-        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None }
+        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None, inputs: Vec::new() }
     }
 }
 
@@ -113,7 +117,7 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let span = Window::new(schedule.window.start(), overrun).expect("the release is before both");
     // Nothing is fetched here: a plan takes what is held.
     let kept = options.kept.as_ref().map(Signals::kept).transpose()?;
-    let ahead = Some(Ahead::new(options.as_of, span, kept));
+    let ahead = Some(Ahead::new(options.as_of, span, kept, options.inputs.clone()));
     let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();
 
