@@ -7,9 +7,11 @@
 use crate::pool;
 use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
-use greenwich_core::{Signal, Window};
+use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_forecast::ridge::Strength;
-use greenwich_forecast::{Backtest, History, Naive, Pool, Prior, Score, Settings, backtest};
+use greenwich_forecast::{
+    Backtest, Covariate, Family, History, Measure, Naive, Pool, Prior, Score, Settings, backtest,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -30,6 +32,8 @@ struct Protocol {
     from: &'static str,
     until: &'static str,
     zones: fn(&str, bool) -> bool,
+    /// Whether the same is told with covariates, in a table of its own.
+    covariates: bool,
 }
 
 /// CarbonCast's thirteen grids, as far as the folder holds them; its German, Polish and Floridan ones are not there.
@@ -46,13 +50,14 @@ const CARBONCAST: [&str; 10] = [
     "AU-QLD",
 ];
 
-const PROTOCOLS: [Protocol; 4] = [
+const PROTOCOLS: [Protocol; 7] = [
     Protocol {
         name: "held-out",
         title: "Fourteen zones, 2023 held out",
         from: "2023-01-01T00:00:00Z",
         until: "2023-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
+        covariates: false,
     },
     Protocol {
         name: "carboncast",
@@ -60,6 +65,7 @@ const PROTOCOLS: [Protocol; 4] = [
         from: "2022-07-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |zone, _| CARBONCAST.contains(&zone),
+        covariates: false,
     },
     Protocol {
         name: "half-year",
@@ -67,6 +73,15 @@ const PROTOCOLS: [Protocol; 4] = [
         from: "2022-07-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| !three_years,
+        covariates: false,
+    },
+    Protocol {
+        name: "eight-months",
+        title: "Zones with eight months of history, September to December 2022",
+        from: "2022-09-01T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, three_years| !three_years,
+        covariates: false,
     },
     Protocol {
         name: "tune",
@@ -74,6 +89,23 @@ const PROTOCOLS: [Protocol; 4] = [
         from: "2022-07-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
+        covariates: false,
+    },
+    Protocol {
+        name: "covariates",
+        title: "Fourteen zones, 2023 held out, with price and weather",
+        from: "2023-01-01T00:00:00Z",
+        until: "2023-12-28T00:00:00Z",
+        zones: |_, three_years| three_years,
+        covariates: true,
+    },
+    Protocol {
+        name: "tune-covariates",
+        title: "Fourteen zones, 2022 (tuned on), with price and weather",
+        from: "2022-01-01T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, three_years| three_years,
+        covariates: true,
     },
 ];
 
@@ -104,7 +136,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         bail!("unknown protocol `{stranger}`: write {}", PROTOCOLS.map(|protocol| protocol.name).join(", "));
     }
     if names.is_empty() {
-        names = vec!["held-out", "carboncast", "half-year"];
+        names = vec!["held-out", "covariates", "carboncast", "half-year"];
     }
     for protocol in PROTOCOLS.iter().filter(|protocol| names.contains(&protocol.name)) {
         print(&table(&data, protocol, &only, plain, strength)?);
@@ -136,6 +168,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
     let until: Timestamp = protocol.until.parse().context("an origin")?;
     let pool = if plain { Pool::default() } else { pool::pool(data, from)? };
     let mut rows = Vec::new();
+    let mut beside = Vec::new();
     for path in zones(data)? {
         let history = read(&path)?;
         let long = history.known_hours() > 2 * 8760;
@@ -144,7 +177,12 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
             continue;
         }
         let prior = if plain { None } else { pool.prior(Some(&history.zone)) }.unwrap_or_else(Prior::none);
-        rows.push(row(&history, Window::new(from, until)?, &prior, strength)?);
+        let origins = Window::new(from, until)?;
+        if protocol.covariates {
+            beside.push(Beside::of(history, origins, &prior, strength)?);
+            continue;
+        }
+        rows.push(row(&history, origins, &prior, strength)?);
         let last = &rows[rows.len() - 1];
         let days: Vec<String> = last.ours.mape_by_day.iter().map(|day| percent(*day)).collect();
         eprintln!(
@@ -159,7 +197,90 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
             last.rungs
         );
     }
-    Ok(markdown(protocol, &rows))
+    Ok(if protocol.covariates { beside_markdown(protocol, &beside) } else { markdown(protocol, &rows) })
+}
+
+/// One zone without covariates, with price, with weather, and with both.
+struct Beside {
+    zone: String,
+    scores: [Option<(Score, Share, String)>; 4],
+}
+
+const WITH: [(&str, &[Family]); 4] = [
+    ("without", &[]),
+    ("with price", &[Family::Price]),
+    ("with archive weather", &[Family::Weather]),
+    ("with both", &[Family::Price, Family::Weather]),
+];
+
+impl Beside {
+    fn of(history: History, origins: Window, prior: &Prior, strength: Strength) -> Result<Self> {
+        let mut scores = [const { None }; 4];
+        for (place, (name, families)) in scores.iter_mut().zip(WITH) {
+            let left_out = Family::ALL.into_iter().filter(|family| !families.contains(family));
+            let history = left_out.fold(history.clone(), History::without);
+            let held = |family: &&Family| history.covariates().iter().any(|one| one.measure.family() == **family);
+            if families.iter().filter(held).count() < families.len() {
+                continue;
+            }
+            let began = Instant::now();
+            let clock = || SignedDuration::try_from(began.elapsed()).expect("less than an age of the world");
+            let settings = Settings { strength, ..Settings::validated(HOURS, prior) };
+            let test = backtest(&history, origins, DAY, settings, clock)?;
+            let used = test.judged.iter().filter(|judged| !judged.forecast.covariates_used.is_empty()).count();
+            let share = realised(&test, |judged, lead| judged.forecast.points[lead].p50_g_per_kwh);
+            let score = test.score();
+            let days: Vec<String> = score.mape_by_day.iter().map(|day| percent(*day)).collect();
+            let used = format!("{:.0}", 100.0 * used as f64 / test.judged.len() as f64);
+            eprintln!(
+                "{:<12} {name:<22} {} ({}) cov {} real {} used in {used} % fit {:.2} s predict {:.3} ms",
+                history.zone.as_str(),
+                percent(score.mape),
+                days.join(" "),
+                percent(score.coverage90),
+                percent(share.get()),
+                test.slowest_fit.as_secs_f64(),
+                1e3 * test.mean_predict.as_secs_f64()
+            );
+            *place = Some((score, share, used));
+        }
+        Ok(Self { zone: history.zone.to_string(), scores })
+    }
+}
+
+fn beside_markdown(protocol: &Protocol, rows: &[Beside]) -> String {
+    let mut text = format!(
+        "### {}\n\nOrigins daily at 00 UTC, {} to {} (excluded), {HOURS} h ahead.\n\n",
+        protocol.title,
+        &protocol.from[..10],
+        &protocol.until[..10]
+    );
+    text.push_str("| zone | |");
+    text.push_str(
+        &WITH.map(|(name, _)| format!(" {name}: MAPE % | day 1 | day 4 | in band | realised | used |")).join(""),
+    );
+    text.push_str("\n| --- | |");
+    text.push_str(&" ---: |".repeat(6 * WITH.len()));
+    text.push('\n');
+    let cells = |score: &Option<(Score, Share, String)>| {
+        score.as_ref().map_or_else(
+            || " – | – | – | – | – | – |".to_owned(),
+            |(score, share, used)| {
+                format!(
+                    " {} | {} | {} | {} | {} | {used} % |",
+                    percent(score.mape),
+                    percent(score.mape_by_day[0]),
+                    percent(score.mape_by_day[3]),
+                    percent(score.coverage90),
+                    percent(share.get())
+                )
+            },
+        )
+    };
+    for row in rows {
+        let _ = writeln!(text, "| {} | |{}", row.zone, row.scores.iter().map(cells).collect::<String>());
+    }
+    text
 }
 
 fn row(history: &History, origins: Window, prior: &Prior, strength: Strength) -> Result<Row> {
@@ -301,14 +422,26 @@ pub(crate) fn read(path: &Path) -> Result<History> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     MultiGzDecoder::new(file).read_to_string(&mut text).with_context(|| format!("{name} is no gzip"))?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let column = reader.headers()?.iter().position(|field| field == "gco2e_per_kwh").context("no `gco2e_per_kwh`")?;
-    let mut known = Vec::new();
+    let header = reader.headers()?.clone();
+    let column = header.iter().position(|field| field == "gco2e_per_kwh").context("no `gco2e_per_kwh`")?;
+    let more: Vec<(usize, Measure)> =
+        header.iter().enumerate().filter_map(|(at, name)| Some((at, Measure::of_column(name)?))).collect();
+    let (mut known, mut beside) = (Vec::new(), vec![Vec::new(); more.len()]);
     for record in reader.records() {
         let record = record?;
-        if record[column].is_empty() {
-            continue;
+        let at = record[0].parse::<Timestamp>()?;
+        if !record[column].is_empty() {
+            known.push((at, record[column].parse::<f64>()?));
         }
-        known.push((record[0].parse::<Timestamp>()?, record[column].parse::<f64>()?));
+        for (values, (column, _)) in beside.iter_mut().zip(&more) {
+            values.extend(record[*column].parse::<f64>().ok().map(|value| (at, value)));
+        }
     }
-    Ok(History::from_known(zone.into(), Signal::Lifecycle, SignedDuration::from_hours(1), &known))
+    let hour = SignedDuration::from_hours(1);
+    let zone = ZoneId::new(zone);
+    let covariate = |((at, measure), values): (&(usize, Measure), &Vec<(Timestamp, f64)>)| {
+        Covariate::from_known(&header[*at], *measure, measure.reach(&zone), hour, values)
+    };
+    let covariates = more.iter().zip(&beside).map(covariate).collect();
+    Ok(History::from_known(zone.clone(), Signal::Lifecycle, hour, &known).with_covariates(covariates))
 }

@@ -14,7 +14,7 @@ use greenwich_core::quantity::{Pue, SiteWaterIntensity};
 use greenwich_core::{Factor, PueSeries, Window, ZoneId};
 use greenwich_estimate::LogNormal;
 use greenwich_estimate::cooling::wet_bulb_c;
-use greenwich_signals::{Column, ColumnPast, GridSignal, Replay, SignalError, read_column};
+use greenwich_signals::{ColumnPast, GridSignal, Measure, Replay, SignalError, read_column};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -110,16 +110,16 @@ impl Weather {
             return Ok(None);
         }
         let traced = replay.zip(zone).filter(|(replay, zone)| replay.zones().contains(zone));
-        let column = |column: &Column| match (&spec.weather, traced) {
-            (Some(file), _) => read_column(file, column, before),
-            (None, Some((replay, zone))) => replay.column(zone, column, before),
+        let column = |measure: &Measure| match (&spec.weather, traced) {
+            (Some(file), _) => read_column(file, measure, before),
+            (None, Some((replay, zone))) => replay.column(zone, measure, before),
             (None, None) => Ok(None),
         };
-        let temperature = column(&Column::TEMPERATURE).map_err(|error| unreadable(spec, error))?;
+        let temperature = column(&Measure::TEMPERATURE).map_err(|error| unreadable(spec, error))?;
         if let (None, Some(file)) = (&temperature, &spec.weather) {
             return Err(Error::NoTemperatures { file: file.display().to_string() });
         }
-        let humidity = if spec.bulb == Bulb::Wet { column(&Column::HUMIDITY)? } else { None };
+        let humidity = if spec.bulb == Bulb::Wet { column(&Measure::HUMIDITY)? } else { None };
         Ok(Some(Self {
             spec: spec.clone(),
             file: temperature.as_ref().map(|past| past.file.clone()).unwrap_or_default(),
