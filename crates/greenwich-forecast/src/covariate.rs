@@ -110,8 +110,8 @@ impl Measure {
 /// European days; where a grid lies in two times the later one stands, since its day ends first.
 fn market_offset(zone: &ZoneId) -> Option<i64> {
     const CENTRAL_EUROPE: [&str; 35] = [
-        "AL", "AT", "BA", "BE", "BG", "CH", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IT",
-        "LT", "LU", "LV", "ME", "MK", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "UA", "XK",
+        "AL", "AT", "BA", "BE", "BG", "CH", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE",
+        "IT", "LT", "LU", "LV", "ME", "MK", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "UA", "XK",
     ];
     let mut parts = zone.as_str().split('-');
     Some(match (parts.next()?, parts.next()) {
@@ -287,7 +287,8 @@ mod tests {
         let values = [Some(1.0), None, Some(f64::INFINITY), Some(4.0)];
         let measured = Covariate::hourly("temp_c", Measure::Temperature, Reach::Past, start, &values);
         let first = hour_of(start);
-        let seen = |issue: i64| -> Vec<f64> { (0..4).map(|hour| measured.value(first + hour, first + issue)).collect() };
+        let seen =
+            |issue: i64| -> Vec<f64> { (0..4).map(|hour| measured.value(first + hour, first + issue)).collect() };
         assert_eq!(seen(1)[0], 1.0);
         assert!(seen(1)[1..].iter().all(|value| value.is_nan()));
         assert_eq!(seen(4)[3], 4.0);

@@ -47,7 +47,9 @@ enum Form {
     /// The square of wind, which power follows up to full speed.
     Square,
     /// Logarithmic beyond the usual price, on both sides of nought.
-    Tamed { usual: f64 },
+    Tamed {
+        usual: f64,
+    },
 }
 
 impl Form {
@@ -124,13 +126,7 @@ impl Response {
     }
 
     /// Corrects the medians issued at an origin.
-    pub(crate) fn correct(
-        &self,
-        levels: &Levels,
-        covariates: &[Covariate],
-        origin: usize,
-        ahead: &mut [f64],
-    ) {
+    pub(crate) fn correct(&self, levels: &Levels, covariates: &[Covariate], origin: usize, ahead: &mut [f64]) {
         if self.drivers.iter().any(|driver| driver.covariate >= covariates.len()) {
             return;
         }
@@ -202,13 +198,7 @@ fn usual(levels: &Levels, covariate: &Covariate, record: &[(usize, Vec<f64>)]) -
 }
 
 /// Whether a family tells something of at least half of the hours ahead at the end of the levels.
-fn is_at_hand(
-    levels: &Levels,
-    covariates: &[Covariate],
-    drivers: &[Driver],
-    family: Family,
-    horizon: usize,
-) -> bool {
+fn is_at_hand(levels: &Levels, covariates: &[Covariate], drivers: &[Driver], family: Family, horizon: usize) -> bool {
     let rows = features(levels, covariates, drivers, levels.x.len(), horizon);
     let told = |lead: &usize| is_told(rows.row(*lead), drivers, &[family]);
     2 * (0..horizon).filter(told).count() >= horizon
@@ -259,13 +249,7 @@ impl<'a> Departures<'a> {
 
 /// Hours ahead × features. What cannot be known yet of a day ahead is taken from the last day that is; what could be known
 /// and is not is NaN.
-fn features(
-    levels: &Levels,
-    covariates: &[Covariate],
-    drivers: &[Driver],
-    origin: usize,
-    horizon: usize,
-) -> Matrix {
+fn features(levels: &Levels, covariates: &[Covariate], drivers: &[Driver], origin: usize, horizon: usize) -> Matrix {
     let mut rows = Matrix::zeros(horizon, VIEWS * drivers.len());
     for (at, driver) in drivers.iter().enumerate() {
         let covariate = &covariates[driver.covariate];
@@ -313,17 +297,16 @@ fn parts(levels: &Levels, record: &[(usize, Vec<f64>)], rows: &[Matrix]) -> Vec<
         let hour = origin + lead;
         (hour < levels.x.len() && levels.is_known(hour)).then(|| levels.x[hour] - ahead[lead])
     };
-    let sizes: Vec<f64> = (0..record.len())
-        .flat_map(|at| (0..horizon).filter_map(move |lead| error(at, lead)))
-        .map(f64::abs)
-        .collect();
+    let sizes: Vec<f64> =
+        (0..record.len()).flat_map(|at| (0..horizon).filter_map(move |lead| error(at, lead))).map(f64::abs).collect();
     // A storm counts as a bad day and no more: errors are cut at three times their usual size.
     let most = 3.0 * sizes.iter().sum::<f64>() / sizes.len().max(1) as f64;
     let of_part = |part: usize| {
         let days = part_of(record.len(), part);
         // What came after the next part had begun is not known to those who are judged on it.
         let past = record.get(days.end).map_or(levels.x.len(), |(origin, _)| *origin);
-        let mut sums = Sums { grams: vec![Matrix::zeros(width, width); horizon], rights: vec![vec![0.0; width]; horizon] };
+        let mut sums =
+            Sums { grams: vec![Matrix::zeros(width, width); horizon], rights: vec![vec![0.0; width]; horizon] };
         for at in days {
             for lead in (0..horizon).filter(|lead| record[at].0 + lead < past) {
                 let Some(error) = error(at, lead).map(|error| error.clamp(-most, most)) else { continue };
@@ -374,9 +357,8 @@ fn learn(parts: &[Sums], keep: impl Fn(usize) -> bool, drivers: &[Driver], famil
             let near = lead.saturating_sub(NEIGHBOURS).max(leads.start)..(lead + NEIGHBOURS + 1).min(leads.end);
             let (gram, mut right) = sum_over(near.clone());
             for one in 0..columns.len() {
-                let told: f64 = (0..columns.len())
-                    .map(|other| gram.at(one.max(other), one.min(other)) * of_day[other])
-                    .sum();
+                let told: f64 =
+                    (0..columns.len()).map(|other| gram.at(one.max(other), one.min(other)) * of_day[other]).sum();
                 right.row_mut(one)[0] -= told;
             }
             let departs = held(gram, right, HELD_DAYS[1], near.len());

@@ -119,9 +119,8 @@ fn what_could_not_be_known_at_the_issue_changes_nothing() {
         (Measure::Load, Reach::Past),
     ] {
         let known = some(wind(3));
-        let given = |values: &[Option<f64>], beside: &[Option<f64>]| {
-            history(values, vec![covariate(measure, reach, beside)])
-        };
+        let given =
+            |values: &[Option<f64>], beside: &[Option<f64>]| history(values, vec![covariate(measure, reach, beside)]);
         let ours = forecast(&given(&values, &known), after(now));
         // Every value that was not known yet is altered, or taken away.
         let until = covariate(measure, reach, &known).known_until(after(now)).expect("known");

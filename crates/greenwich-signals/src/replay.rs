@@ -338,7 +338,10 @@ mod tests {
         };
         let (step, found) = columns(SIX_HOURS, None).expect("a column");
         let values: Vec<f64> = found[0].known.iter().map(|(_, value)| *value).collect();
-        assert_eq!((step, found.len(), found[0].name.as_str()), (SignedDuration::from_hours(1), 1, "price_usd_per_mwh"));
+        assert_eq!(
+            (step, found.len(), found[0].name.as_str()),
+            (SignedDuration::from_hours(1), 1, "price_usd_per_mwh")
+        );
         assert_eq!(values, [40.0, 40.0, 41.0, 39.0, 39.0]);
         assert_eq!(found[0].known[2].0 - found[0].known[1].0, 7200, "an empty cell is a gap");
         let broken = SIX_HOURS.replace(",39,600", ",dear,600");

@@ -251,7 +251,8 @@ pub fn foretell(known: &Known, asked: &Asked) -> Result<Foretold, Error> {
         ..Settings::validated(horizon, prior())
     };
     let forecaster = Forecaster::fit(history, from, settings)?;
-    let Forecast { rung, known_hours, covariates_used, mut points, .. } = forecaster.forecast().reaching(lag + hours)?;
+    let Forecast { rung, known_hours, covariates_used, mut points, .. } =
+        forecaster.forecast().reaching(lag + hours)?;
     points.drain(..lag);
     let is_flat = rung == Rung::Typical && typical.is_none();
     let file = known.history.as_ref().map_or("", |(_, file)| file.as_str());

@@ -5,7 +5,9 @@
 //! what is typical. Each zone is foretold once.
 
 use crate::error::Error;
-use crate::forecasting::{Asked, Family, Foretold, History, Known, MOST_HOURS, floor, foretell, kept_history, read_history};
+use crate::forecasting::{
+    Asked, Family, Foretold, History, Known, MOST_HOURS, floor, foretell, kept_history, read_history,
+};
 use crate::forecasting_view::inputs_json;
 use crate::signals::Signals;
 use greenwich_core::plan::{Placement, Request};
@@ -146,7 +148,7 @@ impl Ahead {
             (None, Some(kept)) => {
                 let before = self.as_of.unwrap_or(self.window.end());
                 kept_history(kept, zone, signal, before, &self.inputs)?
-            },
+            }
             (None, None) => None,
         };
         let traced = match past {

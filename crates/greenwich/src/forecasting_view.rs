@@ -52,7 +52,8 @@ pub(crate) fn inputs_words(inputs: &[Input]) -> Option<String> {
         inputs.iter().filter(|input| input.is_used == used).map(words).collect()
     };
     let (used, idle) = (listed(true), listed(false));
-    let idle = (!idle.is_empty()).then(|| format!("not used, since it did not win on this zone's past: {}", idle.join(", ")));
+    let idle =
+        (!idle.is_empty()).then(|| format!("not used, since it did not win on this zone's past: {}", idle.join(", ")));
     let used = (!used.is_empty()).then(|| used.join(", "));
     match (used, idle) {
         (Some(used), Some(idle)) => Some(format!("{used}; {idle}")),

@@ -5,7 +5,9 @@
 
 use crate::error::Error;
 use crate::forecasting::{Asked, Foretold, History, Known, foretell, history_in, kept_history};
-use crate::forecasting_view::{SAME, banded, best, drawn, inputs_json, inputs_words, points_json, signal_words, varies};
+use crate::forecasting_view::{
+    SAME, banded, best, drawn, inputs_json, inputs_words, points_json, signal_words, varies,
+};
 use crate::signals::Signals;
 use greenwich_core::{Signal, ZoneId};
 use greenwich_facts::Catalog;

@@ -47,7 +47,14 @@ pub struct PlanOptions {
 impl Default for PlanOptions {
     /// No traces, no gap filled, lifecycle intensity: an offline plan that an account can be held against.
     fn default() -> Self {
-        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None, inputs: Vec::new() }
+        Self {
+            signals: None,
+            fill: Fill::Refuse,
+            signal: Signal::Lifecycle,
+            as_of: None,
+            kept: None,
+            inputs: Vec::new(),
+        }
     }
 }
 
