@@ -4,14 +4,15 @@
 //! bands held, what a plan on the median realised of an oracle's saving, and the time a fit and a forecast took.
 //! The prior that a zone is drawn to leaves that zone out, and every hour from the first origin on.
 
+mod beside;
+
 use crate::pool;
 use anyhow::{Context, Result, bail};
+use beside::Beside;
 use flate2::read::MultiGzDecoder;
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_forecast::ridge::Strength;
-use greenwich_forecast::{
-    Backtest, Covariate, Family, History, Measure, Naive, Pool, Prior, Score, Settings, backtest,
-};
+use greenwich_forecast::{Backtest, Covariate, History, Measure, Naive, Pool, Prior, Score, Settings, backtest};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -210,7 +211,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
         let prior = if plain { None } else { pool.prior(Some(&history.zone)) }.unwrap_or_else(Prior::none);
         let origins = Window::new(from, until)?;
         if protocol.covariates {
-            beside.push(Beside::of(history, origins, &prior, strength)?);
+            beside.push(Beside::of(&history, origins, &prior, strength)?);
             continue;
         }
         rows.push(row(&history, origins, &prior, strength)?);
@@ -228,90 +229,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
             last.rungs
         );
     }
-    Ok(if protocol.covariates { beside_markdown(protocol, &beside) } else { markdown(protocol, &rows) })
-}
-
-/// One zone without covariates, with price, with weather, and with both.
-struct Beside {
-    zone: String,
-    scores: [Option<(Score, Share, String)>; 4],
-}
-
-const WITH: [(&str, &[Family]); 4] = [
-    ("without", &[]),
-    ("with price", &[Family::Price]),
-    ("with archive weather", &[Family::Weather]),
-    ("with both", &[Family::Price, Family::Weather]),
-];
-
-impl Beside {
-    fn of(history: History, origins: Window, prior: &Prior, strength: Strength) -> Result<Self> {
-        let mut scores = [const { None }; 4];
-        for (place, (name, families)) in scores.iter_mut().zip(WITH) {
-            let left_out = Family::ALL.into_iter().filter(|family| !families.contains(family));
-            let history = left_out.fold(history.clone(), History::without);
-            let held = |family: &&Family| history.covariates().iter().any(|one| one.measure.family() == **family);
-            if families.iter().filter(held).count() < families.len() {
-                continue;
-            }
-            let began = Instant::now();
-            let clock = || SignedDuration::try_from(began.elapsed()).expect("less than an age of the world");
-            let settings = Settings { strength, ..Settings::validated(HOURS, prior) };
-            let test = backtest(&history, origins, DAY, settings, clock)?;
-            let used = test.judged.iter().filter(|judged| !judged.forecast.covariates_used.is_empty()).count();
-            let share = realised(&test, |judged, lead| judged.forecast.points[lead].p50_g_per_kwh);
-            let score = test.score();
-            let days: Vec<String> = score.mape_by_day.iter().map(|day| percent(*day)).collect();
-            let used = format!("{:.0}", 100.0 * used as f64 / test.judged.len() as f64);
-            eprintln!(
-                "{:<12} {name:<22} {} ({}) cov {} real {} used in {used} % fit {:.2} s predict {:.3} ms",
-                history.zone.as_str(),
-                percent(score.mape),
-                days.join(" "),
-                percent(score.coverage90),
-                percent(share.get()),
-                test.slowest_fit.as_secs_f64(),
-                1e3 * test.mean_predict.as_secs_f64()
-            );
-            *place = Some((score, share, used));
-        }
-        Ok(Self { zone: history.zone.to_string(), scores })
-    }
-}
-
-fn beside_markdown(protocol: &Protocol, rows: &[Beside]) -> String {
-    let mut text = format!(
-        "### {}\n\nOrigins daily at 00 UTC, {} to {} (excluded), {HOURS} h ahead.\n\n",
-        protocol.title,
-        &protocol.from[..10],
-        &protocol.until[..10]
-    );
-    text.push_str("| zone | |");
-    text.push_str(
-        &WITH.map(|(name, _)| format!(" {name}: MAPE % | day 1 | day 4 | in band | realised | used |")).join(""),
-    );
-    text.push_str("\n| --- | |");
-    text.push_str(&" ---: |".repeat(6 * WITH.len()));
-    text.push('\n');
-    let cells = |score: &Option<(Score, Share, String)>| {
-        score.as_ref().map_or_else(
-            || " – | – | – | – | – | – |".to_owned(),
-            |(score, share, used)| {
-                format!(
-                    " {} | {} | {} | {} | {} | {used} % |",
-                    percent(score.mape),
-                    percent(score.mape_by_day[0]),
-                    percent(score.mape_by_day[3]),
-                    percent(score.coverage90),
-                    percent(share.get())
-                )
-            },
-        )
-    };
-    for row in rows {
-        let _ = writeln!(text, "| {} | |{}", row.zone, row.scores.iter().map(cells).collect::<String>());
-    }
-    text
+    Ok(if protocol.covariates { beside::markdown(protocol, &beside) } else { markdown(protocol, &rows) })
 }
 
 fn row(history: &History, origins: Window, prior: &Prior, strength: Strength) -> Result<Row> {
