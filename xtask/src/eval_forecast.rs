@@ -4,14 +4,15 @@
 //! bands held, what a plan on the median realised of an oracle's saving, and the time a fit and a forecast took.
 //! The prior that a zone is drawn to leaves that zone out, and every hour from the first origin on.
 
+mod beside;
+
 use crate::pool;
 use anyhow::{Context, Result, bail};
+use beside::Beside;
 use flate2::read::MultiGzDecoder;
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_forecast::ridge::Strength;
-use greenwich_forecast::{
-    Backtest, Covariate, Family, History, Measure, Naive, Pool, Prior, Score, Settings, backtest,
-};
+use greenwich_forecast::{Backtest, Covariate, History, Measure, Naive, Pool, Prior, Score, Settings, backtest};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -34,6 +35,8 @@ struct Protocol {
     zones: fn(&str, bool) -> bool,
     /// Whether the same is told with covariates, in a table of its own.
     covariates: bool,
+    /// Hours before are taken for unknown, as of a zone that was met then.
+    known_from: Option<&'static str>,
 }
 
 /// CarbonCast's thirteen grids, as far as the folder holds them; its German, Polish and Floridan ones are not there.
@@ -50,7 +53,7 @@ const CARBONCAST: [&str; 10] = [
     "AU-QLD",
 ];
 
-const PROTOCOLS: [Protocol; 7] = [
+const PROTOCOLS: [Protocol; 9] = [
     Protocol {
         name: "held-out",
         title: "Fourteen zones, 2023 held out",
@@ -58,6 +61,7 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2023-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
         covariates: false,
+        known_from: None,
     },
     Protocol {
         name: "carboncast",
@@ -66,6 +70,7 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2022-12-28T00:00:00Z",
         zones: |zone, _| CARBONCAST.contains(&zone),
         covariates: false,
+        known_from: None,
     },
     Protocol {
         name: "half-year",
@@ -74,6 +79,7 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| !three_years,
         covariates: false,
+        known_from: None,
     },
     Protocol {
         name: "eight-months",
@@ -82,6 +88,25 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| !three_years,
         covariates: false,
+        known_from: None,
+    },
+    Protocol {
+        name: "weeks",
+        title: "Zones with three to eight weeks of history, August and September 2022",
+        from: "2022-08-22T00:00:00Z",
+        until: "2022-09-26T00:00:00Z",
+        zones: |_, _| true,
+        covariates: false,
+        known_from: Some("2022-08-01T00:00:00Z"),
+    },
+    Protocol {
+        name: "months",
+        title: "Zones with three to five months of history, October to December 2022",
+        from: "2022-10-24T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, _| true,
+        covariates: false,
+        known_from: Some("2022-08-01T00:00:00Z"),
     },
     Protocol {
         name: "tune",
@@ -90,6 +115,7 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
         covariates: false,
+        known_from: None,
     },
     Protocol {
         name: "covariates",
@@ -98,6 +124,7 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2023-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
         covariates: true,
+        known_from: None,
     },
     Protocol {
         name: "tune-covariates",
@@ -106,6 +133,7 @@ const PROTOCOLS: [Protocol; 7] = [
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
         covariates: true,
+        known_from: None,
     },
 ];
 
@@ -136,7 +164,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         bail!("unknown protocol `{stranger}`: write {}", PROTOCOLS.map(|protocol| protocol.name).join(", "));
     }
     if names.is_empty() {
-        names = vec!["held-out", "covariates", "carboncast", "half-year"];
+        names = vec!["held-out", "covariates", "carboncast", "half-year", "eight-months", "weeks", "months"];
     }
     for protocol in PROTOCOLS.iter().filter(|protocol| names.contains(&protocol.name)) {
         print(&table(&data, protocol, &only, plain, strength)?);
@@ -176,10 +204,14 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
         if !(protocol.zones)(&name, long) || (!only.is_empty() && !only.contains(&name)) {
             continue;
         }
+        let history = match protocol.known_from {
+            Some(from) => since(&history, from.parse().context("an instant")?),
+            None => history,
+        };
         let prior = if plain { None } else { pool.prior(Some(&history.zone)) }.unwrap_or_else(Prior::none);
         let origins = Window::new(from, until)?;
         if protocol.covariates {
-            beside.push(Beside::of(history, origins, &prior, strength)?);
+            beside.push(Beside::of(&history, origins, &prior, strength)?);
             continue;
         }
         rows.push(row(&history, origins, &prior, strength)?);
@@ -197,90 +229,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
             last.rungs
         );
     }
-    Ok(if protocol.covariates { beside_markdown(protocol, &beside) } else { markdown(protocol, &rows) })
-}
-
-/// One zone without covariates, with price, with weather, and with both.
-struct Beside {
-    zone: String,
-    scores: [Option<(Score, Share, String)>; 4],
-}
-
-const WITH: [(&str, &[Family]); 4] = [
-    ("without", &[]),
-    ("with price", &[Family::Price]),
-    ("with archive weather", &[Family::Weather]),
-    ("with both", &[Family::Price, Family::Weather]),
-];
-
-impl Beside {
-    fn of(history: History, origins: Window, prior: &Prior, strength: Strength) -> Result<Self> {
-        let mut scores = [const { None }; 4];
-        for (place, (name, families)) in scores.iter_mut().zip(WITH) {
-            let left_out = Family::ALL.into_iter().filter(|family| !families.contains(family));
-            let history = left_out.fold(history.clone(), History::without);
-            let held = |family: &&Family| history.covariates().iter().any(|one| one.measure.family() == **family);
-            if families.iter().filter(held).count() < families.len() {
-                continue;
-            }
-            let began = Instant::now();
-            let clock = || SignedDuration::try_from(began.elapsed()).expect("less than an age of the world");
-            let settings = Settings { strength, ..Settings::validated(HOURS, prior) };
-            let test = backtest(&history, origins, DAY, settings, clock)?;
-            let used = test.judged.iter().filter(|judged| !judged.forecast.covariates_used.is_empty()).count();
-            let share = realised(&test, |judged, lead| judged.forecast.points[lead].p50_g_per_kwh);
-            let score = test.score();
-            let days: Vec<String> = score.mape_by_day.iter().map(|day| percent(*day)).collect();
-            let used = format!("{:.0}", 100.0 * used as f64 / test.judged.len() as f64);
-            eprintln!(
-                "{:<12} {name:<22} {} ({}) cov {} real {} used in {used} % fit {:.2} s predict {:.3} ms",
-                history.zone.as_str(),
-                percent(score.mape),
-                days.join(" "),
-                percent(score.coverage90),
-                percent(share.get()),
-                test.slowest_fit.as_secs_f64(),
-                1e3 * test.mean_predict.as_secs_f64()
-            );
-            *place = Some((score, share, used));
-        }
-        Ok(Self { zone: history.zone.to_string(), scores })
-    }
-}
-
-fn beside_markdown(protocol: &Protocol, rows: &[Beside]) -> String {
-    let mut text = format!(
-        "### {}\n\nOrigins daily at 00 UTC, {} to {} (excluded), {HOURS} h ahead.\n\n",
-        protocol.title,
-        &protocol.from[..10],
-        &protocol.until[..10]
-    );
-    text.push_str("| zone | |");
-    text.push_str(
-        &WITH.map(|(name, _)| format!(" {name}: MAPE % | day 1 | day 4 | in band | realised | used |")).join(""),
-    );
-    text.push_str("\n| --- | |");
-    text.push_str(&" ---: |".repeat(6 * WITH.len()));
-    text.push('\n');
-    let cells = |score: &Option<(Score, Share, String)>| {
-        score.as_ref().map_or_else(
-            || " – | – | – | – | – | – |".to_owned(),
-            |(score, share, used)| {
-                format!(
-                    " {} | {} | {} | {} | {} | {used} % |",
-                    percent(score.mape),
-                    percent(score.mape_by_day[0]),
-                    percent(score.mape_by_day[3]),
-                    percent(score.coverage90),
-                    percent(share.get())
-                )
-            },
-        )
-    };
-    for row in rows {
-        let _ = writeln!(text, "| {} | |{}", row.zone, row.scores.iter().map(cells).collect::<String>());
-    }
-    text
+    Ok(if protocol.covariates { beside::markdown(protocol, &beside) } else { markdown(protocol, &rows) })
 }
 
 fn row(history: &History, origins: Window, prior: &Prior, strength: Strength) -> Result<Row> {
@@ -388,6 +337,17 @@ fn markdown(protocol: &Protocol, rows: &[Row]) -> String {
         let picked: Vec<f64> = rows.iter().filter_map(pick).collect();
         percent((!picked.is_empty()).then(|| picked.iter().sum::<f64>() / picked.len() as f64))
     };
+    let varying = rows.iter().filter(|row| row.ours.mae_g_per_kwh.is_some_and(|mae| mae > 1e-6));
+    let covered: Vec<f64> = varying.filter_map(|row| row.ours.coverage90).collect();
+    let (least, most) =
+        covered.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
+    let inside = covered.iter().filter(|share| (0.87..=0.93).contains(*share)).count();
+    eprintln!(
+        "bands: {:.2} to {:.2} %, within 87 to 93 % in {inside} of {} zones that vary",
+        100.0 * least,
+        100.0 * most,
+        covered.len()
+    );
     let yardstick = |at: usize| mean(&|row: &Row| row.yardsticks[at].mape);
     let day = |day: usize| mean(&|row: &Row| row.ours.mape_by_day[day]);
     let _ = writeln!(
@@ -414,7 +374,15 @@ pub(crate) fn zones(data: &Path) -> Result<Vec<PathBuf>> {
     crate::profiles::traces(&data.join("grid"))
 }
 
-/// The lifecycle intensity of a trace.
+/// The same without its hours before an instant.
+fn since(history: &History, from: Timestamp) -> History {
+    let hours = std::iter::successors(Some(from), |at| Some(*at + SignedDuration::from_hours(1)));
+    let values: Vec<Option<f64>> =
+        hours.take_while(|at| *at < history.end()).map(|at| history.at_g_per_kwh(at)).collect();
+    History::hourly(history.zone.clone(), history.signal, from, &values)
+}
+
+/// The lifecycle intensity of a trace, with what else it holds.
 pub(crate) fn read(path: &Path) -> Result<History> {
     let name = path.file_name().and_then(|name| name.to_str()).context("a file name")?;
     let zone = name.trim_end_matches(".csv.gz");

@@ -401,11 +401,9 @@ impl Trial<'_> {
         let mut sums = vec![0.0; sets.len() + 1];
         for at in part_of(record.len(), part) {
             let (origin, ahead) = &record[at];
-            for lead in day * DAY..((day + 1) * DAY).min(ahead.len()) {
+            let known = |lead: &usize| origin + lead < levels.x.len() && levels.is_known(origin + lead);
+            for lead in (day * DAY..((day + 1) * DAY).min(ahead.len())).filter(known) {
                 let hour = origin + lead;
-                if hour >= levels.x.len() || !levels.is_known(hour) {
-                    continue;
-                }
                 let error = levels.x[hour] - ahead[lead];
                 sums[0] += error.abs();
                 for ((sum, set), coefficients) in sums[1..].iter_mut().zip(*sets).zip(&folds[part]) {
