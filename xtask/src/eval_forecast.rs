@@ -4,12 +4,15 @@
 //! bands held, what a plan on the median realised of an oracle's saving, and the time a fit and a forecast took.
 //! The prior that a zone is drawn to leaves that zone out, and every hour from the first origin on.
 
+mod beside;
+
 use crate::pool;
 use anyhow::{Context, Result, bail};
+use beside::Beside;
 use flate2::read::MultiGzDecoder;
-use greenwich_core::{Signal, Window};
+use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_forecast::ridge::Strength;
-use greenwich_forecast::{Backtest, History, Naive, Pool, Prior, Score, Settings, backtest};
+use greenwich_forecast::{Backtest, Covariate, History, Measure, Naive, Pool, Prior, Score, Settings, backtest};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -30,6 +33,10 @@ struct Protocol {
     from: &'static str,
     until: &'static str,
     zones: fn(&str, bool) -> bool,
+    /// Whether the same is told with covariates, in a table of its own.
+    covariates: bool,
+    /// Hours before are taken for unknown, as of a zone that was met then.
+    known_from: Option<&'static str>,
 }
 
 /// CarbonCast's thirteen grids, as far as the folder holds them; its German, Polish and Floridan ones are not there.
@@ -46,13 +53,15 @@ const CARBONCAST: [&str; 10] = [
     "AU-QLD",
 ];
 
-const PROTOCOLS: [Protocol; 4] = [
+const PROTOCOLS: [Protocol; 9] = [
     Protocol {
         name: "held-out",
         title: "Fourteen zones, 2023 held out",
         from: "2023-01-01T00:00:00Z",
         until: "2023-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
+        covariates: false,
+        known_from: None,
     },
     Protocol {
         name: "carboncast",
@@ -60,6 +69,8 @@ const PROTOCOLS: [Protocol; 4] = [
         from: "2022-07-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |zone, _| CARBONCAST.contains(&zone),
+        covariates: false,
+        known_from: None,
     },
     Protocol {
         name: "half-year",
@@ -67,6 +78,35 @@ const PROTOCOLS: [Protocol; 4] = [
         from: "2022-07-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| !three_years,
+        covariates: false,
+        known_from: None,
+    },
+    Protocol {
+        name: "eight-months",
+        title: "Zones with eight months of history, September to December 2022",
+        from: "2022-09-01T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, three_years| !three_years,
+        covariates: false,
+        known_from: None,
+    },
+    Protocol {
+        name: "weeks",
+        title: "Zones with three to eight weeks of history, August and September 2022",
+        from: "2022-08-22T00:00:00Z",
+        until: "2022-09-26T00:00:00Z",
+        zones: |_, _| true,
+        covariates: false,
+        known_from: Some("2022-08-01T00:00:00Z"),
+    },
+    Protocol {
+        name: "months",
+        title: "Zones with three to five months of history, October to December 2022",
+        from: "2022-10-24T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, _| true,
+        covariates: false,
+        known_from: Some("2022-08-01T00:00:00Z"),
     },
     Protocol {
         name: "tune",
@@ -74,6 +114,26 @@ const PROTOCOLS: [Protocol; 4] = [
         from: "2022-07-01T00:00:00Z",
         until: "2022-12-28T00:00:00Z",
         zones: |_, three_years| three_years,
+        covariates: false,
+        known_from: None,
+    },
+    Protocol {
+        name: "covariates",
+        title: "Fourteen zones, 2023 held out, with price and weather",
+        from: "2023-01-01T00:00:00Z",
+        until: "2023-12-28T00:00:00Z",
+        zones: |_, three_years| three_years,
+        covariates: true,
+        known_from: None,
+    },
+    Protocol {
+        name: "tune-covariates",
+        title: "Fourteen zones, 2022 (tuned on), with price and weather",
+        from: "2022-01-01T00:00:00Z",
+        until: "2022-12-28T00:00:00Z",
+        zones: |_, three_years| three_years,
+        covariates: true,
+        known_from: None,
     },
 ];
 
@@ -104,7 +164,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         bail!("unknown protocol `{stranger}`: write {}", PROTOCOLS.map(|protocol| protocol.name).join(", "));
     }
     if names.is_empty() {
-        names = vec!["held-out", "carboncast", "half-year"];
+        names = vec!["held-out", "covariates", "carboncast", "half-year", "eight-months", "weeks", "months"];
     }
     for protocol in PROTOCOLS.iter().filter(|protocol| names.contains(&protocol.name)) {
         print(&table(&data, protocol, &only, plain, strength)?);
@@ -136,6 +196,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
     let until: Timestamp = protocol.until.parse().context("an origin")?;
     let pool = if plain { Pool::default() } else { pool::pool(data, from)? };
     let mut rows = Vec::new();
+    let mut beside = Vec::new();
     for path in zones(data)? {
         let history = read(&path)?;
         let long = history.known_hours() > 2 * 8760;
@@ -143,8 +204,17 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
         if !(protocol.zones)(&name, long) || (!only.is_empty() && !only.contains(&name)) {
             continue;
         }
+        let history = match protocol.known_from {
+            Some(from) => since(&history, from.parse().context("an instant")?),
+            None => history,
+        };
         let prior = if plain { None } else { pool.prior(Some(&history.zone)) }.unwrap_or_else(Prior::none);
-        rows.push(row(&history, Window::new(from, until)?, &prior, strength)?);
+        let origins = Window::new(from, until)?;
+        if protocol.covariates {
+            beside.push(Beside::of(&history, origins, &prior, strength)?);
+            continue;
+        }
+        rows.push(row(&history, origins, &prior, strength)?);
         let last = &rows[rows.len() - 1];
         let days: Vec<String> = last.ours.mape_by_day.iter().map(|day| percent(*day)).collect();
         eprintln!(
@@ -159,7 +229,7 @@ fn table(data: &Path, protocol: &Protocol, only: &[String], plain: bool, strengt
             last.rungs
         );
     }
-    Ok(markdown(protocol, &rows))
+    Ok(if protocol.covariates { beside::markdown(protocol, &beside) } else { markdown(protocol, &rows) })
 }
 
 fn row(history: &History, origins: Window, prior: &Prior, strength: Strength) -> Result<Row> {
@@ -267,6 +337,17 @@ fn markdown(protocol: &Protocol, rows: &[Row]) -> String {
         let picked: Vec<f64> = rows.iter().filter_map(pick).collect();
         percent((!picked.is_empty()).then(|| picked.iter().sum::<f64>() / picked.len() as f64))
     };
+    let varying = rows.iter().filter(|row| row.ours.mae_g_per_kwh.is_some_and(|mae| mae > 1e-6));
+    let covered: Vec<f64> = varying.filter_map(|row| row.ours.coverage90).collect();
+    let (least, most) =
+        covered.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
+    let inside = covered.iter().filter(|share| (0.87..=0.93).contains(*share)).count();
+    eprintln!(
+        "bands: {:.2} to {:.2} %, within 87 to 93 % in {inside} of {} zones that vary",
+        100.0 * least,
+        100.0 * most,
+        covered.len()
+    );
     let yardstick = |at: usize| mean(&|row: &Row| row.yardsticks[at].mape);
     let day = |day: usize| mean(&|row: &Row| row.ours.mape_by_day[day]);
     let _ = writeln!(
@@ -293,7 +374,15 @@ pub(crate) fn zones(data: &Path) -> Result<Vec<PathBuf>> {
     crate::profiles::traces(&data.join("grid"))
 }
 
-/// The lifecycle intensity of a trace.
+/// The same without its hours before an instant.
+fn since(history: &History, from: Timestamp) -> History {
+    let hours = std::iter::successors(Some(from), |at| Some(*at + SignedDuration::from_hours(1)));
+    let values: Vec<Option<f64>> =
+        hours.take_while(|at| *at < history.end()).map(|at| history.at_g_per_kwh(at)).collect();
+    History::hourly(history.zone.clone(), history.signal, from, &values)
+}
+
+/// The lifecycle intensity of a trace, with what else it holds.
 pub(crate) fn read(path: &Path) -> Result<History> {
     let name = path.file_name().and_then(|name| name.to_str()).context("a file name")?;
     let zone = name.trim_end_matches(".csv.gz");
@@ -301,14 +390,26 @@ pub(crate) fn read(path: &Path) -> Result<History> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     MultiGzDecoder::new(file).read_to_string(&mut text).with_context(|| format!("{name} is no gzip"))?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let column = reader.headers()?.iter().position(|field| field == "gco2e_per_kwh").context("no `gco2e_per_kwh`")?;
-    let mut known = Vec::new();
+    let header = reader.headers()?.clone();
+    let column = header.iter().position(|field| field == "gco2e_per_kwh").context("no `gco2e_per_kwh`")?;
+    let more: Vec<(usize, Measure)> =
+        header.iter().enumerate().filter_map(|(at, name)| Some((at, Measure::of_column(name)?))).collect();
+    let (mut known, mut beside) = (Vec::new(), vec![Vec::new(); more.len()]);
     for record in reader.records() {
         let record = record?;
-        if record[column].is_empty() {
-            continue;
+        let at = record[0].parse::<Timestamp>()?;
+        if !record[column].is_empty() {
+            known.push((at, record[column].parse::<f64>()?));
         }
-        known.push((record[0].parse::<Timestamp>()?, record[column].parse::<f64>()?));
+        for (values, (column, _)) in beside.iter_mut().zip(&more) {
+            values.extend(record[*column].parse::<f64>().ok().map(|value| (at, value)));
+        }
     }
-    Ok(History::from_known(zone.into(), Signal::Lifecycle, SignedDuration::from_hours(1), &known))
+    let hour = SignedDuration::from_hours(1);
+    let zone = ZoneId::new(zone);
+    let covariate = |((at, measure), values): (&(usize, Measure), &Vec<(Timestamp, f64)>)| {
+        Covariate::from_known(&header[*at], *measure, measure.reach(&zone), hour, values)
+    };
+    let covariates = more.iter().zip(&beside).map(covariate).collect();
+    Ok(History::from_known(zone.clone(), Signal::Lifecycle, hour, &known).with_covariates(covariates))
 }

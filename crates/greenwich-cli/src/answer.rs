@@ -155,6 +155,7 @@ fn options(plan: &PlanArguments) -> Result<PlanOptions, Failure> {
     Ok(PlanOptions {
         as_of,
         kept: home::kept_signals(),
+        inputs: plan.inputs.families(plan.at.is_none()),
         signals: plan.signals.clone().or_else(traces),
         weather: plan.weather.clone(),
         fill: match plan.fill {

@@ -8,7 +8,9 @@ mod ledger;
 mod signals;
 
 pub(crate) use fleet::{FleetArguments, PlanAct};
-pub(crate) use forecast::{BacktestArguments, ForecastArguments, NowArguments, WaitArguments, ZonesArguments, span};
+pub(crate) use forecast::{
+    BacktestArguments, ForecastArguments, InputArguments, NowArguments, WaitArguments, ZonesArguments, span,
+};
 pub(crate) use ledger::{
     AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,
     ReportArguments, SiteArguments, TableForm,
@@ -304,6 +306,8 @@ pub(crate) struct PlanArguments {
     /// Plan as of this instant: nothing in the traces stamped then or later is used.
     #[arg(long, help_heading = "Planning", value_name = "INSTANT", requires = "signals")]
     pub(crate) at: Option<String>,
+    #[command(flatten, next_help_heading = "Planning")]
+    pub(crate) inputs: InputArguments,
     /// The intensity to plan by.
     #[arg(long, help_heading = "Planning", value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,

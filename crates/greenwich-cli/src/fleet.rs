@@ -76,6 +76,7 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         signals: options.signals.unwrap_or_default(),
         as_of: options.as_of,
         kept: options.kept,
+        inputs: options.inputs,
         start: start.parse().map_err(|_| {
             Failure::usage(&format!("--start `{start}` is no instant"), "write it as --start 2022-07-04T00:00:00Z")
         })?,

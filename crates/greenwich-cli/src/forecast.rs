@@ -9,7 +9,7 @@ use crate::arguments::{
 use crate::home;
 use crate::ledger::style;
 use crate::terminal::{self, Answer, Failure};
-use greenwich::forecasting::{Asked, History, Known, foretell, history_in, kept_history, read_history};
+use greenwich::forecasting::{Asked, Family, History, Known, foretell, history_in, kept_history, read_history};
 use greenwich::forecasting_zones::{self, zone_named};
 use greenwich::live::{Timestamp, ZoneId};
 use greenwich::signals::{self, Signals, SystemClock};
@@ -29,7 +29,8 @@ pub(crate) fn forecast(asked: &ForecastArguments, common: &Common) -> Result<Ans
     if asked.past.fetch {
         fetch(&greenwich, std::slice::from_ref(&zone), signal, at, common)?;
     }
-    let history = past(replay.as_ref(), &zone, signal, at)?;
+    let families = asked.inputs.families(asked.at.is_none());
+    let history = past(replay.as_ref(), &zone, signal, at, &families)?;
     let known = Known::of(greenwich.catalog(), &zone, signal);
     let known = match history {
         Some((history, file)) => known.with(history, file),
@@ -59,7 +60,7 @@ pub(crate) fn backtest(asked: &BacktestArguments, common: &Common) -> Result<Ans
         Some(name) => zone_named(Greenwich::load().catalog(), Some(&replay), name)?,
         None => only_zone(Some(&replay)),
     };
-    let (history, _) = read_history(&replay, &zone, signal(asked.signal), None)?;
+    let (history, _) = read_history(&replay, &zone, signal(asked.signal), None, &asked.inputs.families(false))?;
     let begun = Instant::now();
     let clock = || greenwich::SignedDuration::try_from(begun.elapsed()).expect("less than an age of the world");
     let every = greenwich::SignedDuration::from_hours(hours as i64);
@@ -77,7 +78,8 @@ pub(crate) fn now(asked: &NowArguments, common: &Common) -> Result<Answer, Failu
     if asked.past.fetch {
         fetch(&greenwich, std::slice::from_ref(&zone), signal, at, common)?;
     }
-    let history = past(replay.as_ref(), &zone, signal, at)?;
+    let families = asked.inputs.families(asked.at.is_none());
+    let history = past(replay.as_ref(), &zone, signal, at, &families)?;
     let now = forecasting_zones::now(greenwich.catalog(), history, &zone, signal, at)?;
     say(&now.told.warnings, common);
     Ok(either(common, || now.text(style(common)), || now.json()).into())
@@ -154,16 +156,17 @@ pub(crate) fn fetch(
     Ok(())
 }
 
-/// The zone's past before an instant: by its trace, else as it was fetched and kept.
+/// The zone's past before an instant, with what may be used besides: by its trace, else as it was fetched and kept.
 pub(crate) fn past(
     replay: Option<&Replay>,
     zone: &ZoneId,
     signal: Signal,
     at: Timestamp,
+    families: &[Family],
 ) -> Result<Option<(History, String)>, Failure> {
-    let traced = replay.map(|replay| history_in(replay, zone, signal, Some(at))).transpose()?.flatten();
+    let traced = replay.map(|replay| history_in(replay, zone, signal, Some(at), families)).transpose()?.flatten();
     match home::kept_signals().filter(|_| traced.is_none()) {
-        Some(folder) => Ok(kept_history(&Signals::kept(folder)?, zone, signal, at)?),
+        Some(folder) => Ok(kept_history(&Signals::kept(folder)?, zone, signal, at, families)?),
         None => Ok(traced),
     }
 }

@@ -255,7 +255,7 @@ fn known(
     {
         said(failure.to_string());
     }
-    match past(replay.as_ref(), zone, held.signal, now) {
+    match past(replay.as_ref(), zone, held.signal, now, &asked.inputs.families(true)) {
         Ok(Some((history, words))) => known.with(history, words),
         Ok(None) => known,
         Err(failure) => {

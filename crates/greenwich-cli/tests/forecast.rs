@@ -116,6 +116,97 @@ fn a_changed_future_changes_nothing() {
     assert!(plans.iter().all(|plan| *plan == plans[0]));
 }
 
+/// A grid that follows its wind, with the wind, its price and a temperature that tells nothing beside it.
+fn windy(hours: i64) -> Vec<[f64; 4]> {
+    let noise = |seed: u64, hour: i64| {
+        let mut bits = seed << 40 | hour as u64;
+        for _ in 0..3 {
+            bits = (bits ^ (bits >> 31)).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        }
+        (bits >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+    };
+    let mut wind = 0.0;
+    (0..hours)
+        .map(|hour| {
+            wind = 0.9 * wind + 2.0 * noise(1, hour);
+            let sun = 0.15 * (std::f64::consts::TAU * hour as f64 / 24.0).cos();
+            let g_per_kwh = 300.0 * (sun - 0.12 * wind + 0.05 * noise(2, hour)).exp();
+            [g_per_kwh, 6.0 + wind, 60.0 - 8.0 * wind, 15.0 + 20.0 * noise(3, hour)]
+        })
+        .collect()
+}
+
+/// The same as a file; intensities from row `known` on, and prices from row `priced` on, are other ones.
+fn windy_csv(rows: &[[f64; 4]], known: usize, priced: usize) -> String {
+    let mut text = String::from("utc,gco2e_per_kwh,wind_m_per_s,price_eur_per_mwh,temp_c\n");
+    for (hour, [g_per_kwh, wind, price, temp]) in rows.iter().enumerate() {
+        let g_per_kwh = if hour < known { *g_per_kwh } else { 4000.0 };
+        let price = if hour < priced { *price } else { -77.0 };
+        _ = writeln!(text, "{},{g_per_kwh:.1},{wind:.2},{price:.2},{temp:.1}", at(START) + HOUR * hour as i32);
+    }
+    text
+}
+
+#[test]
+fn weather_and_prices_are_used_where_they_are_asked_for_and_it_is_said() {
+    let (rows, now) = (windy(6200), 6000);
+    let issued = at(START) + HOUR * now as i32; // Midnight UTC.
+    let told = |text: &str, ask: &str| {
+        let folder = Folder::new().with("DE.csv", text);
+        folder.json(&format!("forecast --history DE.csv --at {issued} --hours 96 {ask}"))
+    };
+    let whole = windy_csv(&rows, rows.len(), rows.len());
+    // A file of the past holds what was measured: nothing of it that is stamped at the issue or later is used unasked.
+    let unasked = told(&whole, "");
+    assert_eq!(unasked["inputs"], Value::Array(Vec::new()));
+    assert_eq!(unasked, told(&windy_csv(&rows[..now], now, now), ""));
+    assert_eq!(unasked, told(&windy_csv(&rows, now, now), "--inputs none"));
+
+    let windy = told(&whole, "--inputs weather");
+    let words = |value: &Value| -> Vec<String> {
+        let inputs = value["inputs"].as_array().expect("a list");
+        inputs.iter().map(|input| format!("{} {} {}", input["name"], input["basis"], input["used"])).collect()
+    };
+    assert_eq!(
+        words(&windy),
+        [r#""wind_m_per_s" "as-if-foretold" true"#, r#""temp_c" "as-if-foretold" true"#],
+        "a family is used as a whole"
+    );
+    assert!(windy["warnings"].to_string().contains("errors and bands flatter"), "{windy}");
+    let off = |told: &Value| -> f64 {
+        let points = told["points"].as_array().expect("points");
+        let one = |(point, row): (&Value, &[f64; 4])| (point["p50"].as_f64().expect("a number") / row[0]).ln().abs();
+        points.iter().zip(&rows[now..]).map(one).sum::<f64>() / points.len() as f64
+    };
+    assert!(off(&windy) < 0.5 * off(&unasked), "{} against {}", off(&windy), off(&unasked));
+
+    // At midnight UTC it is past midnight in central Europe: prices are known to 22 UTC and not beyond.
+    let priced = told(&whole, "--inputs price");
+    assert_eq!(priced["inputs"][0]["known_until"], (issued + HOUR * 22).to_string());
+    assert_eq!(priced["inputs"][0]["used"], true);
+    assert_eq!(priced, told(&windy_csv(&rows, now, now + 22), "--inputs price"));
+    assert_ne!(priced["points"], told(&windy_csv(&rows, now, now + 20), "--inputs price")["points"]);
+
+    let folder = Folder::new().with("grid/DE.csv", &whole);
+    let text = folder.text(&format!("forecast DE --signals grid --at {issued} --inputs all"));
+    let line = text.lines().find(|line| line.starts_with("Inputs")).expect("it is said");
+    assert!(line.contains("wind_m_per_s (as if foretold)"), "{text}");
+    assert!(text.contains("no intensity stamped then or later was used"), "{text}");
+    let tested = folder.json(&format!(
+        "backtest DE --signals grid --from {} --until {issued} --hours 48 --inputs weather",
+        issued - HOUR * 240
+    ));
+    assert_eq!((&tested["inputs"][0]["name"], &tested["inputs"][0]["used"]), (&"wind_m_per_s".into(), &10.into()));
+    assert!(tested["warnings"].to_string().contains("errors and bands flatter"), "{tested}");
+    let broken = whole.replacen('\n', "\n2022-01-02T23:00:00Z,300.0,6.00,60.00,warm\n", 1);
+    let ask = format!("forecast --history DE.csv --at {issued} --inputs weather");
+    let refused = Folder::new().with("DE.csv", &broken).refused(&ask);
+    assert!(
+        refused.contains("is not a number") && refused.contains("`temp_c`") && refused.contains("exit: 2"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn a_forecast_has_the_keys_of_the_contract_and_an_hour_a_point() {
     let folder = Folder::new().with("FR.csv", &csv(at(START), 2400, |hour| Some(grid(hour))));

@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use greenwich_core::Signal;
-use greenwich_forecast::{Forecaster, History, Prior, Settings};
+use greenwich_forecast::{Covariate, Forecaster, History, Measure, Prior, Reach, Settings};
 use jiff::{SignedDuration, Timestamp};
 use std::f64::consts::TAU;
 use std::hint::black_box;
@@ -36,6 +36,25 @@ fn two_years() -> History {
     History::hourly("by formula".into(), Signal::Lifecycle, start, &values)
 }
 
+/// The same with all of the weather and a price, each of which tells something of the intensity.
+fn with_weather_and_price(history: History) -> History {
+    let start = history.start();
+    let intensity =
+        |hour: usize| history.at_g_per_kwh(start + SignedDuration::from_hours(hour as i64)).unwrap_or(350.0);
+    let covariate = |(seed, measure): (usize, Measure)| {
+        let reach = match measure {
+            Measure::Price => Reach::DayAhead { utc_offset_hours: Some(1) },
+            _ => Reach::Whole,
+        };
+        let value = |hour: usize| Some(0.02 * intensity(hour) + 10.0 * hash(seed * 2_000_000 + hour));
+        let values: Vec<Option<f64>> = (0..HOURS + 144).map(value).collect();
+        Covariate::hourly("by formula", measure, reach, start, &values)
+    };
+    let measures = [Measure::Temperature, Measure::Humidity, Measure::WindSpeed, Measure::Irradiance, Measure::Price];
+    let covariates = measures.into_iter().enumerate().map(covariate).collect();
+    history.with_covariates(covariates)
+}
+
 fn forecast(criterion: &mut Criterion) {
     let history = two_years();
     let prior = Prior::shipped();
@@ -56,6 +75,14 @@ fn forecast(criterion: &mut Criterion) {
         );
     });
     group.bench_function("predict/one-zone-x-96-h", |bencher| bencher.iter(|| black_box(&fitted).forecast()));
+    let beside = with_weather_and_price(history);
+    let fitted = Forecaster::fit(&beside, at, settings).expect("two years are known");
+    group.bench_function("fit/two-years-x-96-h-with-five-covariates", |bencher| {
+        bencher.iter(|| Forecaster::fit(black_box(&beside), at, settings));
+    });
+    group.bench_function("predict/one-zone-x-96-h-with-five-covariates", |bencher| {
+        bencher.iter(|| black_box(&fitted).forecast());
+    });
     group.finish();
 }
 

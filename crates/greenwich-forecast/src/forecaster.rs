@@ -7,15 +7,18 @@
 use crate::bands::Bands;
 use crate::blend::{Shapes, Shares};
 use crate::boost::Boost;
+use crate::covariate::Covariate;
 use crate::error::ForecastError;
 use crate::history::{History, hour_of, stamp};
 use crate::levels::{LAGS, Levels, WEEK};
 use crate::prior::{MOST_HOURS_AHEAD, Prior};
 use crate::realised::{self, Realised};
+use crate::response::Response;
 use crate::ridge::{self, Ridge, Strength};
 use greenwich_core::{Signal, TypicalProfile, ZoneId};
 use jiff::Timestamp;
 use std::fmt;
+use std::sync::Arc;
 
 /// Which model answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +90,8 @@ pub struct Forecast {
     pub known_hours: usize,
     /// Hours up to the instant of issue that are not known: the history lags behind by as much.
     pub stale_hours: usize,
+    /// The covariates that have a say, by their places in those of the history.
+    pub covariates_used: Vec<usize>,
     /// One point an hour; the first is the hour that holds the instant of issue.
     pub points: Vec<Point>,
 }
@@ -143,6 +148,8 @@ struct Fitted {
     rung: Rung,
     ridge: Ridge,
     shares: Shares,
+    covariates: Arc<[Covariate]>,
+    response: Option<Response>,
     boost: Option<Boost>,
     bands: Bands,
     /// Medians of the last days by origin, oldest first: what the bands are told the errors of.
@@ -162,7 +169,7 @@ impl Forecaster {
         let issue_hour = hour_of(at);
         let known = match Levels::new(history, issue_hour) {
             Some(levels) if known_of_last_week(&levels) >= DAY => {
-                Known::Levels(Box::new(Fitted::new(levels, issue_hour, settings)))
+                Known::Levels(Box::new(Fitted::new(levels, history.shared_covariates(), issue_hour, settings)))
             }
             levels => less(history, levels.as_ref(), issue_hour, settings)
                 .ok_or_else(|| ForecastError::NoHistory { zone: history.zone.clone(), at })?,
@@ -184,6 +191,7 @@ impl Forecaster {
             return false;
         }
         fitted.levels = levels;
+        fitted.covariates = history.shared_covariates();
         while fitted.issue_hour < hour {
             fitted.next_day();
         }
@@ -210,17 +218,18 @@ impl Forecaster {
 
     /// The next hours.
     pub fn forecast(&self) -> Forecast {
-        let (rung, points, known_hours, stale_hours) = match &self.known {
+        let (rung, points, known_hours, stale_hours, covariates_used) = match &self.known {
             Known::Levels(fitted) => {
                 let levels = &fitted.levels;
                 let end = levels.x.len();
                 let stale = (LAGS..end).rev().take_while(|at| !levels.is_known(*at)).count();
-                (fitted.rung, fitted.points(self.horizon), levels.known(LAGS, end), stale)
+                let used = fitted.response.as_ref().map_or_else(Vec::new, Response::used);
+                (fitted.rung, fitted.points(self.horizon), levels.known(LAGS, end), stale, used)
             }
-            Known::Less { rung, points, known_hours, .. } => (*rung, points.clone(), *known_hours, 0),
+            Known::Less { rung, points, known_hours, .. } => (*rung, points.clone(), *known_hours, 0, Vec::new()),
         };
         let (zone, signal, issued) = (self.zone.clone(), self.signal, self.at());
-        Forecast { zone, signal, issued, rung, known_hours, stale_hours, points }
+        Forecast { zone, signal, issued, rung, known_hours, stale_hours, covariates_used, points }
     }
 }
 
@@ -254,7 +263,7 @@ fn less(history: &History, levels: Option<&Levels>, issue_hour: i64, settings: S
 const UNKNOWN_ZONE: f64 = 1.6;
 
 impl Fitted {
-    fn new(levels: Levels, issue_hour: i64, settings: Settings<'_>) -> Self {
+    fn new(levels: Levels, covariates: Arc<[Covariate]>, issue_hour: i64, settings: Settings<'_>) -> Self {
         let (horizon, end) = (settings.hours, levels.x.len());
         let cuts = (1..=RECORD_DAYS / CUT_DAYS).rev().filter_map(|cut| end.checked_sub(cut * CUT_DAYS * DAY));
         let mut ends: Vec<usize> = cuts.filter(|cut| *cut > LAGS).collect();
@@ -283,6 +292,7 @@ impl Fitted {
         for (origin, ahead) in &mut record {
             shares.apply(ahead, &Shapes::at(&levels, *origin));
         }
+        let response = rung.ge(&Rung::Ridge).then(|| Response::won(&levels, &covariates, &mut record)).flatten();
         let boost = rung.ge(&Rung::Ridge).then(|| Boost::won(&levels, &mut record)).flatten();
         let rung = if boost.is_some() { Rung::Boosted } else { rung };
         let mut fitted = Self {
@@ -292,6 +302,8 @@ impl Fitted {
             rung,
             ridge,
             shares,
+            covariates,
+            response,
             boost,
             record: Vec::new(),
         };
@@ -331,6 +343,9 @@ impl Fitted {
         }
         let mut ahead = self.ridge.predict(&self.levels, origin);
         self.shares.apply(&mut ahead, &Shapes::at(&self.levels, origin));
+        if let Some(response) = &self.response {
+            response.correct(&self.levels, &self.covariates, origin, &mut ahead);
+        }
         if let Some(boost) = &self.boost {
             boost.correct(&self.levels, origin, &mut ahead);
         }

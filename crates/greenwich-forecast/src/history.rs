@@ -1,10 +1,13 @@
 //! What is known of a zone: one value an hour, or a gap.
 //!
 //! In: values by stamp, at steps up to an hour. Out: hourly values on the hours of UTC, where nonsense (negative,
-//! not a number, above any grid) has become a gap and is counted. Nothing is filled in here.
+//! not a number, above any grid) has become a gap and is counted; beside them what else is known of the zone. Nothing is
+//! filled in here.
 
+use crate::covariate::{Covariate, Family};
 use greenwich_core::{IntensitySeries, Signal, ZoneId};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 pub(crate) const HOUR_S: i64 = 3600;
 /// No grid is above it, marginal or not: a larger number has another unit.
@@ -23,6 +26,7 @@ pub struct History {
     /// gCO2e/kWh; a gap is NaN.
     g_per_kwh: Vec<f64>,
     refused: usize,
+    covariates: Arc<[Covariate]>,
 }
 
 impl History {
@@ -38,7 +42,7 @@ impl History {
             None => f64::NAN,
         });
         let g_per_kwh = values.collect();
-        Self { zone, signal, start_hour: hour_of(start), g_per_kwh, refused }
+        Self { zone, signal, start_hour: hour_of(start), g_per_kwh, refused, covariates: Arc::default() }
     }
 
     /// Makes a history from known intervals of `step` length, each by its start, in any order. An hour is the mean of
@@ -52,18 +56,8 @@ impl History {
         let sound: Vec<(i64, f64)> =
             known.iter().filter(|(_, value)| sane(*value)).map(|(at, value)| (hour_of(*at), *value)).collect();
         let refused = known.len() - sound.len();
-        let last = sound.iter().map(|(hour, _)| *hour).max().unwrap_or(0);
-        let first = sound.iter().map(|(hour, _)| *hour).filter(|hour| last - hour < MOST_HOURS).min().unwrap_or(0);
-        let hours = if sound.is_empty() { 0 } else { (last - first + 1) as usize };
-        let mut sums = vec![(0.0, 0_i64); hours];
-        for (hour, value) in sound.into_iter().filter(|(hour, _)| *hour >= first) {
-            let (sum, count) = &mut sums[(hour - first) as usize];
-            *sum += value;
-            *count += 1;
-        }
-        let mean = |(sum, count): (f64, i64)| if 2 * count * step_s >= HOUR_S { sum / count as f64 } else { f64::NAN };
-        let g_per_kwh = sums.into_iter().map(mean).collect();
-        Self { zone, signal, start_hour: first, g_per_kwh, refused }
+        let (first, g_per_kwh) = hourly(&sound, step_s);
+        Self { zone, signal, start_hour: first, g_per_kwh, refused, covariates: Arc::default() }
     }
 
     /// The history that a series holds.
@@ -82,6 +76,22 @@ impl History {
             })
             .collect();
         Self::from_known(series.zone.clone(), series.signal, series.step(), &known)
+    }
+
+    /// The same with what else is known of the zone, in place of what was.
+    #[must_use]
+    pub fn with_covariates(self, covariates: Vec<Covariate>) -> Self {
+        Self { covariates: covariates.into(), ..self }
+    }
+    /// The same without a family of covariates.
+    #[must_use]
+    pub fn without(self, family: Family) -> Self {
+        let kept = self.covariates.iter().filter(|covariate| covariate.measure.family() != family).cloned().collect();
+        Self { covariates: kept, ..self }
+    }
+    /// What else is known of the zone.
+    pub fn covariates(&self) -> &[Covariate] {
+        &self.covariates
     }
 
     /// The first hour, whether known or a gap.
@@ -115,6 +125,9 @@ impl History {
         Self { g_per_kwh: self.g_per_kwh[..hours as usize].to_vec(), ..self.clone() }
     }
 
+    pub(crate) fn shared_covariates(&self) -> Arc<[Covariate]> {
+        Arc::clone(&self.covariates)
+    }
     pub(crate) const fn start_hour(&self) -> i64 {
         self.start_hour
     }
@@ -125,6 +138,21 @@ impl History {
     pub(crate) fn value(&self, hour: i64) -> f64 {
         usize::try_from(hour - self.start_hour).ok().and_then(|at| self.g_per_kwh.get(at)).copied().unwrap_or(f64::NAN)
     }
+}
+
+/// The first hour and the mean of each hour that is half known, of sound values by hour.
+pub(crate) fn hourly(sound: &[(i64, f64)], step_s: i64) -> (i64, Vec<f64>) {
+    let last = sound.iter().map(|(hour, _)| *hour).max().unwrap_or(0);
+    let first = sound.iter().map(|(hour, _)| *hour).filter(|hour| last - hour < MOST_HOURS).min().unwrap_or(0);
+    let hours = if sound.is_empty() { 0 } else { (last - first + 1) as usize };
+    let mut sums = vec![(0.0, 0_i64); hours];
+    for (hour, value) in sound.iter().filter(|(hour, _)| *hour >= first) {
+        let (sum, count) = &mut sums[(hour - first) as usize];
+        *sum += value;
+        *count += 1;
+    }
+    let mean = |(sum, count): (f64, i64)| if 2 * count * step_s >= HOUR_S { sum / count as f64 } else { f64::NAN };
+    (first, sums.into_iter().map(mean).collect())
 }
 
 fn sane(value: f64) -> bool {

@@ -1,6 +1,6 @@
 //! The columns of a trace: what each is called in the header, and what it may hold.
 //!
-//! In: a file, and which column. Out: a [`Column`] for whoever reads one, and its values with gaps left as gaps. The
+//! In: a file, and which column. Out: a [`Measure`] for whoever reads one, and its values with gaps left as gaps. The
 //! unit is in the name.
 
 use crate::error::SignalError;
@@ -10,9 +10,9 @@ use greenwich_core::Signal;
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
 
-/// A column beside `utc`.
+/// A measure that a trace may have beside `utc`, in a column of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Column {
+pub struct Measure {
     /// Its name in the header, which ends in the unit.
     pub name: &'static str,
     /// The least value that can be meant.
@@ -23,7 +23,7 @@ pub struct Column {
     pub mend: &'static str,
 }
 
-impl Column {
+impl Measure {
     /// Outside temperature in °C, dry bulb, 2 m above the ground.
     pub const TEMPERATURE: Self = Self {
         name: "temp_c",
@@ -41,14 +41,14 @@ impl Column {
 
     /// The column of a signal.
     pub const fn of(signal: Signal) -> &'static Self {
-        const fn grams(name: &'static str) -> Column {
+        const fn grams(name: &'static str) -> Measure {
             // No grid is above it, marginal or not: a larger number has another unit.
             let most = 10_000.0;
-            Column { name, least: 0.0, most, mend: "write grams of CO2e per kWh, and leave the cell empty if unknown" }
+            Measure { name, least: 0.0, most, mend: "write grams of CO2e per kWh, and leave the cell empty if unknown" }
         }
-        const LIFECYCLE: Column = grams("gco2e_per_kwh");
-        const DIRECT: Column = grams("gco2_direct_per_kwh");
-        const MARGINAL: Column = grams("gco2e_marginal_per_kwh");
+        const LIFECYCLE: Measure = grams("gco2e_per_kwh");
+        const DIRECT: Measure = grams("gco2_direct_per_kwh");
+        const MARGINAL: Measure = grams("gco2e_marginal_per_kwh");
         match signal {
             Signal::Lifecycle => &LIFECYCLE,
             Signal::Direct => &DIRECT,
@@ -77,8 +77,12 @@ pub struct ColumnPast {
 ///
 /// # Errors
 /// What is wrong with the file.
-pub fn read_column(file: &Path, column: &Column, before: Option<Timestamp>) -> Result<Option<ColumnPast>, SignalError> {
-    let trace = Trace::read_column(file, column, before.map(second_after))?;
+pub fn read_column(
+    file: &Path,
+    measure: &Measure,
+    before: Option<Timestamp>,
+) -> Result<Option<ColumnPast>, SignalError> {
+    let trace = Trace::read_column(file, measure, before.map(second_after))?;
     Ok(trace.map(|trace| ColumnPast {
         file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         start: instant(trace.start_s),

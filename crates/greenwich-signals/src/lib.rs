@@ -17,8 +17,9 @@ pub mod typical;
 mod error;
 mod trace;
 
-pub use column::{Column, ColumnPast, read_column};
+pub use column::{ColumnPast, Measure, read_column};
 pub use error::{Kind, SignalError};
 pub use replay::{Fill, Past, Replay};
 pub use signal::GridSignal;
+pub use trace::Column;
 pub use typical::Typical;

@@ -2,14 +2,14 @@
 //!
 //! In: a folder of `<zone>.csv[.gz]`, or one such file, with `utc` and a column a signal:
 //! `gco2e_per_kwh` (lifecycle), `gco2_direct_per_kwh`, `gco2e_marginal_per_kwh`; other columns are
-//! passed over. Out: series over windows. A gap inside the window is an error that names zone and hour
+//! given when they are asked for. Out: series over windows. A gap inside the window is an error that names zone and hour
 //! unless a [`Fill`] is allowed, and a filled series says so in its provenance. A file is read anew for
 //! each series: callers who ask often keep the answer.
 
-use crate::column::{Column, ColumnPast, read_column};
+use crate::column::{ColumnPast, Measure, read_column};
 use crate::error::SignalError;
 use crate::signal::{GridSignal, steps_over};
-use crate::trace::Trace;
+use crate::trace::{Column, Trace, columns};
 use greenwich_core::{IntensitySeries, Provenance, Signal, Window, ZoneId};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -132,7 +132,7 @@ impl Replay {
         })
     }
 
-    /// Another column of the trace of a zone, such as [`Column::TEMPERATURE`], with its gaps left as gaps; `None` where
+    /// Another column of the trace of a zone, such as [`Measure::TEMPERATURE`], with its gaps left as gaps; `None` where
     /// the trace has no such column. Rows stamped `before` or later are passed over unread, where it is given.
     ///
     /// # Errors
@@ -140,10 +140,26 @@ impl Replay {
     pub fn column(
         &self,
         zone: &ZoneId,
-        column: &Column,
+        measure: &Measure,
         before: Option<Timestamp>,
     ) -> Result<Option<ColumnPast>, SignalError> {
-        read_column(self.file(zone)?, column, before)
+        read_column(self.file(zone)?, measure, before)
+    }
+
+    /// The length of an interval, and those columns of a zone's trace that are wanted by name; where `before` is given,
+    /// rows stamped then or later are passed over unread. What a column means is the caller's to know.
+    ///
+    /// # Errors
+    /// [`SignalError::NoZone`], or what is wrong with the file.
+    pub fn columns(
+        &self,
+        zone: &ZoneId,
+        wanted: impl Fn(&str) -> bool,
+        before: Option<Timestamp>,
+    ) -> Result<(SignedDuration, Vec<Column>), SignalError> {
+        let before_s = before.map(second_after);
+        let (step_s, columns) = columns(self.file(zone)?, wanted, before_s)?;
+        Ok((SignedDuration::from_secs(step_s), columns))
     }
 
     fn file(&self, zone: &ZoneId) -> Result<&PathBuf, SignalError> {
@@ -334,6 +350,29 @@ mod tests {
     }
 
     #[test]
+    fn further_columns_are_given_by_name_with_their_gaps_left_out() {
+        let columns = |text: &str, before: Option<&str>| {
+            let folder = folder(&[("ES.csv", text.as_bytes())]);
+            let replay = Replay::open(folder.path(), Fill::Refuse).expect("one trace");
+            let before = before.map(|stamp| stamp.parse().expect("a stamp"));
+            let found = replay.columns(&ZoneId::new("ES"), |name| name.starts_with("price_"), before);
+            found.map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "DIR"))
+        };
+        let (step, found) = columns(SIX_HOURS, None).expect("a column");
+        let values: Vec<f64> = found[0].known.iter().map(|(_, value)| *value).collect();
+        assert_eq!(
+            (step, found.len(), found[0].name.as_str()),
+            (SignedDuration::from_hours(1), 1, "price_usd_per_mwh")
+        );
+        assert_eq!(values, [40.0, 40.0, 41.0, 39.0, 39.0]);
+        assert_eq!(found[0].known[2].0 - found[0].known[1].0, 7200, "an empty cell is a gap");
+        let broken = SIX_HOURS.replace(",39,600", ",dear,600");
+        assert_snapshot!(columns(&broken, None).expect_err("no number"), @"DIR/ES.csv:7: `dear` in `price_usd_per_mwh` is not a number");
+        let (_, before) = columns(&broken, Some("2022-01-05T02:30:00Z")).expect("the broken row comes later");
+        assert_eq!(before[0].known.len(), 2);
+    }
+
+    #[test]
     fn nothing_stamped_at_the_instant_or_later_is_read() {
         let before: Timestamp = "2022-01-05T03:00:00Z".parse().expect("a stamp");
         let past = |text: &str| {
@@ -360,13 +399,13 @@ mod tests {
             ("temp.csv", b"utc,temp_c\n2022-01-05T00:00:00Z,99\n2022-01-05T01:00:00Z,1\n"),
         ]);
         let replay = Replay::open(&folder.path().join("ES.csv"), Fill::Refuse).expect("a trace");
-        let of = |column: &Column| replay.column(&ZoneId::new("ES"), column, None).expect("a good trace");
+        let of = |column: &Measure| replay.column(&ZoneId::new("ES"), column, None).expect("a good trace");
         let values = |past: ColumnPast| past.known.iter().map(|(_, value)| *value).collect::<Vec<_>>();
-        assert_eq!(of(&Column::TEMPERATURE).map(values), Some(vec![-3.5, 4.0]));
-        assert_eq!(of(&Column::HUMIDITY).map(values), Some(vec![80.0, 81.0]));
-        let wind = Column { name: "wind_m_per_s", ..Column::TEMPERATURE };
+        assert_eq!(of(&Measure::TEMPERATURE).map(values), Some(vec![-3.5, 4.0]));
+        assert_eq!(of(&Measure::HUMIDITY).map(values), Some(vec![80.0, 81.0]));
+        let wind = Measure { name: "wind_m_per_s", ..Measure::TEMPERATURE };
         assert_eq!(of(&wind), None);
-        let hot = read_column(&folder.path().join("temp.csv"), &Column::TEMPERATURE, None).expect_err("too hot");
+        let hot = read_column(&folder.path().join("temp.csv"), &Measure::TEMPERATURE, None).expect_err("too hot");
         assert_snapshot!(hot.to_string().rsplit('/').next().unwrap_or_default(), @"temp.csv:2: `99` in `temp_c`, allowed is -90 to 60");
     }
 

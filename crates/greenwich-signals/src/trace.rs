@@ -1,10 +1,10 @@
 //! One trace: the text of `<zone>.csv[.gz]`, read and held to its rules.
 //!
-//! In: a file with `utc` and other columns, each row the start of its interval. Out: stamps and values of
-//! one column, ascending, evenly stepped, with gaps left as gaps. What a window needs and whether a gap may
-//! be filled is `replay`'s affair.
+//! In: a file with `utc` and other columns, each row the start of its interval. Out: stamps and values of one
+//! column, ascending, evenly stepped, with gaps left as gaps. What a window needs and whether a gap may be
+//! filled is `replay`'s affair. Further columns are given as they are.
 
-use crate::column::Column;
+use crate::column::Measure;
 use crate::error::SignalError;
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
@@ -19,8 +19,6 @@ const LEAST_STEP_S: i64 = 300;
 const MOST_STEP_S: i64 = 3600;
 /// Stamps outside these years, in seconds since 1970, are slips of the pen.
 const STAMPS_S: std::ops::Range<i64> = -2_208_988_800..7_258_118_400; // 1900 to 2200.
-/// The byte order mark that some programs begin UTF-8 with.
-const MARK: &[u8] = b"\xef\xbb\xbf";
 const STAMP_EXAMPLE: &str = "2026-01-31T23:00:00Z";
 
 const SIGNALS: [Signal; 3] = [Signal::Lifecycle, Signal::Direct, Signal::Marginal];
@@ -38,86 +36,178 @@ pub(crate) struct Trace {
     pub(crate) known: Vec<(i64, f64)>,
 }
 
-impl Trace {
-    /// Reads one signal of a file; rows stamped `before_s` or later are passed over unread, where it is given.
-    pub(crate) fn read(path: &Path, signal: Signal, before_s: Option<i64>) -> Result<Self, SignalError> {
-        let (file, bytes) = load(path)?;
-        let column = Column::of(signal);
-        Self::parse(&file, &bytes, column, before_s, |header| {
-            let has = |column: &Column| header.iter().any(|field| field == column.name);
-            let held: Vec<Signal> = SIGNALS.into_iter().filter(|signal| has(Column::of(*signal))).collect();
-            if held.is_empty() || held.contains(&signal) {
-                return None;
-            }
-            Some(SignalError::NoColumn { file: file.clone(), signal, column: column.name, held })
-        })
-    }
+/// The rows of a file, below a header that names `utc` at least.
+struct Table<'a> {
+    file: &'a str,
+    bytes: &'a [u8],
+    reader: csv::Reader<&'a [u8]>,
+    header: Vec<String>,
+    utc: usize,
+    held: Vec<Signal>,
+}
 
-    /// Reads another column of a file, such as its temperatures; `None` where the header does not name it.
-    pub(crate) fn read_column(
-        path: &Path,
-        column: &Column,
-        before_s: Option<i64>,
-    ) -> Result<Option<Self>, SignalError> {
-        let (file, bytes) = load(path)?;
-        let text = String::from_utf8_lossy(bytes.strip_prefix(MARK).unwrap_or(&bytes));
-        let header = text.lines().next().unwrap_or_default();
-        if !header.split(',').any(|name| name.trim().trim_matches('"') == column.name) {
-            return Ok(None);
-        }
-        Self::parse(&file, &bytes, column, before_s, |_| None).map(Some)
+/// The text of a file, unpacked where its name ends in `.gz`.
+fn unpacked(path: &Path) -> Result<Vec<u8>, SignalError> {
+    let file = path.display().to_string();
+    let bytes = fs::read(path).map_err(|error| SignalError::Read { path: file.clone(), cause: error.kind() })?;
+    if path.extension().is_none_or(|end| end != "gz") {
+        return Ok(bytes);
     }
+    let mut text = Vec::with_capacity(bytes.len() * 6);
+    MultiGzDecoder::new(bytes.as_slice())
+        .read_to_end(&mut text)
+        .map_err(|cause| SignalError::NotGzip { file, cause: cause.to_string() })?;
+    Ok(text)
+}
 
-    fn parse(
-        file: &str,
-        bytes: &[u8],
-        column: &Column,
-        before_s: Option<i64>,
-        other: impl Fn(&[String]) -> Option<SignalError>,
-    ) -> Result<Self, SignalError> {
-        let refuse = |line: u64, problem: String, mend: &str| SignalError::Row {
-            file: file.to_owned(),
-            line,
-            problem,
-            mend: mend.to_owned(),
-        };
+impl<'a> Table<'a> {
+    /// A file of which a measure is wanted.
+    fn new(file: &'a str, bytes: &'a [u8], wanted: &Measure) -> Result<Self, SignalError> {
         if let Err(error) = str::from_utf8(bytes) {
             let good = &bytes[..error.valid_up_to()];
             let line = good.split(|byte| *byte == b'\n').count() as u64;
             let found = format!("byte 0x{:02x} is not UTF-8", bytes[error.valid_up_to()]);
-            return Err(refuse(line, found, "save the file as UTF-8, uncompressed unless its name ends in .gz"));
+            let mend = "save the file as UTF-8, uncompressed unless its name ends in .gz";
+            return Err(refuse(file, line, found, mend));
         }
-        let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+        let mut table = Self { file, bytes, reader, header: Vec::new(), utc: 0, held: Vec::new() };
         let mut record = ByteRecord::new();
-        let broken = |error: &csv::Error| refuse(0, error.to_string(), "write one row a line, with commas between");
-
-        reader.read_byte_record(&mut record).map_err(|error| broken(&error))?;
-        let header: Vec<String> =
-            record.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect();
-        if let Some(error) = other(&header) {
-            return Err(error);
+        table.next(&mut record)?;
+        table.header = record.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect();
+        table.held = SIGNALS.into_iter().filter(|signal| table.find(Measure::of(*signal).name).is_some()).collect();
+        match table.find("utc") {
+            Some(utc) => Ok(Self { utc, ..table }),
+            None => Err(table.refuse_header(wanted)),
         }
-        let find = |name: &str| header.iter().position(|field| field == name);
-        let (Some(utc), Some(value_at)) = (find("utc"), find(column.name)) else {
-            let found = match header.join(",") {
-                none if none.is_empty() => "the file is empty".to_owned(),
-                names => format!("the header is `{}`", names.chars().take(80).collect::<String>()),
-            };
-            return Err(refuse(1, found, &format!("begin the file with the line `utc,{}`", column.name)));
-        };
+    }
 
+    /// The same, where it holds a signal at all.
+    fn of_signals(file: &'a str, bytes: &'a [u8], wanted: &Measure) -> Result<Self, SignalError> {
+        let table = Self::new(file, bytes, wanted)?;
+        if table.held.is_empty() { Err(table.refuse_header(wanted)) } else { Ok(table) }
+    }
+
+    fn refuse_header(&self, wanted: &Measure) -> SignalError {
+        let found = match self.header.join(",") {
+            none if none.is_empty() => "the file is empty".to_owned(),
+            names => format!("the header is `{}`", names.chars().take(80).collect::<String>()),
+        };
+        refuse(self.file, 1, found, &format!("begin the file with the line `utc,{}`", wanted.name))
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|field| field == name)
+    }
+
+    /// Reads the next row; `false` where there is none.
+    fn next(&mut self, record: &mut ByteRecord) -> Result<bool, SignalError> {
+        let mend = "write one row a line, with commas between";
+        self.reader.read_byte_record(record).map_err(|error| refuse(self.file, 0, error.to_string(), mend))
+    }
+
+    /// Holds a row to the header, and gives its line.
+    fn whole(&self, record: &ByteRecord) -> Result<u64, SignalError> {
+        let line = line_of(record, self.bytes);
+        if record.len() != self.header.len() {
+            let found = format!("{} cells where the header names {}", record.len(), self.header.len());
+            return Err(refuse(self.file, line, found, "give every row one cell a column; an empty cell is a gap"));
+        }
+        Ok(line)
+    }
+}
+
+fn refuse(file: &str, line: u64, problem: String, mend: &str) -> SignalError {
+    SignalError::Row { file: file.to_owned(), line, problem, mend: mend.to_owned() }
+}
+
+/// A further column of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name in the header.
+    pub name: String,
+    /// Start and value of each row that has one, in seconds since 1970, in the order of the file.
+    pub known: Vec<(i64, f64)>,
+}
+
+/// The length of an interval in seconds, and the columns of a file that are wanted. Rows stamped `before_s` or later are
+/// passed over unread, where it is given.
+pub(crate) fn columns(
+    path: &Path,
+    wanted: impl Fn(&str) -> bool,
+    before_s: Option<i64>,
+) -> Result<(i64, Vec<Column>), SignalError> {
+    let (file, bytes) = (path.display().to_string(), unpacked(path)?);
+    let mut table = Table::of_signals(&file, &bytes, Measure::of(Signal::Lifecycle))?;
+    let places: Vec<usize> = (0..table.header.len()).filter(|at| wanted(&table.header[*at])).collect();
+    let column = |at: &usize| Column { name: table.header[*at].clone(), known: Vec::new() };
+    let mut found: Vec<Column> = places.iter().map(column).collect();
+    let mut stamps = Vec::new();
+    let mut record = ByteRecord::new();
+    while !found.is_empty() && table.next(&mut record)? {
+        // A stamp that is none is told where the intensity is read.
+        let Some(at) = stamp_s(&record, table.utc) else { continue };
+        if before_s.is_some_and(|before_s| at >= before_s) {
+            continue;
+        }
+        let line = table.whole(&record)?;
+        stamps.push((at, line));
+        for (column, place) in found.iter_mut().zip(&places) {
+            let cell = text(&record[*place]);
+            match cell.parse::<f64>() {
+                _ if cell.is_empty() => {}
+                Ok(value) if value.is_finite() => column.known.push((at, value)),
+                _ => {
+                    let problem = format!("`{cell}` in `{}` is not a number", column.name);
+                    return Err(refuse(&file, line, problem, "leave the cell empty where the value is not known"));
+                }
+            }
+        }
+    }
+    Ok((step(&stamps).unwrap_or(MOST_STEP_S), found))
+}
+
+impl Trace {
+    /// Reads one signal of a file; rows stamped `before_s` or later are passed over unread, where it is given.
+    pub(crate) fn read(path: &Path, signal: Signal, before_s: Option<i64>) -> Result<Self, SignalError> {
+        let (file, bytes, wanted) = (path.display().to_string(), unpacked(path)?, Measure::of(signal));
+        let table = Table::of_signals(&file, &bytes, wanted)?;
+        let Some(value_at) = table.find(wanted.name) else {
+            let held = table.held;
+            return Err(SignalError::NoColumn { file, signal, column: wanted.name, held });
+        };
+        Self::parse(table, value_at, wanted, before_s)
+    }
+
+    /// Reads another measure of a file, such as its temperatures; `None` where the header does not name it.
+    pub(crate) fn read_column(
+        path: &Path,
+        wanted: &Measure,
+        before_s: Option<i64>,
+    ) -> Result<Option<Self>, SignalError> {
+        let (file, bytes) = (path.display().to_string(), unpacked(path)?);
+        let table = Table::new(&file, &bytes, wanted)?;
+        let value_at = table.find(wanted.name);
+        value_at.map(|value_at| Self::parse(table, value_at, wanted, before_s)).transpose()
+    }
+
+    fn parse(
+        mut table: Table<'_>,
+        value_at: usize,
+        wanted: &Measure,
+        before_s: Option<i64>,
+    ) -> Result<Self, SignalError> {
+        let (file, bytes, utc) = (table.file, table.bytes, table.utc);
+        let refuse = |line: u64, problem: String, mend: &str| refuse(file, line, problem, mend);
         let mut stamps: Vec<(i64, u64)> = Vec::with_capacity(bytes.len() / 40);
         let mut known: Vec<(i64, f64)> = Vec::with_capacity(bytes.len() / 40);
-        while reader.read_byte_record(&mut record).map_err(|error| broken(&error))? {
+        let mut record = ByteRecord::new();
+        while table.next(&mut record)? {
             if before_s.is_some_and(|before_s| stamp_s(&record, utc).is_some_and(|at| at >= before_s)) {
                 continue;
             }
-            let line = line_of(&record, bytes);
-            if record.len() != header.len() {
-                let found = format!("{} cells where the header names {}", record.len(), header.len());
-                return Err(refuse(line, found, "give every row one cell a column; an empty cell is a gap"));
-            }
+            let line = table.whole(&record)?;
             let stamp = text(&record[utc]);
             let Some(at) = stamp_s(&record, utc).filter(|at| STAMPS_S.contains(at)) else {
                 let mend = format!("write UTC in whole seconds as in {STAMP_EXAMPLE}, years 1900 to 2199");
@@ -139,14 +229,14 @@ impl Trace {
                 continue;
             }
             match cell.parse::<f64>() {
-                Ok(value) if (column.least..=column.most).contains(&value) => known.push((at, value)),
+                Ok(value) if (wanted.least..=wanted.most).contains(&value) => known.push((at, value)),
                 Ok(value) if value.is_finite() => {
-                    let Column { name, least, most, .. } = column;
+                    let Measure { name, least, most, .. } = wanted;
                     let found = format!("`{cell}` in `{name}`, allowed is {least} to {most}");
-                    return Err(refuse(line, found, column.mend));
+                    return Err(refuse(line, found, wanted.mend));
                 }
                 _ => {
-                    let found = format!("`{cell}` in `{}` is not a number", column.name);
+                    let found = format!("`{cell}` in `{}` is not a number", wanted.name);
                     return Err(refuse(line, found, "leave the cell empty where the value is not known"));
                 }
             }
@@ -167,20 +257,6 @@ impl Trace {
         let (start_s, end_s) = (stamps[0].0, stamps[stamps.len() - 1].0 + step_s);
         Ok(Self { start_s, end_s, step_s, known })
     }
-}
-
-/// The file's name as it is shown, and its text.
-fn load(path: &Path) -> Result<(String, Vec<u8>), SignalError> {
-    let file = path.display().to_string();
-    let bytes = fs::read(path).map_err(|error| SignalError::Read { path: file.clone(), cause: error.kind() })?;
-    if path.extension().is_some_and(|end| end == "gz") {
-        let mut text = Vec::with_capacity(bytes.len() * 6);
-        MultiGzDecoder::new(bytes.as_slice())
-            .read_to_end(&mut text)
-            .map_err(|cause| SignalError::NotGzip { file: file.clone(), cause: cause.to_string() })?;
-        return Ok((file, text));
-    }
-    Ok((file, bytes))
 }
 
 /// The stamp of a row, in whole seconds.

@@ -5,6 +5,7 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
+use crate::forecasting::Family;
 use crate::{fleet_grid, load};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, read_sites, write_plan};
@@ -39,6 +40,8 @@ pub struct FleetOptions {
     pub as_of: Option<Timestamp>,
     /// The folder of histories that were fetched and kept, where no strict reading of traces is asked for.
     pub kept: Option<PathBuf>,
+    /// What forecasts may use besides intensity.
+    pub inputs: Vec<Family>,
     /// The first planned instant, a whole hour.
     pub start: Timestamp,
     /// Hours planned over.

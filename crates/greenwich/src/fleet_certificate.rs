@@ -102,6 +102,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
         signals: PathBuf::from(text("signals")?),
         as_of: value["as_of"].as_str().and_then(|at| at.parse().ok()),
         kept: None,
+        inputs: Vec::new(),
         start: text("start")?.parse().map_err(|_| refuse("`start` is no instant"))?,
         hours: number("hours")? as u32,
         fill: match text("fill")? {

@@ -35,7 +35,7 @@ pub(crate) fn hourly(options: &FleetOptions, zones: &BTreeSet<ZoneId>, window: W
     let strict = replay.is_some() && options.as_of.is_none();
     let catalog = Catalog::load();
     let kept = options.kept.as_ref().filter(|_| !strict).map(Signals::kept).transpose()?;
-    let ahead = (!strict).then(|| Ahead::new(options.as_of, window, kept));
+    let ahead = (!strict).then(|| Ahead::new(options.as_of, window, kept, options.inputs.clone()));
     if let Some(ahead) = &ahead {
         ahead.prepare(&catalog, replay.as_ref(), zones.iter().cloned(), options.signal, threads());
     }

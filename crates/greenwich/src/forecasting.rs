@@ -2,21 +2,22 @@
 //!
 //! In: a history by value, the catalog's typical year, an instant and how many hours. Out: [`Foretold`]: hourly points
 //! with bands, what they were made of, and what to know before trusting them. A history that ends before the instant
-//! is gone on from where it ends, so that bands are as wide as its age makes them. Nothing stamped at the instant or
-//! later is used; the clock is the caller's.
+//! is gone on from where it ends, so that bands are as wide as its age makes them. No intensity stamped at the instant or
+//! later is used; prices and weather are where the caller says that they were known. The clock is the caller's.
 
 use crate::error::Error;
 use crate::signals::Signals;
 use greenwich_core::{IntensitySeries, Provenance, Signal, TypicalProfile, Window, ZoneId};
 use greenwich_facts::Catalog;
 use greenwich_forecast::{
-    FARTHEST_HOURS, Forecast, ForecastError, Forecaster, MOST_HOURS_AHEAD, Prior, Realised, Rung, Settings,
+    Covariate, FARTHEST_HOURS, Forecast, ForecastError, Forecaster, MOST_HOURS_AHEAD, Measure, Prior, Reach, Realised,
+    Rung, Settings,
 };
-use greenwich_signals::{GridSignal, Past, Replay};
+use greenwich_signals::{Column, GridSignal, Past, Replay};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::LazyLock;
 
-pub use greenwich_forecast::{History, Point};
+pub use greenwich_forecast::{Family, History, Point};
 
 /// The farthest hour ahead that can be asked for: sixty days.
 pub const MOST_HOURS: usize = FARTHEST_HOURS - MOST_HOURS_AHEAD;
@@ -81,7 +82,8 @@ impl Known {
     }
 }
 
-/// The history that a trace holds, with the file's name; rows stamped `before` or later are passed over.
+/// The history that a trace holds, with the file's name; rows stamped `before` or later are passed over, but for the
+/// columns of `families`: those are taken to hold what was published or foretold by then.
 ///
 /// # Errors
 /// [`Error::Signal`] for a zone without a trace, or a trace that breaks the rules.
@@ -90,9 +92,27 @@ pub fn read_history(
     zone: &ZoneId,
     signal: Signal,
     before: Option<Timestamp>,
+    families: &[Family],
 ) -> Result<(History, String), Error> {
+    let covariates = covariates_in(replay, zone, families)?;
     let Past { zone, signal, step, known, file, .. } = replay.past(zone, signal, before)?;
-    Ok((History::from_known(zone, signal, step, &known), file))
+    Ok((History::from_known(zone, signal, step, &known).with_covariates(covariates), file))
+}
+
+/// The columns of some families in a trace. What of them is known when is theirs to say.
+fn covariates_in(replay: &Replay, zone: &ZoneId, families: &[Family]) -> Result<Vec<Covariate>, Error> {
+    if families.is_empty() {
+        return Ok(Vec::new());
+    }
+    let measure = |name: &str| Measure::of_column(name).filter(|measure| families.contains(&measure.family()));
+    let (step, columns) = replay.columns(zone, |name| measure(name).is_some(), None)?;
+    let covariate = |column: Column| {
+        let measure = measure(&column.name)?;
+        let instant = |(at, value): &(i64, f64)| Some((Timestamp::from_second(*at).ok()?, *value));
+        let known: Vec<(Timestamp, f64)> = column.known.iter().filter_map(instant).collect();
+        Some(Covariate::from_known(column.name, measure, measure.reach(zone), step, &known))
+    };
+    Ok(columns.into_iter().filter_map(covariate).collect())
 }
 
 /// The history of a zone in a folder, where the folder has one.
@@ -104,14 +124,16 @@ pub fn history_in(
     zone: &ZoneId,
     signal: Signal,
     before: Option<Timestamp>,
+    families: &[Family],
 ) -> Result<Option<(History, String)>, Error> {
-    replay.zones().contains(zone).then(|| read_history(replay, zone, signal, before)).transpose()
+    replay.zones().contains(zone).then(|| read_history(replay, zone, signal, before, families)).transpose()
 }
 
 /// Years of what is kept that a forecast is fitted on.
 const KEPT_YEARS: i32 = 3;
 
-/// The history of a zone that was fetched and kept, before an instant; nothing is fetched.
+/// The history of a zone that was fetched and kept, before an instant, with the price and load of those `families`;
+/// nothing is fetched.
 ///
 /// # Errors
 /// [`Error::Provider`] for a history that cannot be read.
@@ -120,12 +142,57 @@ pub fn kept_history(
     zone: &ZoneId,
     signal: Signal,
     before: Timestamp,
+    families: &[Family],
 ) -> Result<Option<(History, String)>, Error> {
     let end = floor(before);
     let window = Window::new(end - HOUR * (24 * 366 * KEPT_YEARS), end).expect("years pass");
     // Revisions are taken as they are known by now: what was fetched later may be of hours before.
     let known_at = Timestamp::from_second(7_258_118_400).expect("the year 2200 is an instant");
-    signals.past(zone, signal, window, known_at)
+    let Some((history, words)) = signals.past(zone, signal, window, known_at)? else { return Ok(None) };
+    let reach = Window::new(window.start(), end + HOUR * PUBLISHED_HOURS).expect("days pass");
+    let covariates = signals.covariates(zone, reach, known_at, families)?;
+    Ok(Some((history.with_covariates(covariates), words)))
+}
+
+/// Prices are never published farther ahead.
+const PUBLISHED_HOURS: i32 = 48;
+
+/// Something besides intensity that a forecast could use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// The column or series that it is from.
+    pub name: String,
+    /// What it is used or left out with.
+    pub family: Family,
+    /// Whether it has a say: it has where it won on the zone's own past.
+    pub is_used: bool,
+    /// The end of what was known of it, where anything was.
+    pub known_until: Option<Timestamp>,
+    /// What its hours after the issue are: `measured` (there are none), `day-ahead`, `as-if-foretold`.
+    pub basis: &'static str,
+}
+
+/// What else a history holds, as it is known at an instant.
+pub(crate) fn inputs(history: &History, at: Timestamp, used: &[usize]) -> Vec<Input> {
+    let input = |(place, covariate): (usize, &Covariate)| Input {
+        name: covariate.name.clone(),
+        family: covariate.measure.family(),
+        is_used: used.contains(&place),
+        known_until: covariate.known_until(at),
+        basis: match covariate.reach {
+            Reach::Past => "measured",
+            Reach::DayAhead { .. } => "day-ahead",
+            Reach::Whole => "as-if-foretold",
+        },
+    };
+    history.covariates().iter().enumerate().map(input).collect()
+}
+
+/// What is to be known of weather that has a say, with the columns that it is from.
+pub(crate) fn flatters(columns: &str) -> String {
+    format!(
+        "{columns}: hours after each issue are taken as if they had been foretold; where they were measured, errors and bands flatter"
+    )
 }
 
 /// The next hours of a zone.
@@ -150,6 +217,8 @@ pub struct Foretold {
     pub stale_hours: Option<usize>,
     /// One point an hour, from the hour that holds the instant of issue.
     pub points: Vec<Point>,
+    /// What else was at hand, and whether it had a say.
+    pub inputs: Vec<Input>,
     /// What to know before trusting it.
     pub warnings: Vec<String>,
     forecaster: Option<Forecaster>,
@@ -182,7 +251,8 @@ pub fn foretell(known: &Known, asked: &Asked) -> Result<Foretold, Error> {
         ..Settings::validated(horizon, prior())
     };
     let forecaster = Forecaster::fit(history, from, settings)?;
-    let Forecast { rung, known_hours, mut points, .. } = forecaster.forecast().reaching(lag + hours)?;
+    let Forecast { rung, known_hours, covariates_used, mut points, .. } =
+        forecaster.forecast().reaching(lag + hours)?;
     points.drain(..lag);
     let is_flat = rung == Rung::Typical && typical.is_none();
     let file = known.history.as_ref().map_or("", |(_, file)| file.as_str());
@@ -201,6 +271,7 @@ pub fn foretell(known: &Known, asked: &Asked) -> Result<Foretold, Error> {
         known_hours,
         stale_hours: stale,
         points,
+        inputs: inputs(history, from, &covariates_used),
         warnings: Vec::new(),
         forecaster: rung.is_forecast().then_some(forecaster),
     };
@@ -249,6 +320,11 @@ impl Foretold {
                 "less than six weeks are known of {zone}: the forecast is by what other zones have in common"
             )),
             Rung::Ridge | Rung::Boosted => {}
+        }
+        let weather = self.inputs.iter().filter(|input| input.is_used && input.basis == "as-if-foretold");
+        let weather: Vec<&str> = weather.map(|input| input.name.as_str()).collect();
+        if !weather.is_empty() {
+            say(flatters(&weather.join(", ")));
         }
         if rung.is_forecast() {
             let back = LOOKS_BACK.min(hours_between(history.start(), from));

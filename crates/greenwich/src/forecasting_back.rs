@@ -5,7 +5,7 @@
 //! only what had ended when it would have been issued.
 
 use crate::error::Error;
-use crate::forecasting::prior;
+use crate::forecasting::{self, Input, flatters, prior};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_forecast::{Backtest, History, Naive, Score, Settings};
 use greenwich_report::Style;
@@ -35,6 +35,8 @@ pub struct Tested {
     pub issued: usize,
     /// Of how many each model answered.
     pub models: BTreeMap<&'static str, usize>,
+    /// What was at hand besides intensity, and in how many forecasts it had a say.
+    pub inputs: Vec<(Input, usize)>,
     /// The score of what was foretold.
     pub score: Score,
     /// The score of the last day repeated.
@@ -65,7 +67,13 @@ pub fn backtest(
         *models.entry(judged.forecast.rung.as_str()).or_default() += 1;
     }
     let score = test.score();
-    let warnings = warnings(&test, &score, origins, every);
+    let inputs = inputs(history, &test);
+    let mut warnings = warnings(&test, &score, origins, every);
+    let weather = inputs.iter().filter(|(input, _)| input.is_used && input.basis == "as-if-foretold");
+    let weather: Vec<&str> = weather.map(|(input, _)| input.name.as_str()).collect();
+    if !weather.is_empty() {
+        warnings.push(flatters(&weather.join(", ")));
+    }
     Ok(Tested {
         zone: history.zone.clone(),
         signal: history.signal,
@@ -74,12 +82,21 @@ pub fn backtest(
         every,
         issued: test.judged.len(),
         models,
+        inputs,
         last_day: test.yardstick(history, Naive::LastDay),
         score,
         fit_seconds: test.slowest_fit.as_secs_f64(),
         predict_seconds: test.mean_predict.as_secs_f64(),
         warnings,
     })
+}
+
+/// Each covariate with the count of forecasts that it had a say in.
+fn inputs(history: &History, test: &Backtest) -> Vec<(Input, usize)> {
+    let says = |place: usize| test.judged.iter().filter(|one| one.forecast.covariates_used.contains(&place)).count();
+    let counts: Vec<usize> = (0..history.covariates().len()).map(says).collect();
+    let used: Vec<usize> = (0..counts.len()).filter(|place| counts[*place] > 0).collect();
+    forecasting::inputs(history, history.end(), &used).into_iter().zip(counts).collect()
 }
 
 fn warnings(test: &Backtest, score: &Score, origins: Window, every: SignedDuration) -> Vec<String> {
@@ -111,6 +128,9 @@ impl Tested {
             "schema": SCHEMA, "zone": self.zone.as_str(), "signal": self.signal.as_str(), "origins": self.issued,
             "from": self.origins.start().to_string(), "until": self.origins.end().to_string(),
             "every_hours": self.every.as_hours(), "hours": self.hours, "models": self.models,
+            "inputs": self.inputs.iter().map(|(input, used)| json!({
+                "name": input.name, "family": input.family.as_str(), "used": used, "basis": input.basis,
+            })).collect::<Vec<_>>(),
             "mape": self.score.mape, "mape_by_day": self.score.mape_by_day,
             "mae_gco2e_per_kwh": self.score.mae_g_per_kwh, "coverage90": self.score.coverage90,
             "last_day_mape": self.last_day.mape, "fit_seconds": self.fit_seconds,
@@ -143,6 +163,11 @@ impl Tested {
         );
         let models: Vec<String> = self.models.iter().map(|(model, count)| format!("{model} {count}")).collect();
         sheet.named("Models", &models.join(", "));
+        if !self.inputs.is_empty() {
+            let basis = |input: &Input| if input.basis == "as-if-foretold" { ", as if foretold" } else { "" };
+            let words = |(input, used): &(Input, usize)| format!("{} in {used}{}", input.name, basis(input));
+            sheet.named("Inputs", &self.inputs.iter().map(words).collect::<Vec<_>>().join("; "));
+        }
         let header = [("", Align::Left), ("MAPE", Align::Right), ("last day repeated", Align::Right)];
         let row = |name: String, ours: Option<f64>, theirs: Option<f64>| vec![name, share(ours), share(theirs)];
         let days = self.score.mape_by_day.iter().zip(&self.last_day.mape_by_day).enumerate();

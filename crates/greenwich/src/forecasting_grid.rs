@@ -5,7 +5,10 @@
 //! what is typical. Each zone is foretold once.
 
 use crate::error::Error;
-use crate::forecasting::{Asked, Foretold, History, Known, MOST_HOURS, floor, foretell, kept_history, read_history};
+use crate::forecasting::{
+    Asked, Family, Foretold, History, Known, MOST_HOURS, floor, foretell, kept_history, read_history,
+};
+use crate::forecasting_view::inputs_json;
 use crate::signals::Signals;
 use greenwich_core::plan::{Placement, Request};
 use greenwich_core::{IntensitySeries, Provenance, Signal, Window, ZoneId};
@@ -40,6 +43,8 @@ pub(crate) struct Ahead {
     pub(crate) window: Window,
     /// Histories that were fetched and kept, for zones without a trace.
     kept: Option<Signals>,
+    /// What is used besides intensity.
+    inputs: Vec<Family>,
     told: RefCell<Told>,
 }
 
@@ -77,8 +82,8 @@ fn foretold(
 }
 
 impl Ahead {
-    pub(crate) fn new(as_of: Option<Timestamp>, window: Window, kept: Option<Signals>) -> Self {
-        Self { as_of, window, kept, told: RefCell::default() }
+    pub(crate) fn new(as_of: Option<Timestamp>, window: Window, kept: Option<Signals>, inputs: Vec<Family>) -> Self {
+        Self { as_of, window, kept, inputs, told: RefCell::default() }
     }
 
     /// Intensity over a span: the past as far as it is known, and beyond its end the forecast. `None` where there is
@@ -191,8 +196,10 @@ impl Ahead {
     /// A zone's past by its trace, else as it is kept.
     fn past(&self, replay: Option<&Replay>, zone: &ZoneId, signal: Signal) -> Result<Option<(History, String)>, Error> {
         match (replay, &self.kept) {
-            (Some(replay), _) => read_history(replay, zone, signal, self.as_of).map(Some),
-            (None, Some(kept)) => kept_history(kept, zone, signal, self.as_of.unwrap_or(self.window.end())),
+            (Some(replay), _) => read_history(replay, zone, signal, self.as_of, &self.inputs).map(Some),
+            (None, Some(kept)) => {
+                kept_history(kept, zone, signal, self.as_of.unwrap_or(self.window.end()), &self.inputs)
+            }
             (None, None) => Ok(None),
         }
     }
@@ -321,7 +328,7 @@ impl Ahead {
                 let chosen = (told.zone == best.candidate.zone).then(|| self.realised(told, best).2).flatten();
                 json!({
                     "zone": told.zone.as_str(), "issued": told.issued.to_string(), "source": told.source,
-                    "model": told.model, "known_hours": told.known_hours,
+                    "model": told.model, "known_hours": told.known_hours, "inputs": inputs_json(&told.inputs),
                     "realised_share": chosen.map(|realised| realised.share),
                     "realised_days": chosen.map(|realised| realised.days),
                 })
@@ -370,7 +377,7 @@ mod tests {
         let catalog = Catalog::load();
         let window = Window::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z")).expect("forwards");
         let told = |threads: Option<usize>| {
-            let ahead = Ahead::new(None, window, None);
+            let ahead = Ahead::new(None, window, None, Vec::new());
             if let Some(threads) = threads {
                 ahead.prepare(&catalog, Some(&replay), replay.zones().into_iter(), Signal::Lifecycle, threads);
             }

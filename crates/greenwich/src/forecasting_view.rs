@@ -3,7 +3,7 @@
 //! In: what was foretold and how wide to be. Out: text, JSON. The scale stands on nought, so that a steady grid
 //! looks steady.
 
-use crate::forecasting::{Foretold, Point};
+use crate::forecasting::{Foretold, Input, Point};
 use greenwich_core::Signal;
 use greenwich_report::Style;
 use greenwich_report::figures::{columns, cut, three};
@@ -26,8 +26,39 @@ pub fn json(told: &Foretold) -> Value {
     json!({
         "schema": SCHEMA, "zone": told.zone.as_str(), "signal": told.signal.as_str(), "issued": told.issued.to_string(),
         "source": told.source, "model": told.model, "known_hours": told.known_hours, "stale_hours": told.stale_hours,
-        "points": points_json(&told.points), "warnings": told.warnings,
+        "inputs": inputs_json(&told.inputs), "points": points_json(&told.points), "warnings": told.warnings,
     })
+}
+
+/// What else was at hand, for JSON.
+pub(crate) fn inputs_json(inputs: &[Input]) -> Vec<Value> {
+    let input = |input: &Input| {
+        json!({
+            "name": input.name, "family": input.family.as_str(), "used": input.is_used, "basis": input.basis,
+            "known_until": input.known_until.map(|until| until.to_string()),
+        })
+    };
+    inputs.iter().map(input).collect()
+}
+
+/// What else had a say, and what did not; `None` where nothing else was at hand.
+pub(crate) fn inputs_words(inputs: &[Input]) -> Option<String> {
+    let listed = |used: bool| -> Vec<String> {
+        let words = |input: &Input| match (input.is_used, input.basis, input.known_until) {
+            (true, "as-if-foretold", _) => format!("{} (as if foretold)", input.name),
+            (true, "day-ahead", Some(until)) => format!("{} (to {} UTC)", input.name, until.strftime("%a %H:%M")),
+            _ => input.name.clone(),
+        };
+        inputs.iter().filter(|input| input.is_used == used).map(words).collect()
+    };
+    let (used, idle) = (listed(true), listed(false));
+    let idle =
+        (!idle.is_empty()).then(|| format!("not used, since it did not win on this zone's past: {}", idle.join(", ")));
+    let used = (!used.is_empty()).then(|| used.join(", "));
+    match (used, idle) {
+        (Some(used), Some(idle)) => Some(format!("{used}; {idle}")),
+        (used, idle) => used.or(idle),
+    }
 }
 
 pub(crate) fn points_json(points: &[Point]) -> Vec<Value> {
@@ -54,9 +85,13 @@ pub fn text(told: &Foretold, style: Style) -> String {
     ));
     sheet.named("Signal", signal_words(told.signal));
     sheet.named("Source", &told.source);
+    if let Some(words) = inputs_words(&told.inputs) {
+        sheet.named("Inputs", &words);
+    }
+    let nothing = if told.inputs.iter().any(|input| input.is_used) { "no intensity" } else { "nothing" };
     sheet.named(
         "Issued",
-        &format!("{} UTC; nothing stamped then or later was used", told.issued.strftime("%Y-%m-%d %H:%M")),
+        &format!("{} UTC; {nothing} stamped then or later was used", told.issued.strftime("%Y-%m-%d %H:%M")),
     );
     sheet.blank();
     let mut out = sheet.finish();

@@ -5,7 +5,9 @@
 
 use crate::error::Error;
 use crate::forecasting::{Asked, Foretold, History, Known, foretell, history_in, kept_history};
-use crate::forecasting_view::{SAME, banded, best, drawn, points_json, signal_words, varies};
+use crate::forecasting_view::{
+    SAME, banded, best, drawn, inputs_json, inputs_words, points_json, signal_words, varies,
+};
 use crate::signals::Signals;
 use greenwich_core::{Signal, ZoneId};
 use greenwich_facts::Catalog;
@@ -84,7 +86,7 @@ impl Now {
             "at": told.issued.to_string(),
             "gco2e_per_kwh": {"p5": point.p5_g_per_kwh, "p50": point.p50_g_per_kwh, "p95": point.p95_g_per_kwh},
             "source": told.source, "model": told.model, "stale_hours": told.stale_hours,
-            "last_known": self.last_known.map(|(start, g)| json!({"start": start.to_string(), "gco2e_per_kwh": g})),
+            "inputs": inputs_json(&told.inputs), "last_known": self.last_known.map(|(start, g)| json!({"start": start.to_string(), "gco2e_per_kwh": g})),
             "yearly_gco2e_per_kwh": self.yearly.map(|(mean, _)| mean), "year": self.yearly.map(|(_, year)| year),
             "points": points_json(&told.points), "warnings": told.warnings,
         })
@@ -99,6 +101,9 @@ impl Now {
         sheet.headline(&format!("{}{name}: {} gCO2e/kWh now", told.zone, banded(&told.points[0])));
         sheet.named("Signal", signal_words(told.signal));
         sheet.named("Source", &told.source);
+        if let Some(words) = inputs_words(&told.inputs) {
+            sheet.named("Inputs", &words);
+        }
         sheet.named("At", &format!("{} UTC", moment(told.issued)));
         if let Some((start, g_per_kwh)) = self.last_known {
             sheet.named("Last known", &format!("{} g/kWh in the hour from {} UTC", three(g_per_kwh), moment(start)));
@@ -180,9 +185,9 @@ pub fn zones(
     zones
         .iter()
         .map(|zone| {
-            let mut history = replay.map(|replay| history_in(replay, zone, signal, None)).transpose()?.flatten();
+            let mut history = replay.map(|replay| history_in(replay, zone, signal, None, &[])).transpose()?.flatten();
             if let (None, Some((signals, now))) = (&history, kept.filter(|_| held.contains(zone))) {
-                history = kept_history(signals, zone, signal, now)?;
+                history = kept_history(signals, zone, signal, now, &[])?;
             }
             Ok(ZoneKnown {
                 zone: zone.clone(),

@@ -9,6 +9,7 @@ mod says;
 use crate::document::DocumentError;
 use crate::error::Error;
 use crate::factor::{assumed, intensity_spread};
+use crate::forecasting::Family;
 use crate::forecasting_grid::Ahead;
 use crate::grid::Grid;
 use crate::job_file::{MachineSpec, ScheduleSpec};
@@ -46,12 +47,23 @@ pub struct PlanOptions {
     pub kept: Option<PathBuf>,
     /// Temperatures by hour of the job's own site, instead of those that the job file or the zone's trace has.
     pub weather: Option<PathBuf>,
+    /// What forecasts may use besides intensity: columns of the traces, prices and loads that are kept. Rows after the
+    /// issue are taken for what was published or foretold by then.
+    pub inputs: Vec<Family>,
 }
 
 impl Default for PlanOptions {
     /// No traces, no gap filled, lifecycle intensity: an offline plan that an account can be held against.
     fn default() -> Self {
-        Self { signals: None, fill: Fill::Refuse, signal: Signal::Lifecycle, as_of: None, kept: None, weather: None }
+        Self {
+            signals: None,
+            fill: Fill::Refuse,
+            signal: Signal::Lifecycle,
+            as_of: None,
+            kept: None,
+            weather: None,
+            inputs: Vec::new(),
+        }
     }
 }
 
@@ -129,7 +141,7 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let span = Window::new(schedule.window.start(), overrun).expect("the release is before both");
     // Nothing is fetched here: a plan takes what is held.
     let kept = options.kept.as_ref().map(Signals::kept).transpose()?;
-    let ahead = Some(Ahead::new(options.as_of, span, kept));
+    let ahead = Some(Ahead::new(options.as_of, span, kept, options.inputs.clone()));
     let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();
     let weather = by_hour(job, options, &grid, span)?;

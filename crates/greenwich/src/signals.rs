@@ -9,7 +9,7 @@ use crate::error::Error;
 use greenwich_core::quantity::Fraction;
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_facts::Catalog;
-use greenwich_forecast::History as Past;
+use greenwich_forecast::{Covariate, Family, History as Past, Measure};
 use greenwich_grid::history::Held;
 use greenwich_grid::{Cell, Factors, Fuel, History, Reservoir, derived_source, production_intensity};
 use greenwich_providers::{
@@ -413,6 +413,41 @@ impl Signals {
             best = Some((known, Past::hourly(zone.clone(), signal, start, &measured), words));
         }
         Ok(best.map(|(_, past, words)| (past, words)))
+    }
+
+    /// The day-ahead price and the load of a zone as far as they are kept, of those families that are asked for: of each
+    /// the series with the most hours in the window. Nothing is fetched.
+    ///
+    /// # Errors
+    /// [`Error::Provider`] for a history that cannot be read.
+    pub fn covariates(
+        &self,
+        zone: &ZoneId,
+        window: Window,
+        known_at: Timestamp,
+        families: &[Family],
+    ) -> Result<Vec<Covariate>, Error> {
+        if families.is_empty() {
+            return Ok(Vec::new());
+        }
+        let history = self.store.load(zone)?.history;
+        let hour = SignedDuration::from_hours(1);
+        let mut best: BTreeMap<Measure, (usize, Covariate)> = BTreeMap::new();
+        for held in history.held() {
+            let measure = match held.quantity {
+                Quantity::Price(_) => Measure::Price,
+                Quantity::Load => Measure::Load,
+                _ => continue,
+            };
+            let (start, values) = history.means(&held.quantity, &held.source, window, hour, known_at);
+            let known = values.iter().filter(|value| value.is_some()).count();
+            let most = best.get(&measure).map_or(0, |(known, _)| *known);
+            if families.contains(&measure.family()) && known > most {
+                let name = format!("{} of {}", held.quantity, held.source);
+                best.insert(measure, (known, Covariate::hourly(name, measure, measure.reach(zone), start, &values)));
+            }
+        }
+        Ok(best.into_values().map(|(_, covariate)| covariate).collect())
     }
 }
 

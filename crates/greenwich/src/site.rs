@@ -148,6 +148,12 @@ impl Place {
             replace("price of electricity", usd, "USD/kWh", &[]);
             self.electricity_price = Some(UsdPerKwh::from_usd_per_kwh(usd));
         }
+        let by_curve = [("PUE", spec.pue, typical_pue), ("water on site (WUE)", spec.wue_l_per_kwh, typical_wue)];
+        for (quantity, _, _) in by_curve.iter().filter(|(_, given, typical)| given.is_none() && typical.is_some()) {
+            for factor in self.factors.iter_mut().filter(|factor| factor.quantity == *quantity) {
+                "the site's curve at its typical temperature".clone_into(&mut factor.source);
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! then the site's constants, and it is said how many hours took which.
 
 use crate::cooling::{Bulb, CoolingSpec};
+use crate::document::DocumentError;
 use crate::error::Error;
 use crate::factor::given;
 use crate::site::Place;
@@ -13,7 +14,7 @@ use greenwich_core::quantity::{Pue, SiteWaterIntensity};
 use greenwich_core::{Factor, PueSeries, Window, ZoneId};
 use greenwich_estimate::LogNormal;
 use greenwich_estimate::cooling::wet_bulb_c;
-use greenwich_signals::{Column, ColumnPast, GridSignal, Replay, read_column};
+use greenwich_signals::{ColumnPast, GridSignal, Measure, Replay, SignalError, read_column};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -71,6 +72,19 @@ impl Hourly {
     }
 }
 
+/// What is wrong with a file of weather that is not there: its mend is another than that of a folder of traces.
+fn unreadable(spec: &CoolingSpec, error: SignalError) -> Error {
+    match (error, &spec.weather) {
+        (SignalError::Read { path, cause }, Some(_)) => {
+            let mend = "name a file of utc,temp_c,rh_pct by the hour, relative to the job file".to_owned();
+            let is_missing = cause == std::io::ErrorKind::NotFound;
+            let reason = if is_missing { "it is not there".to_owned() } else { cause.to_string() };
+            DocumentError::Read { file: path, reason, mend }.into()
+        }
+        (error, _) => error.into(),
+    }
+}
+
 /// A site's cooling with the temperatures that are known.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Weather {
@@ -96,16 +110,16 @@ impl Weather {
             return Ok(None);
         }
         let traced = replay.zip(zone).filter(|(replay, zone)| replay.zones().contains(zone));
-        let column = |column: &Column| match (&spec.weather, traced) {
-            (Some(file), _) => read_column(file, column, before),
-            (None, Some((replay, zone))) => replay.column(zone, column, before),
+        let column = |measure: &Measure| match (&spec.weather, traced) {
+            (Some(file), _) => read_column(file, measure, before),
+            (None, Some((replay, zone))) => replay.column(zone, measure, before),
             (None, None) => Ok(None),
         };
-        let temperature = column(&Column::TEMPERATURE)?;
+        let temperature = column(&Measure::TEMPERATURE).map_err(|error| unreadable(spec, error))?;
         if let (None, Some(file)) = (&temperature, &spec.weather) {
             return Err(Error::NoTemperatures { file: file.display().to_string() });
         }
-        let humidity = if spec.bulb == Bulb::Wet { column(&Column::HUMIDITY)? } else { None };
+        let humidity = if spec.bulb == Bulb::Wet { column(&Measure::HUMIDITY)? } else { None };
         Ok(Some(Self {
             spec: spec.clone(),
             file: temperature.as_ref().map(|past| past.file.clone()).unwrap_or_default(),

@@ -41,6 +41,7 @@ fn options(folder: &Path) -> FleetOptions {
         signals: folder.join("grid"),
         as_of: None,
         kept: None,
+        inputs: Vec::new(),
         start: "2022-07-04T00:00:00Z".parse().expect("an instant"),
         hours: 6,
         fill: Fill::Refuse,

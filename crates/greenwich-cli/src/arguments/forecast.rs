@@ -3,7 +3,8 @@
 //! In: nothing; it is the declaration. Out: one struct for `forecast`, `now`, `zones`, `backtest` and `wait` each.
 
 use super::SignalName;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use greenwich::forecasting::Family;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,47 @@ pub(crate) struct PastArguments {
     pub(crate) fetch: bool,
 }
 
+/// What a forecast may use besides intensity.
+#[derive(Debug, Args)]
+pub(crate) struct InputArguments {
+    /// What may be used besides intensity: columns such as temp_c and price_eur_per_mwh, prices and loads that are kept.
+    /// Rows stamped at the instant of issue or later are then taken for what was foretold or published by then. All
+    /// where that instant is now, none where it is past: a file of the past holds what was measured.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHICH")]
+    pub(crate) inputs: Vec<InputName>,
+}
+
+/// A family of inputs, or all, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputName {
+    /// Temperature, humidity, wind, irradiance.
+    Weather,
+    /// The day-ahead price.
+    Price,
+    /// Load, and day-ahead forecasts of load, wind and sun.
+    Grid,
+    /// All of them.
+    All,
+    /// None of them.
+    None,
+}
+
+impl InputArguments {
+    /// The families to use, of a forecast that is issued now or was in the past.
+    pub(crate) fn families(&self, is_now: bool) -> Vec<Family> {
+        let all = self.inputs.contains(&InputName::All) || (self.inputs.is_empty() && is_now);
+        let named = |family: &Family| {
+            self.inputs.contains(&match family {
+                Family::Weather => InputName::Weather,
+                Family::Price => InputName::Price,
+                Family::Grid => InputName::Grid,
+            })
+        };
+        let none = self.inputs.contains(&InputName::None);
+        Family::ALL.into_iter().filter(|family| !none && (all || named(family))).collect()
+    }
+}
+
 /// The next hours of a zone.
 #[derive(Debug, Args)]
 pub(crate) struct ForecastArguments {
@@ -34,6 +76,8 @@ pub(crate) struct ForecastArguments {
     /// The instant of issue: nothing stamped then or later is used. Now, if not given.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
     /// Hours ahead, up to sixty days.
     #[arg(long, value_name = "H", default_value_t = 96)]
     pub(crate) hours: usize,
@@ -60,6 +104,8 @@ pub(crate) struct BacktestArguments {
     /// The end of the origins: none is issued then or later.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) until: String,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
     /// Hours ahead, up to a week.
     #[arg(long, value_name = "H", default_value_t = 96)]
     pub(crate) hours: usize,
@@ -82,6 +128,8 @@ pub(crate) struct NowArguments {
     /// Another instant than now.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
     /// Which intensity.
     #[arg(long, value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,
@@ -124,6 +172,8 @@ pub(crate) struct WaitArguments {
     /// The intensity to wait by.
     #[arg(long, value_enum, default_value_t = SignalName::Lifecycle, value_name = "SIGNAL")]
     pub(crate) signal: SignalName,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
     /// Wait by a typical year where there is no history; without this the command then begins at once.
     #[arg(long)]
     pub(crate) typical: bool,

@@ -284,7 +284,7 @@ impl TracedZones {
 
     /// A trace of each zone: its name and text, as `--signals` takes it.
     pub fn csvs(&self) -> Vec<(String, String)> {
-        let column = greenwich_signals::Column::of(self.asked.signal).name;
+        let column = greenwich_signals::Measure::of(self.asked.signal).name;
         let one = |zone: &Traced| {
             let mut text = format!("utc,{column},estimated\n");
             for (hour, number) in zone.hours.iter().zip(0..) {
