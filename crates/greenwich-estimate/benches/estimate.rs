@@ -10,11 +10,12 @@ use common::{llama_7b, seven_b};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use greenwich_core::quantity::{AverageIntensity, FlopRate, UsdPerAcceleratorHour};
 use greenwich_core::range::Quantity;
+use greenwich_estimate::layouts::{Wanted, quickest};
 use greenwich_estimate::roofline::{
     Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, feasible, held, step,
 };
 use greenwich_estimate::sweep::{Grid, Machine, Offer, Run};
-use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, Site, figures, run};
+use greenwich_estimate::{Figures, Inputs, LogNormal, Model, ModelCounts, Site, figures, run};
 use std::hint::black_box;
 
 /// The 5th, 50th and 95th percentile of everything that grows with the run.
@@ -111,6 +112,8 @@ fn layouts(criterion: &mut Criterion) {
         tensor: 2,
         pipeline: 4,
         data: 64,
+        context: 1,
+        expert: 1,
         micro_batch: 1,
         interleave: 1,
         zero: 1,
@@ -124,6 +127,11 @@ fn layouts(criterion: &mut Criterion) {
             let sharing = black_box(&sharing);
             (step(&model, &rates, &batch, sharing, PRODUCT_EFFICIENCY), held(&model, &batch, sharing))
         });
+    });
+    // What the estimate of a whole run asks once: the quickest of all layouts.
+    let (shape, wanted) = (Model::Shape(model.clone()), Wanted::default());
+    group.bench_function("quickest-of-all", |bench| {
+        bench.iter(|| quickest(black_box(&shape), &rates, 1024, 4096, Scores::Fused, &wanted));
     });
     group.finish();
 
