@@ -27,7 +27,7 @@ use greenwich_estimate::{EstimateError, Inputs, LogNormal, Transfer};
 use greenwich_report::PlanView;
 use greenwich_signals::{Fill, Replay};
 use jiff::{SignedDuration, Timestamp};
-use says::{say_what_is_not_checked, say_what_the_grid_is};
+use says::{no_intensity, say_what_is_not_checked, say_what_the_grid_is};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -452,30 +452,6 @@ fn region_of(place: &Place) -> RegionId {
         (Some(region), _) => region.clone(),
         (None, Some(zone)) => RegionId::new(format!("home ({zone})")),
         (None, None) => RegionId::new("home"),
-    }
-}
-
-fn no_intensity(job: &Job<'_>, signal: Signal) -> Error {
-    let site = &job.spec.site;
-    let place = site.region.as_ref().or(site.zone.as_ref()).map(|(_, place)| place.clone());
-    Error::NoIntensity {
-        place: place.unwrap_or(crate::document::Place {
-            file: job.spec.file.clone(),
-            line: None,
-            key: "site".to_owned(),
-        }),
-        zone: job.home.zone.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
-        signal: signal.as_str(),
-        mend: match (signal, &job.home.zone) {
-            (Signal::Marginal, _) => {
-                "give traces with a column gco2e_marginal_per_kwh by --signals DIR, or plan by --signal lifecycle"
-                    .to_owned()
-            }
-            (_, None) => "write region = \"gcp/us-central1\" or zone = \"DE\" below [site]".to_owned(),
-            (_, Some(_)) => {
-                "write location_based_gco2e_per_kwh = … below [site], or give a trace by --signals DIR".to_owned()
-            }
-        },
     }
 }
 

@@ -15,7 +15,12 @@ use std::time::Instant;
 /// One zone without covariates, with price, with weather, and with both.
 pub(super) struct Beside {
     zone: String,
-    scores: [Option<(Score, Share, String)>; 4],
+    told: [Option<Told>; 4],
+}
+
+struct Told {
+    score: Score,
+    realised: Share,
 }
 
 const WITH: [(&str, &[Family]); 4] = [
@@ -27,8 +32,8 @@ const WITH: [(&str, &[Family]); 4] = [
 
 impl Beside {
     pub(super) fn of(history: &History, origins: Window, prior: &Prior, strength: Strength) -> Result<Self> {
-        let mut scores = [const { None }; 4];
-        for (place, (name, families)) in scores.iter_mut().zip(WITH) {
+        let mut told = [const { None }; 4];
+        for (place, (name, families)) in told.iter_mut().zip(WITH) {
             let left_out = Family::ALL.into_iter().filter(|family| !families.contains(family));
             let history = left_out.fold(history.clone(), History::without);
             let held = |family: &&Family| history.covariates().iter().any(|one| one.measure.family() == **family);
@@ -54,43 +59,48 @@ impl Beside {
                 test.slowest_fit.as_secs_f64(),
                 1e3 * test.mean_predict.as_secs_f64()
             );
-            *place = Some((score, share, used));
+            *place = Some(Told { score, realised: share });
         }
-        Ok(Self { zone: history.zone.to_string(), scores })
+        Ok(Self { zone: history.zone.to_string(), told })
     }
 }
 
+/// A figure of a score, and its name.
+type Figure = (&'static str, fn(&Told) -> Option<f64>);
+
+const FIGURES: [Figure; 4] = [
+    ("MAPE %", |told| told.score.mape),
+    ("day 1", |told| told.score.mape_by_day[0]),
+    ("realised", |told| told.realised.get()),
+    ("in 90 % band", |told| told.score.coverage90),
+];
+
 pub(super) fn markdown(protocol: &Protocol, rows: &[Beside]) -> String {
     let mut text = format!(
-        "### {}\n\nOrigins daily at 00 UTC, {} to {} (excluded), {HOURS} h ahead.\n\n",
+        "### {}\n\nOrigins daily at 00 UTC, {} to {} (excluded), {HOURS} h ahead.\n\n| zone |",
         protocol.title,
         &protocol.from[..10],
         &protocol.until[..10]
     );
-    text.push_str("| zone | |");
-    text.push_str(
-        &WITH.map(|(name, _)| format!(" {name}: MAPE % | day 1 | day 4 | in band | realised | used |")).join(""),
-    );
-    text.push_str("\n| --- | |");
-    text.push_str(&" ---: |".repeat(6 * WITH.len()));
-    text.push('\n');
-    let cells = |score: &Option<(Score, Share, String)>| {
-        score.as_ref().map_or_else(
-            || " – | – | – | – | – | – |".to_owned(),
-            |(score, share, used)| {
-                format!(
-                    " {} | {} | {} | {} | {} | {used} % |",
-                    percent(score.mape),
-                    percent(score.mape_by_day[0]),
-                    percent(score.mape_by_day[3]),
-                    percent(score.coverage90),
-                    percent(share.get())
-                )
-            },
-        )
-    };
-    for row in rows {
-        let _ = writeln!(text, "| {} | |{}", row.zone, row.scores.iter().map(cells).collect::<String>());
+    for (figure, _) in FIGURES {
+        let names = WITH.map(|(name, _)| format!(" {name} |"));
+        let _ = write!(text, " {figure}:{}", names.concat());
     }
+    let _ = writeln!(text, "\n| --- |{}", " ---: |".repeat(FIGURES.len() * WITH.len()));
+    for row in rows {
+        let of = |figure: fn(&Told) -> Option<f64>| -> Vec<String> {
+            row.told.iter().map(|told| format!(" {} |", percent(told.as_ref().and_then(figure)))).collect()
+        };
+        let cells: Vec<String> = FIGURES.iter().flat_map(|(_, figure)| of(*figure)).collect();
+        let _ = writeln!(text, "| {} |{}", row.zone, cells.concat());
+    }
+    let whole: Vec<&Beside> = rows.iter().filter(|row| row.told.iter().all(Option::is_some)).collect();
+    let mean = |(_, figure): &Figure, with: usize| {
+        let found: Vec<f64> = whole.iter().filter_map(|row| row.told[with].as_ref().and_then(figure)).collect();
+        percent((!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64))
+    };
+    let means = FIGURES.iter().flat_map(|figure| (0..WITH.len()).map(move |with| mean(figure, with)));
+    let cells: Vec<String> = means.map(|cell| format!(" {cell} |")).collect();
+    let _ = writeln!(text, "| **mean of {}** |{}", whole.len(), cells.concat());
     text
 }

@@ -1,12 +1,14 @@
 //! What a plan is not, in words.
 //!
 //! In: the request and its plan. Out: warnings about intensities that are typical, flat or filled, and about what is
-//! taken for granted.
+//! taken for granted; and the refusal where no intensity is known at all.
 
 use super::Offer;
+use crate::error::Error;
 use crate::job_file::ScheduleSpec;
+use crate::resolve::Job;
 use greenwich_core::plan::{Plan, Request};
-use greenwich_core::{Provenance, ZoneId};
+use greenwich_core::{Provenance, Signal, ZoneId};
 use jiff::SignedDuration;
 
 /// Warns of what the intensities are not.
@@ -66,5 +68,30 @@ pub(super) fn say_what_is_not_checked(
                 "one run in twenty takes so long that this plan would finish {late:.0} h or more after the deadline: give `machine.mfu` or `tokens_per_s` of a pilot run, or an earlier deadline"
             ));
         }
+    }
+}
+
+/// Why there is no plan where the grid of home is not known.
+pub(super) fn no_intensity(job: &Job<'_>, signal: Signal) -> Error {
+    let site = &job.spec.site;
+    let place = site.region.as_ref().or(site.zone.as_ref()).map(|(_, place)| place.clone());
+    Error::NoIntensity {
+        place: place.unwrap_or(crate::document::Place {
+            file: job.spec.file.clone(),
+            line: None,
+            key: "site".to_owned(),
+        }),
+        zone: job.home.zone.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        signal: signal.as_str(),
+        mend: match (signal, &job.home.zone) {
+            (Signal::Marginal, _) => {
+                "give traces with a column gco2e_marginal_per_kwh by --signals DIR, or plan by --signal lifecycle"
+                    .to_owned()
+            }
+            (_, None) => "write region = \"gcp/us-central1\" or zone = \"DE\" below [site]".to_owned(),
+            (_, Some(_)) => {
+                "write location_based_gco2e_per_kwh = … below [site], or give a trace by --signals DIR".to_owned()
+            }
+        },
     }
 }
