@@ -10,11 +10,10 @@ use common::{llama_7b, seven_b};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use greenwich_core::quantity::{AverageIntensity, FlopRate, UsdPerAcceleratorHour};
 use greenwich_core::range::Quantity;
-use greenwich_estimate::roofline::{
-    Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, feasible, held, step,
-};
+use greenwich_estimate::layouts::{Wanted, quickest};
+use greenwich_estimate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, held, step};
 use greenwich_estimate::sweep::{Grid, Machine, Offer, Run};
-use greenwich_estimate::{Figures, Inputs, LogNormal, ModelCounts, Site, figures, run};
+use greenwich_estimate::{Figures, Inputs, LogNormal, Model, ModelCounts, Site, figures, run};
 use std::hint::black_box;
 
 /// The 5th, 50th and 95th percentile of everything that grows with the run.
@@ -75,7 +74,8 @@ fn sweeps(criterion: &mut Criterion) {
     let machine = |tflops: f64| {
         let inputs = Inputs { peak: Some(FlopRate::from_tflops(tflops)), ..seven_b() };
         let Inputs { given, utilisation, power, .. } = inputs;
-        let runs = (1..=16).map(|step| Run { count: 64 * step, given, utilisation, power }).collect();
+        let runs =
+            (1..=16).map(|step| Run { count: 64 * step, given, utilisation, power, short_of_gb: None }).collect();
         Machine { inputs, runs }
     };
     let place = |g_per_kwh: f64| {
@@ -111,6 +111,8 @@ fn layouts(criterion: &mut Criterion) {
         tensor: 2,
         pipeline: 4,
         data: 64,
+        context: 1,
+        expert: 1,
         micro_batch: 1,
         interleave: 1,
         zero: 1,
@@ -127,11 +129,13 @@ fn layouts(criterion: &mut Criterion) {
     });
     group.finish();
 
-    // Every layout of 512 that divides is timed, those that fit are counted.
-    let found = feasible(&model, &rates, &batch, 512).len();
+    // As one estimate without a layout asks: every layout of 512 that divides is timed, those that fit are counted.
+    let model = Model::Shape(model);
+    let search = || quickest(black_box(&model), &rates, 512, 4096, Scores::Fused, &Wanted::default());
+    let found = search().map_or(0, |found| found.layouts);
     let mut group = criterion.benchmark_group("layout");
-    group.throughput(Throughput::Elements(found as u64));
-    group.bench_function("search-of-512", |bench| bench.iter(|| feasible(black_box(&model), &rates, &batch, 512)));
+    group.throughput(Throughput::Elements(u64::from(found)));
+    group.bench_function("search-of-512", |bench| bench.iter(search));
     group.finish();
 }
 

@@ -1,7 +1,7 @@
 //! How long a run takes.
 //!
 //! In: FLOPs, peak and what the user knows better. Out: wall-clock time without pauses, with what it
-//! rests on: given hours, a pilot's rate, or the share of peak that published runs got.
+//! rests on: given hours, a pilot's rate, the roofline of the layout, or the share of it that published runs got.
 
 use crate::error::EstimateError;
 use crate::flops::Work;
@@ -18,6 +18,8 @@ pub(crate) enum TimeBasis {
     TokensPerSecond,
     /// FLOPs over peak, MFU and goodput.
     Mfu,
+    /// FLOPs over peak, the roofline of the layout and goodput.
+    Layout,
     /// FLOPs over peak and the useful share of published runs.
     UsefulShare,
 }
@@ -49,11 +51,17 @@ pub(crate) fn time(inputs: &Inputs, work: &Work) -> Result<(LogNormal<Hours>, Ti
     }
     if let (Some(rate), Some(tokens)) = (given.tokens_per_s, inputs.tokens) {
         let stepping = Hours::from_seconds(tokens / rate);
-        return Ok((inputs.goodput.map(|goodput| stepping / goodput), TimeBasis::TokensPerSecond));
+        return Ok((inputs.goodput_of_steps.map(|goodput| stepping / goodput), TimeBasis::TokensPerSecond));
     }
     if let Some(mfu) = given.mfu {
-        let stepping = at_peak(inputs, work.training)? / Fraction::share(mfu);
+        // Goodput is fitted on runs whose FLOPs are counted so.
+        let stepping = at_peak(inputs, work.calibrated)? / Fraction::share(mfu);
         return Ok((inputs.goodput.map(|goodput| stepping / goodput), TimeBasis::Mfu));
+    }
+    if let Some(mfu) = given.layout_mfu {
+        let at_peak = at_peak(inputs, work.training)?;
+        let paid = mfu.with(inputs.goodput_of_steps, |mfu, goodput| at_peak / (mfu * goodput));
+        return Ok((paid, TimeBasis::Layout));
     }
     let at_peak = at_peak(inputs, work.calibrated)?;
     Ok((inputs.utilisation.map(|share| at_peak / share), TimeBasis::UsefulShare))

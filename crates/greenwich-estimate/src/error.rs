@@ -79,7 +79,7 @@ pub enum EstimateError {
         allowed: &'static str,
     },
     /// A layout that is not the machine's.
-    #[error("the layout tp {tp} × pp {pp} × dp {dp} is {product} accelerators, `count` says {count}")]
+    #[error("the layout tp {tp} × pp {pp} × dp {dp}{} is {product} accelerators, `count` says {count}", context(*.cp))]
     #[diagnostic(
         code(greenwich::estimate::layout_mismatch),
         help("set `count = {product}`, or a layout whose product is {count}")
@@ -91,6 +91,8 @@ pub enum EstimateError {
         pp: u32,
         /// Data parallel.
         dp: u32,
+        /// Context parallel.
+        cp: u32,
         /// Their product.
         product: u64,
         /// The machine's accelerators.
@@ -145,6 +147,11 @@ pub enum EstimateError {
         /// The accelerator.
         accelerator: String,
     },
+}
+
+/// Context parallelism, where there is any.
+fn context(cp: u32) -> String {
+    if cp == 1 { String::new() } else { format!(" × cp {cp}") }
 }
 
 fn more_memory(least_count: Option<u32>) -> String {

@@ -8,8 +8,8 @@ use crate::error::EstimateError;
 use crate::figures::{Figures, figures};
 use crate::flops::Work;
 use crate::inputs::Inputs;
-use crate::lognormal::LogNormal;
-use crate::power::PowerBasis;
+use crate::lognormal::{LogNormal, Z95};
+use crate::power::{Drawn, PowerBasis};
 use greenwich_core::footprint::{Factor, Footprint, Stage};
 use greenwich_core::quantity::Hours;
 use greenwich_core::{Check, Fit, Range};
@@ -20,7 +20,7 @@ use greenwich_core::{Check, Fit, Range};
 /// Inputs that cannot be, a model that cannot fit, and nothing that gives the time or the power.
 pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
     let figures = figures(inputs)?;
-    let Figures { work, basis, power, .. } = figures;
+    let Figures { work, basis, power, drawn, .. } = figures;
     let mut footprint = Footprint {
         stage: Stage::Estimate,
         job: inputs.job.clone(),
@@ -45,7 +45,7 @@ pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
         factors: inputs.factors.clone(),
         warnings: inputs.warnings.clone(),
     };
-    footprint.factors.extend(own_factors(inputs, &work, basis, &power));
+    footprint.factors.extend(own_factors(inputs, &work, basis, &power, drawn));
     let unknown = unknown_quantities(inputs, &footprint);
     footprint.warnings.extend(Work::warnings(&inputs.model, inputs.seq_len));
     footprint.warnings.extend(unknown);
@@ -54,11 +54,11 @@ pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
             "mean power is scaled from the design power of {tdp}, which is a cap and no draw: give `machine.mean_power_w` if you have measured it"
         ));
     }
-    footprint.warnings.extend(most_helpful(inputs, basis, figures.hours, &power));
+    footprint.warnings.extend(most_helpful(inputs, &figures));
     Ok(footprint)
 }
 
-fn own_factors(inputs: &Inputs, work: &Work, basis: TimeBasis, power: &PowerBasis) -> Vec<Factor> {
+fn own_factors(inputs: &Inputs, work: &Work, basis: TimeBasis, power: &PowerBasis, drawn: Drawn) -> Vec<Factor> {
     let factor = |quantity: &str, value: f64, unit: &str, source: &str, fit: Fit| Factor {
         quantity: quantity.to_owned(),
         value,
@@ -87,6 +87,11 @@ fn own_factors(inputs: &Inputs, work: &Work, basis: TimeBasis, power: &PowerBasi
             let mfu = inputs.given.mfu.map_or(0.0, greenwich_core::quantity::Fraction::share);
             factors.push(factor("model FLOP utilisation (MFU)", mfu, "fraction", "job file", Fit::Given));
         }
+        TimeBasis::Layout => {
+            let mfu = inputs.given.layout_mfu.map_or(0.0, LogNormal::median);
+            let source = "roofline of the layout, corrected as published steps and MFUs lie off it";
+            factors.push(factor("model FLOP utilisation (MFU) of the layout", mfu, "fraction", source, Fit::Exact));
+        }
         TimeBasis::UsefulShare => {
             if !inputs.factors.iter().any(|known| known.quantity.starts_with("useful share")) {
                 let share = inputs.utilisation.median();
@@ -101,13 +106,23 @@ fn own_factors(inputs: &Inputs, work: &Work, basis: TimeBasis, power: &PowerBasi
             }
         }
     }
-    let goodput_enters = matches!(basis, TimeBasis::TokensPerSecond | TimeBasis::Mfu);
-    if goodput_enters && !inputs.factors.iter().any(|known| known.quantity.starts_with("goodput")) {
-        let source = "published runs that state both MFU and hours";
+    let goodput = match basis {
+        TimeBasis::Mfu => Some((inputs.goodput, "published runs that state both MFU and hours")),
+        TimeBasis::TokensPerSecond | TimeBasis::Layout => {
+            Some((inputs.goodput_of_steps, "published runs that state both the time of a step and hours"))
+        }
+        TimeBasis::Hours | TimeBasis::UsefulShare => None,
+    };
+    if let Some((goodput, source)) = goodput {
         let fit = Fit::Similar("published runs".to_owned());
-        factors.push(factor("goodput", inputs.goodput.median(), "fraction", source, fit));
+        factors.push(factor("goodput", goodput.median(), "fraction", source, fit));
     }
     factors.extend(power.factor());
+    if (drawn.factor - 1.0).abs() > 1e-9 {
+        let source = "linear in the useful share of peak, about the share at which the mean power was measured";
+        let quantity = "mean power at the run's share of peak over the mean power measured";
+        factors.push(factor(quantity, drawn.factor, "ratio", source, Fit::Exact));
+    }
     factors
 }
 
@@ -151,22 +166,30 @@ fn unknown_quantities(inputs: &Inputs, footprint: &Footprint) -> Vec<String> {
     warnings
 }
 
-/// The input that would narrow the range of CO2e (or energy) most, with its share of the variance.
-fn most_helpful(inputs: &Inputs, basis: TimeBasis, hours: LogNormal<Hours>, power: &PowerBasis) -> Option<String> {
-    let pilot = match basis {
-        TimeBasis::UsefulShare => "`machine.tokens_per_s` or `machine.mfu` of a pilot's first steps",
-        _ => "`machine.hours`",
+/// The input that would narrow the range of CO2e (or energy) most, and from what to what.
+///
+/// The range is made anew for each input that could be given, with all others as they are.
+fn most_helpful(inputs: &Inputs, figures: &Figures) -> Option<String> {
+    let Drawn { own_sigma, elasticity, .. } = figures.drawn;
+    let (hours, pue) = (figures.accelerator_hours.sigma(), inputs.site.pue.sigma());
+    let intensity = inputs.site.location_based.map_or(0.0, LogNormal::sigma);
+    let whole = |hours: f64, power: f64, elasticity: f64, pue: f64, intensity: f64| {
+        ((1.0 - elasticity) * hours).hypot(power).hypot(pue).hypot(intensity)
     };
-    let intensity = inputs.site.location_based;
-    let parts = [
-        (hours.sigma(), pilot),
-        (power.mean_power().sigma(), "`machine.mean_power_w`"),
-        (inputs.site.pue.sigma(), "`site.pue`"),
-        (intensity.map_or(0.0, LogNormal::sigma), "`site.location_based_gco2e_per_kwh`"),
+    let now = whole(hours, own_sigma, elasticity, pue, intensity);
+    let paced = match figures.basis {
+        TimeBasis::UsefulShare | TimeBasis::Layout | TimeBasis::Mfu => inputs.goodput_of_steps.sigma(),
+        TimeBasis::Hours | TimeBasis::TokensPerSecond => hours,
+    };
+    let options = [
+        (whole(paced, own_sigma, elasticity, pue, intensity), "`machine.tokens_per_s` of a pilot's first steps"),
+        (whole(hours, 0.0, 0.0, pue, intensity), "`machine.mean_power_w`"),
+        (whole(hours, own_sigma, elasticity, 0.0, intensity), "`site.pue`"),
+        (whole(hours, own_sigma, elasticity, pue, 0.0), "`site.location_based_gco2e_per_kwh`"),
     ];
-    let whole: f64 = parts.iter().map(|(sigma, _)| sigma * sigma).sum();
-    let (sigma, key) = parts.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let what = if intensity.is_some() { "location-based CO2e" } else { "energy" };
-    let share = 100.0 * sigma * sigma / whole;
-    (whole > 0.0).then(|| format!("the range of {what} would narrow most by {key}: {share:.0} % of its variance"))
+    let (then, key) = options.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let what = if inputs.site.location_based.is_some() { "location-based CO2e" } else { "energy" };
+    let (now, then) = ((Z95 * now).exp(), (Z95 * then).exp());
+    let narrower = then < now - 0.005;
+    narrower.then(|| format!("the range of {what} would narrow most by {key}: from ×/÷ {now:.2} to ×/÷ {then:.2}"))
 }

@@ -8,7 +8,7 @@ use crate::error::EstimateError;
 use crate::flops::Work;
 use crate::inputs::{Inputs, Transfer};
 use crate::lognormal::LogNormal;
-use crate::power::PowerBasis;
+use crate::power::{Drawn, PowerBasis};
 use crate::site::Site;
 use greenwich_core::footprint::Tier;
 use greenwich_core::quantity::{
@@ -50,6 +50,8 @@ pub struct Figures {
     pub cost: Option<LogNormal<Usd>>,
     /// How the power is known.
     pub(crate) power: PowerBasis,
+    /// What it comes to.
+    pub(crate) drawn: Drawn,
     /// What the time rests on.
     pub(crate) basis: TimeBasis,
 }
@@ -63,11 +65,14 @@ pub fn figures(inputs: &Inputs) -> Result<Figures, EstimateError> {
     let work = Work::of(inputs);
     let (hours, basis) = time(inputs, &work)?;
     let power = inputs.power.ok_or_else(|| EstimateError::NoPower { accelerator: inputs.accelerator() })?;
-    let mean_power = power.mean_power();
+    let drawn = power.drawn(inputs.load, share_of_peak(inputs, &work, hours));
+    let mean_power = drawn.power;
 
     let hours = hours.plus_exact(inputs.pause_overhead);
     let accelerator_hours = hours.map(|hours| hours.on(inputs.setting.count));
-    let it_energy: LogNormal<ItEnergy> = mean_power.times(accelerator_hours);
+    let it_energy: ItEnergy = mean_power.median() * accelerator_hours.median();
+    let of_hours = (1.0 - drawn.elasticity) * accelerator_hours.sigma();
+    let it_energy = LogNormal::new(it_energy, drawn.own_sigma.hypot(of_hours));
     let run = Figures {
         tier: tier(inputs, basis),
         work,
@@ -84,6 +89,7 @@ pub fn figures(inputs: &Inputs) -> Result<Figures, EstimateError> {
         water: None,
         cost: None,
         power,
+        drawn,
         basis,
     };
     Ok(run.at(&inputs.site, inputs.transfer))
@@ -123,8 +129,16 @@ impl Figures {
     }
 }
 
+/// Useful FLOPs over peak FLOPs paid for, as power is published against it, with the spread of the hours.
+fn share_of_peak(inputs: &Inputs, work: &Work, hours: LogNormal<Hours>) -> Option<LogNormal<f64>> {
+    let paid_for = inputs.peak?.flops_per_second() * f64::from(inputs.setting.count);
+    let flops = work.calibrated?.flops();
+    Some(hours.map(|hours| flops / (paid_for * hours.seconds())))
+}
+
 fn tier(inputs: &Inputs, basis: TimeBasis) -> Tier {
     match basis {
+        TimeBasis::Layout => Tier::T1,
         TimeBasis::UsefulShare if inputs.given.layout.is_some() => Tier::T1,
         TimeBasis::UsefulShare => Tier::T0,
         _ if inputs.given.mean_power_given => Tier::T3,

@@ -7,7 +7,7 @@ use crate::error::EstimateError;
 use crate::lognormal::LogNormal;
 use crate::memory::Need;
 use crate::model::Model;
-use crate::power::PowerBasis;
+use crate::power::{Load, PowerBasis};
 use crate::site::Site;
 use greenwich_core::Factor;
 use greenwich_core::footprint::Setting;
@@ -23,6 +23,8 @@ pub struct Layout {
     pub pipeline: u32,
     /// Data parallel.
     pub data: u32,
+    /// Context parallel.
+    pub context: u32,
 }
 
 /// What the user knows better than we predict it.
@@ -40,6 +42,8 @@ pub struct Given {
     pub mean_power_given: bool,
     /// The layout.
     pub layout: Option<Layout>,
+    /// Model MFU while stepping that the roofline gives this layout, with its spread.
+    pub layout_mfu: Option<LogNormal<f64>>,
 }
 
 /// Data that is moved before the run, where it does not run at home.
@@ -74,8 +78,12 @@ pub struct Inputs {
     pub utilisation: LogNormal<f64>,
     /// Share of paid hours that gave useful steps; enters where MFU or tokens a second are given.
     pub goodput: LogNormal<f64>,
+    /// The same where the time of a step is known: nothing of it is owed to how FLOPs are counted.
+    pub goodput_of_steps: LogNormal<f64>,
     /// How the mean power is known.
     pub power: Option<PowerBasis>,
+    /// How it follows the share of peak, where that is known.
+    pub load: Option<Load>,
     /// What the user knows better.
     pub given: Given,
     /// The place.
@@ -126,6 +134,8 @@ impl Inputs {
         }
         share("useful share of peak", Some(self.utilisation.median()))?;
         share("goodput", Some(self.goodput.median()))?;
+        share("goodput", Some(self.goodput_of_steps.median()))?;
+        share("MFU of the layout", self.given.layout_mfu.map(LogNormal::median))?;
         spread("useful share of peak", self.utilisation)?;
         spread("goodput", self.goodput)?;
         not_negative("pause overhead", Some(self.pause_overhead.hours()))?;
@@ -157,16 +167,17 @@ impl Inputs {
     }
 
     fn check_layout(&self) -> Result<(), EstimateError> {
-        let Some(Layout { tensor, pipeline, data }) = self.given.layout else { return Ok(()) };
-        for degree in [tensor, pipeline, data] {
+        let Some(Layout { tensor, pipeline, data, context }) = self.given.layout else { return Ok(()) };
+        let degrees = [tensor, pipeline, data, context];
+        for degree in degrees {
             positive("machine.layout", Some(f64::from(degree)))?;
         }
-        let product = u64::from(tensor).saturating_mul(u64::from(pipeline)).saturating_mul(u64::from(data));
+        let product = degrees.into_iter().map(u64::from).fold(1, u64::saturating_mul);
         let count = self.setting.count;
         if product == u64::from(count) {
             return Ok(());
         }
-        Err(EstimateError::LayoutMismatch { tp: tensor, pp: pipeline, dp: data, product, count })
+        Err(EstimateError::LayoutMismatch { tp: tensor, pp: pipeline, dp: data, cp: context, product, count })
     }
 
     /// A run whose hours are given did fit, whatever we think.

@@ -17,6 +17,7 @@
 //! combination of machines, counts, layouts and places.
 
 pub mod architecture;
+mod body;
 pub mod calibrate;
 pub mod config;
 mod duration;
@@ -25,6 +26,7 @@ pub mod estimate;
 mod figures;
 pub mod flops;
 mod inputs;
+pub mod layouts;
 pub mod lognormal;
 pub mod memory;
 pub mod model;
@@ -43,5 +45,5 @@ pub use figures::{Figures, figures};
 pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};
-pub use power::PowerBasis;
+pub use power::{Load, PowerBasis};
 pub use site::{Embodied, Site};

@@ -41,6 +41,8 @@ pub struct ModelCounts {
     pub value_dim: u64,
     /// Entries of the vocabulary.
     pub vocab: u64,
+    /// Routed experts that a token passes in a block; 0 where there are none.
+    pub chosen_experts: u64,
     /// Longest sequence that the config allows, where it says so.
     pub max_seq_len: Option<u64>,
     /// What the count leaves out, if anything: to be said in a report.

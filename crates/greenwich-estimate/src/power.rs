@@ -1,7 +1,7 @@
 //! What an accelerator draws while it trains, its share of the host with it, before PUE.
 //!
-//! In: what is known: the user's figure, published means of whole systems, or the design power. Out: mean power
-//! with its range. A design power is a cap and no draw, so it is the last resort and says so.
+//! In: what is known: the user's figure, published means of whole systems, or the design power; and what share of its peak the run
+//! gets. Out: mean power with its range. A design power is a cap and no draw, so it is the last resort and says so.
 
 use crate::lognormal::LogNormal;
 use greenwich_core::quantity::Power;
@@ -50,7 +50,68 @@ pub enum PowerBasis {
     },
 }
 
+/// How mean power follows the share of peak that a run gets: P(u) = P·(1 − moving + moving·u/at).
+///
+/// Linear in the share, so that idle hours, which lower both, are counted once. What does not move is leakage, memory kept
+/// alive, fans and host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Share of peak, over whole runs, at which the mean power holds.
+    pub at: f64,
+    /// The part of that power that goes with the share.
+    pub moving: f64,
+}
+
+/// No chip draws more than at so many times the share at which it was measured: its power limit holds it.
+const MOST_OVER_MEASURED: f64 = 1.5;
+
+impl Load {
+    /// Power at a share of peak over the power at [`Load::at`].
+    fn factor(self, share: f64) -> f64 {
+        1.0 - self.moving + self.moving * (share / self.at).min(MOST_OVER_MEASURED)
+    }
+    /// By how many per cent power rises with a per cent of share.
+    fn elasticity(self, share: f64) -> f64 {
+        if share / self.at < MOST_OVER_MEASURED { self.moving * share / self.at / self.factor(share) } else { 0.0 }
+    }
+}
+
+/// Mean power of a run, and how far its error undoes that of the hours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Drawn {
+    /// Power at the share of peak, over the power that is published.
+    pub(crate) factor: f64,
+    /// Mean power with its range.
+    pub(crate) power: LogNormal<Power>,
+    /// Spread that power has of its own.
+    pub(crate) own_sigma: f64,
+    /// By how many per cent power rises with a per cent of share.
+    pub(crate) elasticity: f64,
+}
+
 impl PowerBasis {
+    /// Mean power at a share of peak.
+    pub fn at(&self, load: Load, share: LogNormal<f64>) -> LogNormal<Power> {
+        self.drawn(Some(load), Some(share)).power
+    }
+    /// Mean power at the share of peak that a run gets. A run that gets less takes longer and draws less: the two errors undo each
+    /// other in part.
+    pub(crate) fn drawn(&self, load: Option<Load>, share: Option<LogNormal<f64>>) -> Drawn {
+        let reference = self.mean_power();
+        let own_sigma = reference.sigma();
+        let (Some(load), Some(share), false) = (load, share, matches!(self, Self::Given(_))) else {
+            return Drawn { factor: 1.0, power: reference, own_sigma, elasticity: 0.0 };
+        };
+        let elasticity = load.elasticity(share.median());
+        let factor = load.factor(share.median());
+        let power = reference.median() * factor;
+        Drawn {
+            factor,
+            power: LogNormal::new(power, own_sigma.hypot(elasticity * share.sigma())),
+            own_sigma,
+            elasticity,
+        }
+    }
     /// Mean power per accelerator with its share of the host, before PUE.
     ///
     /// ```
@@ -149,6 +210,19 @@ mod tests {
         insta::assert_snapshot!(watts(&PowerBasis::Tdp { tdp: w(400.0) }), @"452 W (282 W – 726 W)");
         let sigmas = [known, sibling, PowerBasis::Tdp { tdp: w(400.0) }].map(|basis| basis.mean_power().sigma());
         assert!(sigmas.is_sorted());
+    }
+
+    #[test]
+    fn power_follows_the_share_of_peak_and_is_held_by_the_limit() {
+        let load = Some(Load { at: 0.4, moving: 0.5 });
+        let basis = PowerBasis::Measured { mean: Power::from_watts(300.0), low: None, high: None };
+        let at = |share: f64| basis.drawn(load, Some(LogNormal::new(share, 0.3)));
+        let watts = [0.0001, 0.2, 0.4, 0.6, 0.9].map(|share| at(share).power.median().watts().round());
+        assert_eq!(watts, [150.0, 225.0, 300.0, 375.0, 375.0]);
+        assert!(at(0.4).power.sigma() > at(0.9).power.sigma());
+        assert!((at(0.4).elasticity - 0.5).abs() < 1e-12);
+        let given = PowerBasis::Given(Power::from_watts(330.0)).drawn(load, Some(LogNormal::new(0.2, 0.3)));
+        assert!(given.power.range().is_exact());
     }
 
     #[test]

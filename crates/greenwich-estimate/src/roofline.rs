@@ -1,16 +1,17 @@
 //! How long one training step takes in a given layout, and which layouts fit.
 //!
-//! In: a dense model's counts, the rates of a chip and its links, a batch, a layout. Out: seconds of one step with its
-//! parts, and from it model MFU and hardware FLOP use. What a run loses between steps (restarts, evaluations,
-//! checkpoints) is goodput, a third quantity, and enters after. Mixtures of experts are not read.
+//! In: a model, the rates of a chip and its links, a batch, a layout. Out: seconds of one step with its parts, and from it model MFU
+//! and hardware FLOP use. What a run loses between steps (restarts, evaluations, checkpoints) is goodput, a third quantity, and
+//! enters after. `layouts` looks for the quickest layout where not all of it is known.
 //!
 //! ```text
-//! layer  = products ÷ (peak × efficiency) + bytes of the element-wise work ÷ memory rate + all-reduces ÷ node link
+//! layer  = products ÷ (peak × efficiency) + bytes of the element-wise work ÷ memory rate + all-reduces and all-to-alls ÷ link
 //! step   = (m + (p − 1)/v) × (layers ÷ p × layer + hand-over) + head + gradients ÷ cross link + optimizer
 //! ```
 
+use crate::body::Body;
 use crate::model::ModelCounts;
-use greenwich_core::quantity::{Bytes, FlopRate, Flops, Hours};
+use greenwich_core::quantity::{Bytes, FlopRate, Hours};
 
 /// Share of dense peak that the matrix products themselves reach: the one number that is fitted, on the 21 steps that
 /// Narayanan 2021, Smith 2022 and Korthikanti 2022 publish with their layouts (`cargo xtask eval estimate`).
@@ -104,6 +105,10 @@ pub struct Sharing {
     pub pipeline: u32,
     /// Data parallel.
     pub data: u32,
+    /// Context parallel: pieces of each sequence.
+    pub context: u32,
+    /// Expert parallel: over how many of the data parallel the experts are spread.
+    pub expert: u32,
     /// Sequences that pass at once.
     pub micro_batch: u32,
     /// Pieces of the pipeline on each accelerator.
@@ -131,93 +136,159 @@ pub struct Step {
 
 /// Bytes that one accelerator holds in a layout.
 pub fn held(model: &ModelCounts, batch: &Batch, sharing: &Sharing) -> Bytes {
-    let (tensor, pipeline, data) = (f64::from(sharing.tensor), f64::from(sharing.pipeline), f64::from(sharing.data));
-    let split = |from: u8| if sharing.zero >= from { data } else { 1.0 };
-    let params = model.params_total as f64 / (tensor * pipeline);
-    let states = params * (2.0 / split(3) + 2.0 / split(2) + 12.0 / split(1));
-    let tokens = f64::from(sharing.micro_batch) * f64::from(batch.seq_len);
-    let width = model.hidden as f64;
-    let scores = SCORE_BYTES * model.heads as f64 * f64::from(batch.seq_len) * tokens / tensor;
-    let block = BLOCK_BYTES * tokens * width / tensor;
-    let kept = match (sharing.recompute, batch.scores) {
-        (Recompute::Nothing, Scores::Stored) => block + scores,
-        (Recompute::Nothing, Scores::Fused) | (Recompute::Scores, _) => block,
-        (Recompute::Blocks, _) => 2.0 * tokens * width,
-    };
-    // The first stage keeps as many micro-batches as there are stages, each of its share of blocks: all blocks once.
-    let logits = 4.0 * tokens * model.vocab as f64 / tensor;
-    let one_block = if sharing.recompute == Recompute::Blocks { block } else { 0.0 };
-    Bytes::from_bytes(states + kept * model.layers as f64 + one_block + logits)
+    let body = Body::of_counts(model, batch.seq_len);
+    body.map_or(Bytes::from_bytes(f64::INFINITY), |body| held_by(&body, batch, sharing))
 }
 
-/// One step of a dense model, or `None` where the layout cannot be: blocks or sequences that do not divide, an
-/// interleaved pipeline whose micro-batches do not, a mixture of experts.
+/// The same of a body.
+pub(crate) fn held_by(body: &Body, batch: &Batch, sharing: &Sharing) -> Bytes {
+    let (tensor, data) = (f64::from(sharing.tensor), f64::from(sharing.data) * f64::from(sharing.context));
+    let split = |from: u8| if sharing.zero >= from { data } else { 1.0 };
+    let states = own_params(body, sharing) * (2.0 / split(3) + 2.0 / split(2) + 12.0 / split(1));
+    let tokens = f64::from(sharing.micro_batch) * f64::from(batch.seq_len) / f64::from(sharing.context);
+    let scores = SCORE_BYTES * body.heads * f64::from(batch.seq_len) * tokens / tensor;
+    let block = BLOCK_BYTES * tokens * body.hidden / tensor;
+    let (block, kept) = match (sharing.recompute, batch.scores) {
+        (Recompute::Nothing, Scores::Stored) => (0.0, block + scores),
+        (Recompute::Nothing, Scores::Fused) | (Recompute::Scores, _) => (0.0, block),
+        (Recompute::Blocks, _) => (block, 2.0 * tokens * body.hidden),
+    };
+    // The first stage keeps as many micro-batches as there are stages, each of its share of blocks: all blocks once.
+    let logits = 4.0 * tokens * body.vocab / tensor;
+    Bytes::from_bytes(states + kept * body.layers + block + logits)
+}
+
+/// Parameters of one accelerator before data parallelism shares them out.
+fn own_params(body: &Body, sharing: &Sharing) -> f64 {
+    let experts = body.idle_params / f64::from(sharing.expert);
+    (body.active_params + experts) / (f64::from(sharing.tensor) * f64::from(sharing.pipeline))
+}
+
+/// One step, or `None` where the layout cannot be: blocks, sequences or experts that do not divide, an interleaved
+/// pipeline whose micro-batches do not.
 pub fn step(model: &ModelCounts, rates: &Rates, batch: &Batch, sharing: &Sharing, efficiency: f64) -> Option<Step> {
-    let &Sharing { tensor, pipeline, data, micro_batch, interleave, recompute, .. } = sharing;
-    let layers = u32::try_from(model.layers).ok()?;
-    let pieces = pipeline.checked_mul(interleave).filter(|pieces| *pieces > 0)?;
-    let rank = data.checked_mul(micro_batch).filter(|rank| *rank > 0)?;
-    let dense = model.params_total == model.params_active;
-    let divides = layers.is_multiple_of(pieces) && batch.sequences.is_multiple_of(rank);
-    let waves = batch.sequences / rank;
-    if !dense || !divides || tensor == 0 || (interleave > 1 && (pipeline == 1 || !waves.is_multiple_of(pipeline))) {
-        return None;
-    }
-    let (t, p, d, m) = (f64::from(tensor), f64::from(pipeline), f64::from(data), f64::from(waves));
-    let (blocks, width) = (model.layers as f64, model.hidden as f64);
-    let tokens = f64::from(micro_batch) * f64::from(batch.seq_len);
-    let peak = rates.peak.flops_per_second();
-    let at = |flops: f64| flops / t / (peak * efficiency);
+    step_of(&Body::of_counts(model, batch.seq_len)?, rates, batch, sharing, efficiency)
+}
 
-    let attention = model.pass.attention_flops(u64::from(batch.seq_len)).flops() * f64::from(micro_batch) / blocks;
-    let head = 2.0 * tokens * width * model.vocab as f64;
-    let all = model.forward_flops(u64::from(batch.seq_len)).flops() * f64::from(micro_batch);
-    let block = (all - head) / blocks;
-
-    let shared_bytes = if recompute == Recompute::Blocks { t.min(REPEATED_WIDTH) } else { t };
-    let bytes = MOVED_OVER_KEPT * BLOCK_BYTES * tokens * width / shared_bytes;
-    let score_bytes = match batch.scores {
-        Scores::Stored => MOVED_OVER_KEPT * SCORE_BYTES * model.heads as f64 * f64::from(batch.seq_len) * tokens / t,
-        Scores::Fused => 0.0,
-    };
-    let forward = at(block) + (bytes + score_bytes) / rates.memory_bytes_per_s;
-    let again = match (recompute, batch.scores) {
-        (Recompute::Blocks, _) => forward,
-        (Recompute::Scores, Scores::Stored) => at(attention) + score_bytes / rates.memory_bytes_per_s,
-        _ => 0.0,
-    };
-    // Two all-reduces forward and two back, and two more where a block is computed again.
-    let passes = if recompute == Recompute::Blocks { 3.0 } else { 2.0 };
-    let reduced = 2.0 * tokens * width;
-    let all_reduces = passes * 2.0 * 2.0 * (t - 1.0) / t * reduced / (rates.node_bytes_per_s * LINK_EFFICIENCY);
-    let on_stage = blocks / p;
-    let heads_per_wave = at(3.0 * head) / p;
-    let hand_over =
-        if pipeline > 1 { 2.0 * 2.0 * reduced / t / rates.cross_bytes_per_s * f64::from(interleave) } else { 0.0 };
-    let wave = on_stage * (3.0 * forward + again + all_reduces) + heads_per_wave + hand_over;
+/// The same of a body.
+pub(crate) fn step_of(body: &Body, rates: &Rates, batch: &Batch, sharing: &Sharing, efficiency: f64) -> Option<Step> {
+    let waves = waves(body, batch, sharing)?;
+    let parts = Parts::new(body, rates, batch, sharing, efficiency);
+    let Sharing { pipeline, interleave, .. } = *sharing;
+    let (p, m) = (f64::from(pipeline), f64::from(waves));
     let filling = (p - 1.0) / f64::from(interleave);
-    let last_head = if pipeline > 1 { at(3.0 * head) } else { 0.0 };
-    let own = model.params_total as f64 / (t * p);
-    // Half of the gradients' all-reduce hides behind the last backward passes. Assumed.
-    let gradients = 2.0 * (d - 1.0) / d * own * 4.0 / rates.cross_bytes_per_s * 0.5;
-    let optimizer = own * OPTIMIZER_BYTES / rates.memory_bytes_per_s;
-    let seconds = (m + filling) * wave + last_head + gradients + optimizer;
-
-    let useful = 3.0 * all * m * d;
-    let repeated = match (recompute, batch.scores) {
-        (Recompute::Blocks, _) => block * blocks,
-        (Recompute::Scores, Scores::Stored) => attention * blocks,
+    let last_head = if pipeline > 1 { parts.heads } else { 0.0 };
+    let wave = body.layers / p * parts.block + parts.heads / p + parts.hand_over + parts.gathered;
+    let seconds = (m + filling) * wave + last_head + parts.gradients + parts.optimizer;
+    let accelerators =
+        [sharing.tensor, sharing.pipeline, sharing.data, sharing.context].into_iter().map(f64::from).product::<f64>();
+    let sequences = f64::from(batch.sequences);
+    let share = |flops: f64| flops * sequences / (rates.peak.flops_per_second() * accelerators * seconds);
+    let repeated = match (sharing.recompute, batch.scores) {
+        (Recompute::Blocks, _) => body.block_flops() * body.layers,
+        (Recompute::Scores, Scores::Stored) => body.attention_flops,
         _ => 0.0,
-    } * m
-        * d;
-    let share = |flops: f64| Flops::from_flops(flops).flops() / (peak * t * p * d * seconds);
+    };
     Some(Step {
         time: Hours::from_seconds(seconds),
         bubble: Hours::from_seconds(filling * wave),
-        moving: Hours::from_seconds(m * (on_stage * all_reduces + hand_over) + gradients),
-        mfu: share(useful),
-        hfu: share(useful + repeated),
+        moving: Hours::from_seconds(
+            m * (body.layers / p * parts.moving + parts.hand_over + parts.gathered) + parts.gradients,
+        ),
+        mfu: share(3.0 * body.forward_flops),
+        hfu: share(3.0 * body.forward_flops + repeated),
     })
+}
+
+/// Micro-batches of one step on each rank, where everything divides.
+fn waves(body: &Body, batch: &Batch, sharing: &Sharing) -> Option<u32> {
+    let &Sharing { tensor, pipeline, data, context, expert, micro_batch, interleave, .. } = sharing;
+    let pieces = pipeline.checked_mul(interleave).filter(|pieces| *pieces > 0)?;
+    let rank = data.checked_mul(micro_batch).filter(|rank| *rank > 0)?;
+    let waves = batch.sequences / rank;
+    let divides = (body.layers as u32).is_multiple_of(pieces) && batch.sequences.is_multiple_of(rank);
+    let interleaved = interleave == 1 || (pipeline > 1 && waves.is_multiple_of(pipeline));
+    let experts = expert > 0 && data.is_multiple_of(expert);
+    (divides && interleaved && experts && tensor > 0 && context > 0 && waves > 0).then_some(waves)
+}
+
+/// Seconds of one micro-batch on one rank, and of what comes once a step.
+struct Parts {
+    /// One block forward and back, with what is computed again and what moves.
+    block: f64,
+    /// The part of it in which data move.
+    moving: f64,
+    /// Output head forward and back.
+    heads: f64,
+    /// Between the stages of the pipeline.
+    hand_over: f64,
+    /// Weights fetched, as far as nothing hides them.
+    gathered: f64,
+    /// All-reduce of the gradients, as far as nothing hides it.
+    gradients: f64,
+    /// Adam.
+    optimizer: f64,
+}
+
+impl Parts {
+    fn new(body: &Body, rates: &Rates, batch: &Batch, sharing: &Sharing, efficiency: f64) -> Self {
+        let &Sharing { tensor, pipeline, data, context, expert, recompute, .. } = sharing;
+        let (t, p, c, e) = (f64::from(tensor), f64::from(pipeline), f64::from(context), f64::from(expert));
+        let sequences = f64::from(sharing.micro_batch);
+        let tokens = sequences * f64::from(batch.seq_len) / c;
+        let at = |flops: f64| sequences * flops / (t * c) / (rates.peak.flops_per_second() * efficiency);
+        let near = |ranks: u32| ranks <= rates.node;
+        let link = |near: bool| if near { rates.node_bytes_per_s * LINK_EFFICIENCY } else { rates.cross_bytes_per_s };
+
+        let shared_bytes = if recompute == Recompute::Blocks { t.min(REPEATED_WIDTH) } else { t };
+        let bytes = MOVED_OVER_KEPT * BLOCK_BYTES * tokens * body.hidden / shared_bytes;
+        let score_bytes = match batch.scores {
+            Scores::Stored => MOVED_OVER_KEPT * SCORE_BYTES * body.heads * f64::from(batch.seq_len) * tokens / t,
+            Scores::Fused => 0.0,
+        };
+        let attention = at(body.attention_flops / body.layers);
+        let forward = at(body.block_flops()) + (bytes + score_bytes) / rates.memory_bytes_per_s;
+        let again = match (recompute, batch.scores) {
+            (Recompute::Blocks, _) => forward,
+            (Recompute::Scores, Scores::Stored) => attention + score_bytes / rates.memory_bytes_per_s,
+            _ => 0.0,
+        };
+        // Two all-reduces forward and two back, and two more where a block is computed again; so with all-to-alls.
+        let passes = if recompute == Recompute::Blocks { 3.0 } else { 2.0 };
+        let reduced = 2.0 * tokens * body.hidden;
+        let all_reduces = passes * 2.0 * 2.0 * (t - 1.0) / t * reduced / link(true);
+        let all_to_alls = passes * 2.0 * (e - 1.0) / e * reduced * body.chosen_experts
+            / t
+            / link(near(tensor.saturating_mul(expert)));
+        // Keys and values go around, and their gradients back, behind the attention to those that are there.
+        let around = 2.0 * tokens * (c - 1.0) * body.kv_width / t / link(near(tensor.saturating_mul(context)));
+        let around = 3.0 * (around - attention).max(0.0);
+        let moving = all_reduces + all_to_alls + around;
+        let block = 3.0 * forward + again + moving;
+
+        let own = own_params(body, sharing);
+        let group = f64::from(data) * c;
+        let all = tensor.saturating_mul(pipeline).saturating_mul(data).saturating_mul(context);
+        let cross = if near(all) { rates.node_bytes_per_s } else { rates.cross_bytes_per_s };
+        let parted = (group - 1.0) / group;
+        // Weights of stage 3 come twice for each micro-batch, while the ones before are worked with.
+        let gather = if sharing.zero >= 3 { 2.0 * parted * own * 2.0 / cross } else { 0.0 };
+        let reductions = if sharing.zero >= 3 { 1.0 } else { 2.0 };
+        Self {
+            block,
+            moving,
+            heads: at(3.0 * body.head_flops),
+            hand_over: if pipeline > 1 {
+                2.0 * 2.0 * reduced / t / rates.cross_bytes_per_s * f64::from(sharing.interleave)
+            } else {
+                0.0
+            },
+            gathered: (gather - body.layers / p * (3.0 * forward + again)).max(0.0),
+            // Half of the gradients' all-reduce hides behind the last backward passes. Assumed.
+            gradients: reductions * parted * own * 4.0 / cross * 0.5,
+            optimizer: own * OPTIMIZER_BYTES / rates.memory_bytes_per_s / if sharing.zero >= 1 { group } else { 1.0 },
+        }
+    }
 }
 
 /// Every layout of `count` accelerators that divides and fits in memory, quickest first.
@@ -234,7 +305,8 @@ pub fn feasible(model: &ModelCounts, rates: &Rates, batch: &Batch, count: u32) -
         for pipeline in (1..=most).filter(|stages| rest.is_multiple_of(*stages)) {
             for (micro_batch, interleave, zero, recompute) in choices(pipeline) {
                 let data = rest / pipeline;
-                let sharing = Sharing { tensor, pipeline, data, micro_batch, interleave, zero, recompute };
+                let sharing =
+                    Sharing { tensor, pipeline, data, context: 1, expert: 1, micro_batch, interleave, zero, recompute };
                 // The cheap question first: most layouts fail it.
                 if let Some(step) = step(model, rates, batch, &sharing, PRODUCT_EFFICIENCY)
                     && held(model, batch, &sharing).bytes() <= rates.memory.bytes()
@@ -279,6 +351,8 @@ mod tests {
         tensor: 8,
         pipeline: 8,
         data: 1,
+        context: 1,
+        expert: 1,
         micro_batch: 1,
         interleave: 3,
         zero: 0,

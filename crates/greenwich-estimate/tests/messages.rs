@@ -151,12 +151,12 @@ fn numbers_out_of_range() {
 
 #[test]
 fn a_layout_that_is_not_the_machines() {
-    let layout = Layout { tensor: 8, pipeline: 4, data: 16 };
+    let layout = Layout { tensor: 8, pipeline: 4, data: 16, context: 1 };
     assert_snapshot!(refused(|inputs| inputs.given.layout = Some(layout)), @r"
     the layout tp 8 × pp 4 × dp 16 is 512 accelerators, `count` says 1024
     help: set `count = 512`, or a layout whose product is 1024
     ");
-    let none = Layout { tensor: 0, pipeline: 4, data: 16 };
+    let none = Layout { tensor: 0, pipeline: 4, data: 16, context: 1 };
     assert_snapshot!(refused(|inputs| inputs.given.layout = Some(none)), @r"
     `machine.layout` is `0`
     help: `machine.layout` must be above 0 and below 1e40

@@ -69,6 +69,19 @@ pub struct MeanPower {
     pub high: Option<Power>,
 }
 
+/// How fast data move to and between accelerators, in bytes a second and direction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Links {
+    /// Its own memory.
+    pub memory: Sourced<f64>,
+    /// To another of its node.
+    pub node: Sourced<f64>,
+    /// Its share of the node's network.
+    pub network: Sourced<f64>,
+    /// Accelerators of one node.
+    pub node_size: u32,
+}
+
 /// An accelerator with its figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accelerator {
@@ -85,6 +98,8 @@ pub struct Accelerator {
     pub tdp_models_power: bool,
     /// Measured mean of the whole system's share, where published.
     pub system_power: Option<MeanPower>,
+    /// Share of peak that the runs got whose whole system's power was measured, where told.
+    pub power_share: Option<Sourced<f64>>,
     /// Measured mean of the chip alone, without host, network and fans, where published.
     pub chip_power: Option<MeanPower>,
 }
@@ -114,6 +129,7 @@ impl Catalog {
             tdp: get("tdp", ONE).map(|row| row.map(Power::from_watts)),
             tdp_models_power: !self.rows_of("accelerators", id).any(never),
             system_power: power(&["system", "node_share"]),
+            power_share: get("mean_power_share", &["system", "node_share"]),
             chip_power: power(&["gpu"]),
         })
     }
@@ -179,6 +195,18 @@ impl Catalog {
             let row = self.lookup("accelerators", accelerator.id.as_str(), quantity, ONE, None)?;
             let fit = if *quantity == quantities[0] { Fit::Exact } else { Fit::Similar((*quantity).to_owned()) };
             Some(row.map(FlopRate::from_tflops).with_fit(fit))
+        })
+    }
+
+    /// Rates of its memory and links, where all are known.
+    pub fn links(&self, accelerator: &Accelerator) -> Option<Links> {
+        let get = |quantity: &str| self.lookup("accelerators", accelerator.id.as_str(), quantity, ONE, None);
+        let rate = |quantity: &str| Some(get(quantity)?.map(|gigabytes| gigabytes * 1e9));
+        Some(Links {
+            memory: rate("memory_bandwidth")?,
+            node: rate("node_link")?,
+            network: rate("network_link")?,
+            node_size: get("node_size")?.value as u32,
         })
     }
 
@@ -266,6 +294,26 @@ mod tests {
         let found: Vec<String> =
             catalog().measured_accelerators().iter().map(|accelerator| accelerator.id.to_string()).collect();
         assert_snapshot!(found.join(" "), @"tpu-v2 tpu-v3 v100-sxm2-32g a100-sxm4-80g tpu-v4 h100-sxm5-80g");
+    }
+
+    #[test]
+    fn links_are_in_one_direction_and_whole_or_not_at_all() {
+        let catalog = catalog();
+        let links = |name: &str| catalog.links(&catalog.accelerator(name).expect("a known accelerator"));
+        let text = |name: &str| {
+            links(name).map_or("none".to_owned(), |links| {
+                format!(
+                    "{:.0} {:.0} {:.0} {}",
+                    links.memory.value / 1e9,
+                    links.node.value / 1e9,
+                    links.network.value / 1e9,
+                    links.node_size
+                )
+            })
+        };
+        assert_snapshot!(text("h100-sxm5-80g"), @"3350 450 50 8");
+        assert_snapshot!(text("tpu-v5p"), @"2765 600 600 8960");
+        assert_snapshot!(text("l4"), @"none");
     }
 
     #[test]

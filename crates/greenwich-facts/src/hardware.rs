@@ -18,11 +18,11 @@ pub struct Quote {
     pub high: UsdPerAcceleratorHour,
 }
 
-/// Useful share of peak over whole runs, fitted on published ones.
+/// Share of the roofline that whole runs got, fitted on published ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Utilisation {
-    /// Median of useful FLOPs over peak FLOPs paid for.
-    pub useful_share: Sourced<f64>,
+    /// Median of useful FLOPs over peak FLOPs paid for, over the model MFU of the quickest layout by the roofline.
+    pub share_of_roofline: Sourced<f64>,
     /// Standard deviation of its natural logarithm for a run not seen.
     pub log_sd: f64,
     /// How many runs of this generation stand behind it.
@@ -63,20 +63,20 @@ impl Catalog {
         })
     }
 
-    /// Useful share of peak of the accelerator's generation, or of all generations where none of its runs is known.
+    /// Share of the roofline of the accelerator's generation, or of all generations where none of its runs is known.
     ///
     /// # Panics
     /// Never in a released program: a test holds that the `unknown` generation is in the table.
     pub fn utilisation(&self, accelerator: &Accelerator) -> Utilisation {
         let generation = &accelerator.identity.generation;
         let get = |subject: &str, quantity: &str| self.lookup("utilisation", subject, quantity, &[], None);
-        let own = get(generation, "useful_share").map(|share| (generation.as_str(), share));
+        let own = get(generation, "share_of_roofline").map(|share| (generation.as_str(), share));
         let (subject, share) = own.unwrap_or_else(|| {
-            let share = get("unknown", "useful_share").expect("the `unknown` generation is always fitted");
+            let share = get("unknown", "share_of_roofline").expect("the `unknown` generation is always fitted");
             ("unknown", share.with_fit(Fit::Similar("all generations fitted".to_owned())))
         });
         Utilisation {
-            useful_share: share,
+            share_of_roofline: share,
             log_sd: get(subject, "log_sd").expect("each fitted generation has a spread").value,
             runs: get(subject, "runs").map_or(0, |row| row.value as u32),
         }

@@ -24,7 +24,7 @@ mod sources;
 mod subjects;
 mod table;
 
-pub use accelerator::{Accelerator, MeanPower, Precision};
+pub use accelerator::{Accelerator, Links, MeanPower, Precision};
 pub use catalog::Catalog;
 pub use embodied::Embodied;
 pub use error::FactsError;

@@ -62,7 +62,7 @@ pub const SCHEMA: &[TableSpec] = &[
     TableSpec {
         name: "accelerators",
         subject: "accelerator",
-        about: "dense peaks, memory, TDP, measured mean power and embodied carbon of accelerators",
+        about: "dense peaks, memory, links, TDP, measured mean power and embodied carbon of accelerators",
         text: data!("accelerators"),
         quantities: &[
             q("dense_peak_bf16", "TFLOP/s", ONE, 0.1, 2e4),
@@ -73,9 +73,13 @@ pub const SCHEMA: &[TableSpec] = &[
             q("dense_peak_fp4", "TFLOP/s", ONE, 0.1, 8e4),
             q("memory", "GB", ONE, 1.0, 4096.0),
             q("memory_bandwidth", "GB/s", ONE, 10.0, 1e5),
+            q("node_link", "GB/s", ONE, 1.0, 1e4),
+            q("network_link", "GB/s", ONE, 0.1, 1e4),
+            q("node_size", "accelerators", ONE, 1.0, 1e5),
             q("tdp", "W", ONE, 10.0, 5000.0),
             q("mean_power", "W", SYSTEM, 10.0, 5000.0),
             q("mean_power_low", "W", SYSTEM, 10.0, 5000.0),
+            q("mean_power_share", "fraction", SYSTEM, 0.01, 1.0),
             q("mean_power_high", "W", SYSTEM, 10.0, 5000.0),
             q("embodied", "kgCO2e", EMBODIED, 1.0, 2e4),
             q("embodied_low", "kgCO2e", EMBODIED, 1.0, 2e4),
@@ -197,10 +201,10 @@ pub const SCHEMA: &[TableSpec] = &[
     TableSpec {
         name: "utilisation",
         subject: "generation",
-        about: "useful share of peak by chip generation, fitted on published runs",
+        about: "share of the roofline that whole runs got, by chip generation, fitted on published ones",
         text: data!("utilisation"),
         quantities: &[
-            q("useful_share", "fraction", ANY, 0.01, 1.0),
+            q("share_of_roofline", "fraction", ANY, 0.01, 2.0),
             q("log_sd", "ln", ANY, 0.01, 3.0),
             q("runs", "count", ANY, 0.0, 1e4),
             q("organisations", "count", ANY, 0.0, 1e4),
@@ -250,6 +254,13 @@ pub const SCHEMA: &[TableSpec] = &[
         ],
     },
     TableSpec {
+        name: "power_points",
+        subject: "point",
+        about: "measured power of a chip alone against its share of peak, from which the power curve is taken",
+        text: data!("power_points"),
+        quantities: &[q("power", "W", &["gpu"], 1.0, 5000.0), q("share_of_peak", "fraction", ANY, 0.0, 1.0)],
+    },
+    TableSpec {
         name: "published_runs",
         subject: "run",
         about: "training runs that the 2021 and 2022 papers tabulate",
@@ -289,7 +300,7 @@ pub const SCHEMA: &[TableSpec] = &[
     TableSpec {
         name: "published_utilisation",
         subject: "run",
-        about: "published runs from which the useful share of peak is fitted",
+        about: "published runs from which the share of the roofline is fitted",
         text: data!("published_utilisation"),
         quantities: &[
             q("params_active", "parameters", ANY, 1e6, 1e15),

@@ -5,6 +5,7 @@
 
 use crate::document::{COMMAND_LINE, DocumentError, Place, Table, read};
 use greenwich_core::Window;
+use greenwich_estimate::roofline::Recompute;
 use greenwich_facts::Precision;
 use jiff::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct ModelSpec {
     pub tokens: Option<f64>,
     /// Sequence length in tokens.
     pub seq_len: Option<u32>,
+    /// Sequences of one step, over all accelerators.
+    pub batch: Option<u32>,
     /// Number format.
     pub precision: Option<Precision>,
 }
@@ -72,9 +75,36 @@ pub struct MachineSpec {
     pub total_flops: Option<f64>,
     /// Per accelerator, whole system, before PUE.
     pub mean_power_w: Option<f64>,
-    /// Tensor, pipeline and data parallel sizes.
-    pub layout: Option<[u32; 3]>,
+    /// How the accelerators share a step.
+    pub layout: Option<LayoutSpec>,
 }
+
+/// `machine.layout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayoutSpec {
+    /// Tensor parallel.
+    pub tp: u32,
+    /// Pipeline parallel.
+    pub pp: u32,
+    /// Data parallel.
+    pub dp: u32,
+    /// Context parallel.
+    pub cp: u32,
+    /// Expert parallel, inside the data parallel.
+    pub ep: u32,
+    /// ZeRO stage.
+    pub zero: Option<u8>,
+    /// What is computed again on the way back.
+    pub recompute: Option<Recompute>,
+    /// Sequences that pass at once.
+    pub micro_batch: Option<u32>,
+    /// Pieces of the pipeline on each accelerator.
+    pub interleave: Option<u32>,
+}
+
+/// Words of `machine.layout.recompute`.
+const RECOMPUTE: [(&str, Recompute); 3] =
+    [("none", Recompute::Nothing), ("selective", Recompute::Scores), ("full", Recompute::Blocks)];
 
 impl MachineSpec {
     /// The same number of another accelerator: what was measured or predicted for this one is not carried over.
@@ -237,6 +267,7 @@ fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
         active_params: table.number("active_params", 1e3..=1e15, "parameters")?,
         tokens: table.number("tokens", 1e3..=1e16, "tokens")?,
         seq_len: table.whole("seq_len", 1.0..=1e8, "tokens")?.map(|n| n as u32),
+        batch: table.whole("batch", 1.0..=1e9, "sequences of one step")?.map(|n| n as u32),
         precision,
     };
     table.finish()?;
@@ -298,15 +329,7 @@ fn machine(table: &Table, base: Option<&MachineSpec>) -> Result<MachineSpec, Doc
                 },
             )
         })?;
-    let layout = match table.table("layout")? {
-        None => None,
-        Some(layout) => {
-            let size = |key: &str| Ok(layout.whole(key, 1.0..=1e6, "accelerators")?.unwrap_or(1.0) as u32);
-            let sizes: [u32; 3] = [size("tp")?, size("pp")?, size("dp")?];
-            layout.finish()?;
-            Some(sizes)
-        }
-    };
+    let layout = table.table("layout")?.map(|table| layout(&table)).transpose()?;
     let spec = MachineSpec {
         accelerator,
         place: place.unwrap_or_else(|| table.place("accelerator")),
@@ -317,6 +340,33 @@ fn machine(table: &Table, base: Option<&MachineSpec>) -> Result<MachineSpec, Doc
         total_flops: table.number("total_flops", 1e6..=1e32, "FLOP")?,
         mean_power_w: table.number("mean_power_w", 1.0..=10_000.0, "W per accelerator")?,
         layout,
+    };
+    table.finish()?;
+    Ok(spec)
+}
+
+fn layout(table: &Table) -> Result<LayoutSpec, DocumentError> {
+    let size = |key: &str| Ok(table.whole(key, 1.0..=1e6, "accelerators")?.map(|size| size as u32));
+    let recompute = match table.text("recompute", "selective")? {
+        None => None,
+        Some(word) => {
+            Some(RECOMPUTE.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy).ok_or_else(|| {
+                let known: Vec<&str> = RECOMPUTE.iter().map(|(known, _)| *known).collect();
+                let place = table.place("recompute");
+                place.refuse(format!("\"{word}\""), known.join(", "), "write recompute = \"selective\"")
+            })?)
+        }
+    };
+    let spec = LayoutSpec {
+        tp: size("tp")?.unwrap_or(1),
+        pp: size("pp")?.unwrap_or(1),
+        dp: size("dp")?.unwrap_or(1),
+        cp: size("cp")?.unwrap_or(1),
+        ep: size("ep")?.unwrap_or(1),
+        zero: table.whole("zero", 0.0..=3.0, "(a ZeRO stage)")?.map(|stage| stage as u8),
+        recompute,
+        micro_batch: table.whole("micro_batch", 1.0..=1e6, "sequences")?.map(|n| n as u32),
+        interleave: table.whole("interleave", 1.0..=1e3, "pieces of the pipeline")?.map(|n| n as u32),
     };
     table.finish()?;
     Ok(spec)

@@ -67,6 +67,7 @@ mod machine;
 mod metered;
 mod resolve;
 mod site;
+mod speed;
 
 pub use error::{Error, Exit};
 pub use fleet::{FleetOptions, PlannedFleet, plan_fleet};

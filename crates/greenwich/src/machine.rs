@@ -7,7 +7,8 @@
 use crate::factor::{assumed, cited};
 use greenwich_core::quantity::{Bytes, FlopRate, Power, UsdPerAcceleratorHour};
 use greenwich_core::{AcceleratorId, Factor, Fit};
-use greenwich_estimate::{Embodied, LogNormal, PowerBasis};
+use greenwich_estimate::roofline::Rates;
+use greenwich_estimate::{Embodied, Load, LogNormal, PowerBasis};
 use greenwich_facts::{Accelerator, Catalog, FactsError, Precision};
 
 /// Hours in a year, as amortisation counts them.
@@ -19,8 +20,11 @@ pub(crate) struct Machine {
     pub(crate) id: AcceleratorId,
     pub(crate) peak: Option<FlopRate>,
     pub(crate) memory: Option<Bytes>,
-    pub(crate) utilisation: LogNormal<f64>,
+    /// Where the catalog has its links: what the roofline asks for.
+    pub(crate) rates: Option<Rates>,
     pub(crate) power: Option<PowerBasis>,
+    /// How that power follows the share of peak.
+    pub(crate) load: Load,
     pub(crate) embodied: Option<Embodied>,
     pub(crate) factors: Vec<Factor>,
     pub(crate) warnings: Vec<String>,
@@ -39,27 +43,26 @@ impl Machine {
             let quantity = format!("dense peak of {} in {}", accelerator.id, precision.as_str());
             factors.push(cited(catalog, &quantity, row.value.tflops(), "TFLOP/s", row));
         }
-        let utilisation = catalog.utilisation(&accelerator);
         let power = power(catalog, &accelerator, &mut factors, &mut warnings);
         let embodied = embodied(catalog, &accelerator, &mut factors);
         Ok(Self {
             id: accelerator.id.clone(),
-            peak: peak.map(|row| row.value),
+            peak: peak.as_ref().map(|row| row.value),
             memory: accelerator.memory.as_ref().map(|row| row.value),
-            utilisation: LogNormal::new(utilisation.useful_share.value, utilisation.log_sd),
+            rates: peak.as_ref().and_then(|peak| rates(catalog, &accelerator, peak.value)),
             power,
+            load: Load {
+                at: accelerator
+                    .power_share
+                    .as_ref()
+                    .map_or_else(|| assumed(catalog, "power-at", "share"), |share| share.value),
+                moving: assumed(catalog, "power-curve", "share"),
+            },
             embodied,
             factors,
             warnings,
             accelerator,
         })
-    }
-
-    /// Line of the factor list for the useful share of peak; said only where it enters.
-    pub(crate) fn utilisation_factor(&self, catalog: &Catalog) -> Factor {
-        let utilisation = catalog.utilisation(&self.accelerator);
-        let quantity = format!("useful share of billed peak, {} runs published", utilisation.runs);
-        cited(catalog, &quantity, utilisation.useful_share.value, "fraction", &utilisation.useful_share)
     }
 
     /// List price of an accelerator-hour from a provider, or of the median vendor, with its spread.
@@ -78,6 +81,18 @@ impl Machine {
         let factor = cited(catalog, &quantity, value, "USD/accelerator-hour", &quote.price);
         Some((LogNormal::new(quote.price.value, log_sd), factor))
     }
+}
+
+fn rates(catalog: &Catalog, accelerator: &Accelerator, peak: FlopRate) -> Option<Rates> {
+    let links = catalog.links(accelerator)?;
+    Some(Rates {
+        peak,
+        memory: accelerator.memory.as_ref()?.value,
+        memory_bytes_per_s: links.memory.value,
+        node_bytes_per_s: links.node.value,
+        cross_bytes_per_s: links.network.value,
+        node: links.node_size,
+    })
 }
 
 /// What it draws: measured for the whole system, else a measured sibling scaled by TDP, else TDP.

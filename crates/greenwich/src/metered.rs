@@ -233,7 +233,9 @@ pub(crate) fn footprint(
         memory: None,
         utilisation: LogNormal::exact(1.0),
         goodput: LogNormal::exact(1.0),
+        goodput_of_steps: LogNormal::exact(1.0),
         power: Some(basis),
+        load: None,
         given: Given { hours: Some(Hours::from_hours(lasted_h)), mean_power_given: exact, ..Given::default() },
         site: Site {
             pue: place.pue,

@@ -5,10 +5,12 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
-use crate::job_file::{JobSpec, MachineSpec, SiteSpec};
+use crate::factor::assumed;
+use crate::job_file::{JobSpec, LayoutSpec, MachineSpec, SiteSpec};
 use crate::load;
 use crate::machine::Machine;
 use crate::site::Place;
+use crate::speed::Speed;
 use greenwich_core::RegionId;
 use greenwich_core::footprint::Setting;
 use greenwich_core::quantity::{Flops, Fraction, Hours, Power};
@@ -69,17 +71,29 @@ impl<'a> Job<'a> {
         }
         factors.extend(place.factors.iter().cloned());
         warnings.extend(place.warnings.iter().cloned());
-        let given = Given {
+        let mut given = Given {
             mfu: spec.mfu.map(|share| Fraction::new(share).expect("the reader held the range")),
             tokens_per_s: spec.tokens_per_s,
             hours: spec.hours.map(Hours::from_hours),
             total_flops: spec.total_flops.map(Flops::from_flops),
             mean_power_given: spec.mean_power_w.is_some(),
-            layout: spec.layout.map(|[tensor, pipeline, data]| Layout { tensor, pipeline, data }),
+            layout: spec.layout.map(|LayoutSpec { tp, pp, dp, cp, .. }| Layout {
+                tensor: tp,
+                pipeline: pp,
+                data: dp,
+                context: cp,
+            }),
+            layout_mfu: None,
         };
         let by_peak = given.hours.is_none() && given.mfu.is_none() && given.tokens_per_s.is_none();
+        let mut utilisation = LogNormal::exact(1.0);
         if by_peak {
-            factors.push(machine.utilisation_factor(self.catalog));
+            let model = (&self.model, &self.spec.model);
+            let speed = Speed::of(self.catalog, model, machine, (spec.count, spec.layout), self.year);
+            given.layout_mfu = speed.layout_mfu;
+            utilisation = speed.utilisation;
+            factors.extend(speed.factors);
+            warnings.extend(speed.warnings);
         }
         Inputs {
             job: self.spec.name.clone(),
@@ -95,9 +109,11 @@ impl<'a> Job<'a> {
             },
             peak: machine.peak,
             memory: machine.memory,
-            utilisation: machine.utilisation,
-            goodput: goodput(self.catalog),
+            utilisation,
+            goodput: goodput(self.catalog, "goodput"),
+            goodput_of_steps: goodput(self.catalog, "goodput-of-steps"),
             power,
+            load: Some(machine.load),
             given,
             site: Site {
                 pue: place.pue,
@@ -118,16 +134,21 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Gigabytes that a layout needs on each of `count` accelerators, and that each has, where by our count it does not fit.
+    pub(crate) fn short_of_gb(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Option<[f64; 2]> {
+        let model = (&self.model, &self.spec.model);
+        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year).short_of_gb
+    }
+
     /// An error of the estimator, with the file that its mend would change.
     pub(crate) fn refuse(&self, source: EstimateError) -> Error {
         Error::Estimate { file: self.spec.file.clone(), source }
     }
 }
 
-/// The share of billed time in which a run steps, where MFU or tokens/s of the steps are given.
-fn goodput(catalog: &Catalog) -> LogNormal<f64> {
-    use crate::factor::assumed;
-    LogNormal::new(assumed(catalog, "goodput", "share"), assumed(catalog, "goodput", "log_sd"))
+/// The share of billed time in which a run steps, where MFU or the time of steps is known.
+fn goodput(catalog: &Catalog, assumption: &'static str) -> LogNormal<f64> {
+    LogNormal::new(assumed(catalog, assumption, "share"), assumed(catalog, assumption, "log_sd"))
 }
 
 /// The year of an instant, in UTC.

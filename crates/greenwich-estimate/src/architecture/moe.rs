@@ -12,7 +12,7 @@ use crate::pass::Reach;
 type Counted = Result<ModelCounts, EstimateError>;
 
 const TOTAL: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
-const CHOSEN: &[&str] = &["num_experts_per_tok", "moe_k", "moe_topk"];
+pub(super) const CHOSEN: &[&str] = &["num_experts_per_tok", "moe_k", "moe_topk"];
 const EXPERT: &[&str] = &["moe_intermediate_size"];
 
 /// How many experts there are and how many a token passes.

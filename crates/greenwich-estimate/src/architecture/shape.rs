@@ -2,6 +2,7 @@
 //!
 //! In: a [`Config`]. Out: a [`Shape`] whose parts a family adds up, and the counts that come of the sum.
 
+use super::moe::CHOSEN;
 use super::part::{Part, attend, linear, vocabulary};
 use crate::config::Config;
 use crate::error::EstimateError;
@@ -132,6 +133,7 @@ impl Shape {
             head_dim: whole(self.head_dim)?,
             value_dim: whole(self.value_dim)?,
             vocab: whole(self.vocab)?,
+            chosen_experts: if model.idle > 0 { whole(config.maybe(CHOSEN)?.unwrap_or(1))? } else { 0 },
             max_seq_len: config.said(POSITIONS)?.map(|longest| longest as u64),
             left_out: around,
             pass,

@@ -35,7 +35,9 @@ pub(crate) fn seven_b() -> Inputs {
         memory: Some(Bytes::from_gb(80.0)),
         utilisation: LogNormal::new(0.38, 0.3),
         goodput: LogNormal::new(0.85, 0.12),
+        goodput_of_steps: LogNormal::new(0.95, 0.08),
         power: Some(PowerBasis::Measured { mean: Power::from_watts(480.0), low: None, high: None }),
+        load: None,
         given: Given::default(),
         site: Site {
             pue: LogNormal::exact(Pue::new(1.1).expect("a PUE")),

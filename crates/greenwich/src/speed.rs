@@ -1,0 +1,177 @@
+//! What share of its peak a run will get, from the roofline of its machine.
+//!
+//! In: a model, a machine, and as much of the layout as the job file gives. Out: [`Speed`]: with a layout the model MFU of it (T1),
+//! without one the useful share of whole runs, which is the roofline of the quickest layout times what published runs got of it
+//! (T0), each with its lines for the factor list.
+
+use crate::factor::{assumed, cited};
+use crate::job_file::{LayoutSpec, ModelSpec};
+use crate::machine::Machine;
+use greenwich_core::{Check, Factor, Fit};
+use greenwich_estimate::layouts::{Found, LAST_STORED_YEAR, Wanted, quickest};
+use greenwich_estimate::roofline::{Recompute, Scores, Sharing};
+use greenwich_estimate::{LogNormal, Model};
+use greenwich_facts::Catalog;
+
+/// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
+const USUAL_SEQ_LEN: u32 = 4096;
+
+/// The share of peak, and what it rests on.
+#[derive(Debug, Clone)]
+pub(crate) struct Speed {
+    /// Useful FLOPs over peak FLOPs paid for, over whole runs.
+    pub(crate) utilisation: LogNormal<f64>,
+    /// Model MFU of the layout that is given, while stepping.
+    pub(crate) layout_mfu: Option<LogNormal<f64>>,
+    /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
+    pub(crate) short_of_gb: Option<[f64; 2]>,
+    pub(crate) factors: Vec<Factor>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Speed {
+    /// Asks the roofline; `year` is that of the run, whose kernels it has.
+    pub(crate) fn of(
+        catalog: &Catalog,
+        model: (&Model, &ModelSpec),
+        machine: &Machine,
+        (count, layout): (u32, Option<LayoutSpec>),
+        year: Option<i16>,
+    ) -> Self {
+        let (model, spec) = model;
+        let usual = model
+            .shape()
+            .and_then(|shape| shape.max_seq_len)
+            .map_or(USUAL_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
+        let scores = if year.is_some_and(|year| year <= LAST_STORED_YEAR) { Scores::Stored } else { Scores::Fused };
+        let ask = |wanted: &Wanted| {
+            quickest(model, machine.rates.as_ref()?, count, spec.seq_len.unwrap_or(usual), scores, wanted)
+        };
+        let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
+        let open = ask(&batch).filter(|found| found.fits);
+        let mut speed = Self::of_whole_runs(catalog, machine, open.as_ref());
+        if let Some(layout) = layout {
+            speed.narrow(catalog, machine, ask(&wanted(layout, spec.batch)), open.as_ref());
+        }
+        speed
+    }
+
+    /// Without a layout: the roofline's best times what published runs got of it.
+    fn of_whole_runs(catalog: &Catalog, machine: &Machine, found: Option<&Found>) -> Self {
+        let fitted = catalog.utilisation(&machine.accelerator);
+        let (roofline, spread, line) = match found {
+            Some(found) => (found.step.mfu, 0.0, roofline_factor(found)),
+            None => {
+                let share = assumed(catalog, "roofline-unknown", "share");
+                let words = "model MFU of the quickest layout, not known of this machine and model";
+                let source = "geometric mean of the published runs";
+                (share, assumed(catalog, "roofline-unknown", "log_sd"), derived(words, share, source, Fit::Assumed))
+            }
+        };
+        let quantity = format!("useful share of billed peak over the roofline, {} runs published", fitted.runs);
+        let share = fitted.share_of_roofline.value;
+        let of_it = cited(catalog, &quantity, share, "fraction", &fitted.share_of_roofline);
+        Self {
+            utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
+            layout_mfu: None,
+            short_of_gb: None,
+            factors: vec![line, of_it],
+            warnings: Vec::new(),
+        }
+    }
+
+    /// With a layout: its own roofline, where it can be asked.
+    fn narrow(&mut self, catalog: &Catalog, machine: &Machine, found: Option<Found>, open: Option<&Found>) {
+        let Some(found) = found else {
+            self.warnings.push(match &machine.rates {
+                None => format!(
+                    "the links of {} are not in the catalog: the layout does not narrow the hours",
+                    machine.id
+                ),
+                Some(_) => "the layout does not narrow the hours: its pipeline must divide the blocks, its batch the replicas, its experts the data parallel".to_owned(),
+            });
+            return;
+        };
+        let share = assumed(catalog, "roofline-of-layout", "share");
+        let known = assumed(catalog, "roofline-of-layout", "log_sd");
+        let elsewhere = assumed(catalog, "roofline-of-layout-elsewhere", "log_sd");
+        let spread = if machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
+        self.layout_mfu = Some(LogNormal::new(found.step.mfu * share, spread));
+        let source = "MFU over the roofline of three papers and four makers";
+        let quantity = "model MFU over the roofline of the layout";
+        self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
+        if !found.fits {
+            let most = machine.rates.map_or(0.0, |rates| rates.memory.gb());
+            self.short_of_gb = Some([found.held.gb(), most]);
+            self.warnings.push(format!(
+                "by our count the layout needs {:.0} GB on each of {most:.0} GB: it may not fit; shard or recompute more",
+                found.held.gb()
+            ));
+        }
+        if let Some(open) = open.filter(|open| open.step.mfu > 1.1 * found.step.mfu) {
+            self.warnings.push(format!(
+                "by the roofline {} would be quicker: MFU {:.2} against {:.2}",
+                words(&open.sharing),
+                open.step.mfu,
+                found.step.mfu
+            ));
+        }
+    }
+}
+
+fn wanted(layout: LayoutSpec, sequences: Option<u32>) -> Wanted {
+    let LayoutSpec { tp, pp, dp, cp, ep, zero, recompute, micro_batch, interleave } = layout;
+    Wanted {
+        tensor: Some(tp),
+        pipeline: Some(pp),
+        data: Some(dp),
+        context: Some(cp),
+        expert: Some(ep),
+        zero,
+        micro_batch,
+        interleave,
+        recompute,
+        sequences,
+    }
+}
+
+fn roofline_factor(found: &Found) -> Factor {
+    let layouts = match found.layouts {
+        0 | 1 => String::new(),
+        layouts => format!("; {layouts} layouts fit, the slowest at {:.2}", found.slowest_mfu),
+    };
+    let quantity = format!("model MFU by the roofline of {}{layouts}", words(&found.sharing));
+    derived(&quantity, found.step.mfu, "peak, memory and links of the data sheets (docs/design/010)", Fit::Exact)
+}
+
+/// `tp 2 × pp 1 × dp 512, ZeRO 1, selective recomputation`.
+fn words(sharing: &Sharing) -> String {
+    let sizes = [
+        ("tp", sharing.tensor),
+        ("pp", sharing.pipeline),
+        ("dp", sharing.data),
+        ("cp", sharing.context),
+        ("ep", sharing.expert),
+    ];
+    let always = ["tp", "pp", "dp"];
+    let shown = sizes.into_iter().filter(|(name, size)| always.contains(name) || *size > 1);
+    let sizes: Vec<String> = shown.map(|(name, size)| format!("{name} {size}")).collect();
+    let recompute = match sharing.recompute {
+        Recompute::Nothing => "no recomputation",
+        Recompute::Scores => "selective recomputation",
+        Recompute::Blocks => "full recomputation",
+    };
+    format!("{}, ZeRO {}, {recompute}", sizes.join(" × "), sharing.zero)
+}
+
+fn derived(quantity: &str, value: f64, source: &str, fit: Fit) -> Factor {
+    Factor {
+        quantity: quantity.to_owned(),
+        value,
+        unit: "fraction".to_owned(),
+        source: source.to_owned(),
+        year: None,
+        fit,
+        check: Check::Derived,
+    }
+}
