@@ -20,7 +20,7 @@ cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly trac
 cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv
 cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes
 cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, from hourly traces
-cargo xtask eval estimate [--data DIR]  measures hours, step times and energy, organisation left out
+cargo xtask eval estimate [--data DIR] [--write]  measures hours, step times and energy, organisation left out
 cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
 cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is
 cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory";

@@ -127,11 +127,15 @@ fn layouts(criterion: &mut Criterion) {
             (step(&model, &rates, &batch, sharing, PRODUCT_EFFICIENCY), held(&model, &batch, sharing))
         });
     });
+    // What the estimate of a whole run asks once: the quickest of all layouts.
+    let (model, wanted) = (Model::Shape(model), Wanted::default());
+    group.bench_function("quickest-of-all", |bench| {
+        bench.iter(|| quickest(black_box(&model), &rates, 1024, 4096, Scores::Fused, &wanted));
+    });
     group.finish();
 
-    // As one estimate without a layout asks: every layout of 512 that divides is timed, those that fit are counted.
-    let model = Model::Shape(model);
-    let search = || quickest(black_box(&model), &rates, 512, 4096, Scores::Fused, &Wanted::default());
+    // The same on 512, in layouts a second: every one that divides is timed, those that fit are counted.
+    let search = || quickest(black_box(&model), &rates, 512, 4096, Scores::Fused, &wanted);
     let found = search().map_or(0, |found| found.layouts);
     let mut group = criterion.benchmark_group("layout");
     group.throughput(Throughput::Elements(u64::from(found)));

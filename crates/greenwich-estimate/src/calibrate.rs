@@ -239,7 +239,9 @@ impl Grid {
             }
         }
         let sum: f64 = posterior.iter().sum();
-        posterior.iter_mut().for_each(|weight| *weight /= sum);
+        for weight in &mut posterior {
+            *weight /= sum;
+        }
         Self { posterior, likelihoods }
     }
 
@@ -307,7 +309,7 @@ fn quantile(below: &dyn Fn(f64) -> f64, share: f64) -> f64 {
 
 /// ln of Student's density with four degrees of freedom: Γ(5/2) ÷ (√(4π) Γ(2)) = 3/8.
 fn log_density(x: f64) -> f64 {
-    (3.0 / 8.0f64).ln() - (FREEDOM + 1.0) / 2.0 * (x * x / FREEDOM).ln_1p()
+    (3.0 / 8.0f64).ln() - 0.5 * (FREEDOM + 1.0) * (x * x / FREEDOM).ln_1p()
 }
 
 /// Student's distribution function with four degrees of freedom, in closed form.

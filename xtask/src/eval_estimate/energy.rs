@@ -9,6 +9,7 @@ use greenwich_core::quantity::Power;
 use greenwich_estimate::calibrate::quantile_of;
 use greenwich_estimate::{Load, LogNormal, PowerBasis};
 use greenwich_facts::Catalog;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Watts per gigabyte of memory that Green Algorithms adds, and the host memory of one accelerator: 512 GB for eight, assumed, since
@@ -35,8 +36,9 @@ pub(super) fn section(table: &Table, catalog: &Catalog) -> Result<String> {
         "### Energy from true hours
 
 {} systems whose mean power was measured with their host (Patterson et al. 2021), each from the others on its chip, moved to its share of
-peak: {:.0} % of the power goes with the share, which is Google's own least, mean and greatest power of TPU v3 and v4 chips and not
-fitted on these rows. Energies that are hours times a constant (GLM-130B, FLM-101B, Granite) are no test.
+peak: {:.0} % of a system's power goes with the share, which is from Google's least, mean and greatest power of TPU v3 and v4 chips and our
+points of an H200, less the host, and not fitted on these rows. Energies that are hours times a constant (GLM-130B, FLM-101B, Granite)
+are no test.
 
 | system | share of peak | measured | foretold | off | flat mean | TDP × hours |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
@@ -95,7 +97,49 @@ fitted on these rows. Energies that are hours times a constant (GLM-130B, FLM-10
             errors.len()
         );
     }
+    text.push_str(&h200(catalog)?);
     Ok(text)
+}
+
+/// The usual share of peak, at which the moving part of a power is told.
+const USUAL_SHARE: f64 = 0.3;
+
+/// Our points of one H200 in training, and the line through those below the power limit.
+fn h200(catalog: &Catalog) -> Result<String> {
+    let figure =
+        |point: &str, quantity| catalog.lookup("power_points", point, quantity, &[], None).map(|row| row.value);
+    let names: BTreeSet<&str> = catalog
+        .rows_in("power_points")
+        .iter()
+        .map(|row| row.subject.as_str())
+        .filter(|point| point.starts_with("h200-training"))
+        .collect();
+    let mut points: Vec<(f64, f64)> =
+        names.iter().filter_map(|point| Some((figure(point, "share_of_peak")?, figure(point, "power")?))).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let greatest = points.iter().map(|point| point.1).fold(0.0, f64::max);
+    let free: Vec<(f64, f64)> = points.iter().copied().filter(|point| point.0 < 0.4).collect();
+    let (level, slope) = through(&free);
+    let usual = level + slope * USUAL_SHARE;
+    let copying = figure("h200-copy", "power").context("the copying of memory was measured")?;
+    let shown: Vec<String> = points.iter().map(|(share, watts)| format!("{watts:.0} W at {share:.2}")).collect();
+    Ok(format!(
+        "
+One H200 alone in training, measured by us: {}. A line through the points below the limit has {usual:.0} W at {USUAL_SHARE} of peak, {:.0} % of
+which go with the share; from 0.39 on the limit of 700 W holds it at {greatest:.0} W. Copying memory alone draws {copying:.0} W.
+",
+        shown.join(", "),
+        100.0 * slope * USUAL_SHARE / usual
+    ))
+}
+
+/// Level at zero and slope of the line of least squares.
+fn through(points: &[(f64, f64)]) -> (f64, f64) {
+    let n = points.len() as f64;
+    let (x, y) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
+    let up: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    let slope = up / points.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>();
+    (y - slope * x, slope)
 }
 
 fn of(rows: &[&Row], figure: impl Fn(&Row) -> f64) -> f64 {

@@ -90,7 +90,7 @@ other papers; the form and the assumed constants were chosen with all rows in si
         let off: Vec<f64> = own.iter().map(|row| row.off(efficiency)).collect();
         let ratio = own.iter().map(|row| row.off(PRODUCT_EFFICIENCY).ln_1p()).sum::<f64>() / own.len() as f64;
         papers_off.push(-ratio);
-        let name = own[0].name.split(|c: char| c == ',').next().unwrap_or_default();
+        let name = own[0].name.split(',').next().unwrap_or_default();
         let _ = writeln!(
             text,
             "| arXiv:{} ({name} …) | {} | {efficiency:.2} | {} | {} | {:.2} |",
@@ -157,8 +157,8 @@ fn layouts(published: &[Published], catalog: &Catalog, papers_off: &[f64]) -> Re
     let each: Vec<String> = stated.iter().map(|(name, log)| format!("{name} {:.2}", log.exp())).collect();
     Ok(format!(
         "With a layout given (T1) hours are FLOPs over peak, the roofline's MFU of it × {:.2}, and goodput. That factor is MFU over
-roofline of {} makers and papers: the three papers above with their layouts, and {} with the quickest layout that fits, since theirs
-are not in the table. Geometric mean {:.2}, ln sd of one more {log_sd:.2} (shipped {:.2} and {:.2}). Each left out: {} median, {} mean,
+roofline of {} makers and papers, in the geometric mean: the three papers above with their layouts, and {} with the quickest layout that fits, since theirs
+are not in the table. ln sd of one more {log_sd:.2}; shipped are {:.2} and, by Student's t, {:.2}. Each left out: {} median, {} mean,
 ×/÷ {:.2}, {} inside 90 %. No published run states both its layout and its hours, so the hours of T1 are held against nothing but
 these and the projections.
 
@@ -166,7 +166,6 @@ these and the projections.
         middle.exp(),
         logs.len(),
         each.join(", "),
-        middle.exp(),
         shipped("share"),
         shipped("log_sd"),
         percent(found.median_error),
