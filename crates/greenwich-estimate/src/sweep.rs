@@ -32,6 +32,8 @@ pub struct Run {
     pub utilisation: LogNormal<f64>,
     /// How the mean power is known.
     pub power: Option<PowerBasis>,
+    /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
+    pub short_of_gb: Option<[f64; 2]>,
 }
 
 /// What a place asks for a machine; its site's own price stands above.
@@ -72,6 +74,13 @@ pub struct Point {
 pub enum Refusal {
     /// The place does not offer the machine.
     NotOffered,
+    /// The layout does not fit.
+    LayoutTooLarge {
+        /// Gigabytes that it needs on each accelerator.
+        needs_gb: f64,
+        /// Gigabytes that each has.
+        has_gb: f64,
+    },
     /// It cannot be run, or nothing is known of it.
     Estimate(EstimateError),
 }
@@ -139,8 +148,12 @@ impl Grid {
                 each(point, Err(Refusal::NotOffered));
                 continue;
             };
+            if let Some([needs_gb, has_gb]) = run.short_of_gb {
+                each(point, Err(Refusal::LayoutTooLarge { needs_gb, has_gb }));
+                continue;
+            }
             if known.as_ref().is_none_or(|(of, _)| *of != local / places) {
-                let Run { count, given, utilisation, power } = run;
+                let Run { count, given, utilisation, power, .. } = run;
                 inputs.setting.count = count;
                 (inputs.given, inputs.utilisation, inputs.power) = (given, utilisation, power);
                 known = Some((local / places, figures(&inputs)));
@@ -211,7 +224,7 @@ mod tests {
 
     fn run(count: u32, given: Given) -> Run {
         let power = Some(PowerBasis::Given(Power::from_watts(500.0)));
-        Run { count, given, utilisation: LogNormal::new(0.38, 0.3), power }
+        Run { count, given, utilisation: LogNormal::new(0.38, 0.3), power, short_of_gb: None }
     }
 
     fn grid() -> Grid {
@@ -227,6 +240,16 @@ mod tests {
             let price = Some(LogNormal::exact(UsdPerAcceleratorHour::from_usd_per_hour(2.0)));
             (machine != 1 || place != 2).then_some(Offer { price })
         })
+    }
+
+    #[test]
+    fn a_layout_that_does_not_fit_says_how_much_it_lacks() {
+        let large = Run { short_of_gb: Some([90.0, 80.0]), ..run(8, Given::default()) };
+        let machine = Machine { inputs: inputs(312.0), runs: vec![large, run(8, Given::default())] };
+        let grid = Grid::new(vec![machine], vec![site(400.0)], |_, _| Some(Offer { price: None }));
+        let found: Vec<Outcome> = all(&grid, 1).into_iter().map(|(_, outcome)| outcome).collect();
+        assert_eq!(found[0], Err(Refusal::LayoutTooLarge { needs_gb: 90.0, has_gb: 80.0 }));
+        assert!(found[1].is_ok());
     }
 
     fn all(grid: &Grid, step: u64) -> Vec<(Point, Outcome)> {
@@ -258,6 +281,7 @@ mod tests {
             .filter_map(|(point, outcome)| {
                 let words = match outcome.err()? {
                     Refusal::NotOffered => "not offered".to_owned(),
+                    Refusal::LayoutTooLarge { .. } => "too large".to_owned(),
                     Refusal::Estimate(error) => error.to_string(),
                 };
                 Some(format!(

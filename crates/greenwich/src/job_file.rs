@@ -103,13 +103,6 @@ pub struct LayoutSpec {
     pub interleave: Option<u32>,
 }
 
-impl LayoutSpec {
-    /// Tensor, pipeline and data parallel, and nothing said of the rest.
-    pub fn of_degrees([tp, pp, dp]: [u32; 3]) -> Self {
-        Self { tp, pp, dp, cp: 1, ep: 1, zero: None, recompute: None, micro_batch: None, interleave: None }
-    }
-}
-
 /// Words of `machine.layout.recompute`.
 const RECOMPUTE: [(&str, Recompute); 3] =
     [("none", Recompute::Nothing), ("selective", Recompute::Scores), ("full", Recompute::Blocks)];

@@ -134,6 +134,12 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Gigabytes that a layout needs on each of `count` accelerators, and that each has, where by our count it does not fit.
+    pub(crate) fn short_of_gb(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Option<[f64; 2]> {
+        let model = (&self.model, &self.spec.model);
+        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year).short_of_gb
+    }
+
     /// An error of the estimator, with the file that its mend would change.
     pub(crate) fn refuse(&self, source: EstimateError) -> Error {
         Error::Estimate { file: self.spec.file.clone(), source }

@@ -23,6 +23,8 @@ pub(crate) struct Speed {
     pub(crate) utilisation: LogNormal<f64>,
     /// Model MFU of the layout that is given, while stepping.
     pub(crate) layout_mfu: Option<LogNormal<f64>>,
+    /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
+    pub(crate) short_of_gb: Option<[f64; 2]>,
     pub(crate) factors: Vec<Factor>,
     pub(crate) warnings: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl Speed {
         Self {
             utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
             layout_mfu: None,
+            short_of_gb: None,
             factors: vec![line, of_it],
             warnings: Vec::new(),
         }
@@ -99,6 +102,7 @@ impl Speed {
         self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
         if !found.fits {
             let most = machine.rates.map_or(0.0, |rates| rates.memory.gb());
+            self.short_of_gb = Some([found.held.gb(), most]);
             self.warnings.push(format!(
                 "by our count the layout needs {:.0} GB on each of {most:.0} GB: it may not fit; shard or recompute more",
                 found.held.gb()

@@ -217,7 +217,7 @@ fn footer(canvas: &mut Canvas, view: &Frontier<'_>) {
     let grey = Font::grey(13.0);
     let y = HEIGHT - 62.0;
     let says = format!(
-        "Discs: {} of {} ways, beaten by no other in hours, {} and cost at once; the line leaves cost out.",
+        "Discs: {} of {} ways, beaten by no other in hours, {} and cost; the line leaves cost out.",
         count(view.frontier.len() as u64),
         count(view.feasible),
         if view.by_energy { "energy" } else { "CO2e" }

@@ -14,7 +14,7 @@ use greenwich_facts::Accelerator;
 const QUANTILES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 /// Factors by which a machine's energy is told.
 const OF_A_MACHINE: [&str; 7] =
-    ["dense peak", "useful share", "share of the roofline", "mean power", "TDP", "host factor", "design power"];
+    ["dense peak", "useful share", "model MFU", "mean power", "TDP", "host factor", "design power"];
 /// Factors by which a place's CO2e is told.
 const OF_A_PLACE: [&str; 2] = ["PUE", "location-based intensity"];
 

@@ -70,7 +70,7 @@ fn kinds() -> Vec<Kind> {
 pub(super) const fn status(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NotOffered => "not_offered",
-        Refusal::Estimate(EstimateError::DoesNotFit { .. }) => "does_not_fit",
+        Refusal::LayoutTooLarge { .. } | Refusal::Estimate(EstimateError::DoesNotFit { .. }) => "does_not_fit",
         Refusal::Estimate(EstimateError::LayoutMismatch { .. }) => "layout",
         Refusal::Estimate(EstimateError::NoPeak { .. }) => "no_peak",
         Refusal::Estimate(EstimateError::NoPower { .. }) => "no_power",
@@ -82,6 +82,9 @@ pub(super) const fn status(refusal: &Refusal) -> &'static str {
 pub(super) fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::NotOffered => "its maker rents it in its own regions alone".to_owned(),
+        Refusal::LayoutTooLarge { needs_gb, has_gb } => {
+            format!("the layout needs {needs_gb:.1} GB on each accelerator, which has {has_gb:.0} GB")
+        }
         Refusal::Estimate(error) => error.to_string(),
     }
 }

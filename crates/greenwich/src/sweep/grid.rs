@@ -109,19 +109,25 @@ fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u3
     let inputs = |count: u32, layout: Option<[u32; 3]>| {
         let asked = match layout {
             None if is_own && count == spec.count => spec.clone(),
-            _ => MachineSpec { count, layout: layout.map(LayoutSpec::of_degrees), ..free(spec) },
+            _ => MachineSpec { count, layout: layout.map(layout_spec), ..free(spec) },
         };
         in_precision.inputs(&asked, machine, &job.home)
     };
     let run = |(count, layout): &(u32, Option<[u32; 3]>)| {
         let Inputs { given, utilisation, power, .. } = inputs(*count, *layout);
-        Run { count: *count, given, utilisation, power }
+        let short_of_gb = layout.and_then(|layout| in_precision.short_of_gb(machine, *count, layout_spec(layout)));
+        Run { count: *count, given, utilisation, power, short_of_gb }
     };
     let any = inputs(spec.count, None);
     Machinery {
         inputs: Inputs { factors: Vec::new(), warnings: Vec::new(), ..any },
         runs: runs.iter().map(run).collect(),
     }
+}
+
+/// Tensor, pipeline and data parallel; the rest of a layout is chosen.
+const fn layout_spec([tp, pp, dp]: [u32; 3]) -> LayoutSpec {
+    LayoutSpec { tp, pp, dp, cp: 1, ep: 1, zero: None, recompute: None, micro_batch: None, interleave: None }
 }
 
 /// Most tensor parallelism that is tried: one node of eight.
