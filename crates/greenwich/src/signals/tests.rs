@@ -3,6 +3,7 @@
 //! In: a folder of files and a store. Out: what is fetched, held and told.
 
 use super::*;
+use crate::forecasting::kept_history;
 use crate::signals_view::{fetched_text, held_text, offers_text};
 use greenwich_grid::{Block, Currency};
 use greenwich_report::Style;
@@ -128,6 +129,40 @@ fn a_forecast_of_the_source_is_no_past() {
     let (past, _) = past.expect("readable").expect("an hour is known");
     assert_eq!(past.at_g_per_kwh(start), Some(10.0));
     assert_eq!(past.at_g_per_kwh(start + hour), None);
+}
+
+#[test]
+fn prices_and_loads_that_are_kept_stand_beside_the_past_where_they_are_asked_for() {
+    let rig = rig();
+    let hour = SignedDuration::from_hours(1);
+    let start = at("2026-11-20T00:00:00Z");
+    let block = |quantity: Quantity, source: &str, values: &[f64]| {
+        let cells = values.iter().map(|value| Some((*value, State::Measured)));
+        Block::new(quantity, source, start, start, hour, cells).expect("a block")
+    };
+    let price = Quantity::Price(Currency::EUR);
+    let blocks = [
+        block(LIFECYCLE, "energy-charts", &[100.0, 200.0]),
+        block(price.clone(), "awattar", &[50.0]),
+        block(price, "energy-charts", &[40.0, -5.0, 60.0, 70.0]),
+        block(Quantity::Load, "entsoe", &[5e4, 6e4, 7e4]),
+    ];
+    Store::at(rig.folder.path().join("kept")).append(&ZoneId::new("DE"), &blocks).expect("written");
+    let told = |families: &[Family]| -> Vec<String> {
+        let zone = ZoneId::new("DE");
+        let issued = start + hour * 2;
+        let past = kept_history(&rig.signals(), &zone, Signal::Lifecycle, issued, families).expect("readable");
+        let (past, _) = past.expect("two hours are known");
+        let until = |one: &Covariate| one.known_until(issued).map(|until| until.duration_since(start).as_hours());
+        past.covariates().iter().map(|one| format!("{} to {:?} h", one.name, until(one))).collect()
+    };
+    // The price with the most hours, as far as it was published; the load as far as it was measured.
+    assert_eq!(
+        told(&[Family::Price, Family::Grid]),
+        ["price-EUR of energy-charts to Some(4) h", "load of entsoe to Some(2) h"]
+    );
+    assert_eq!(told(&[Family::Weather, Family::Grid]), ["load of entsoe to Some(2) h"]);
+    assert_eq!(told(&[]), [""; 0]);
 }
 
 #[test]
