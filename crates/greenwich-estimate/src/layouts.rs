@@ -109,10 +109,11 @@ fn used(sharing: &Sharing) -> u32 {
 
 /// One step of the batch that is given, else of about [`BATCH_TOKENS`] in whole fillings of the pipeline.
 fn batch(sharing: &Sharing, seq_len: u32, scores: Scores, wanted: &Wanted) -> Batch {
-    let rank = sharing.data * sharing.micro_batch;
+    let rank = u64::from(sharing.data) * u64::from(sharing.micro_batch);
     let sequences = wanted.sequences.unwrap_or_else(|| {
-        let waves = (BATCH_TOKENS / f64::from(seq_len) / f64::from(rank)).round().max(1.0) as u32;
-        rank * waves.next_multiple_of(sharing.pipeline)
+        let waves = (BATCH_TOKENS / f64::from(seq_len) / rank as f64).round().max(1.0) as u64;
+        let whole = rank * waves.next_multiple_of(u64::from(sharing.pipeline));
+        u32::try_from(whole).unwrap_or(u32::MAX)
     });
     Batch { sequences, seq_len, scores }
 }
@@ -232,6 +233,17 @@ mod tests {
         let odd = Wanted { pipeline: Some(7), ..Wanted::default() };
         assert_eq!(found(&gpt_3(), 128, odd), None);
         assert_eq!(found(&Model::Unknown, 128, Wanted::default()), None);
+    }
+
+    #[test]
+    fn sizes_beyond_all_reason_are_no_layout() {
+        let most = 1_000_000;
+        let wanted = Wanted { micro_batch: Some(most), context: Some(most), pipeline: Some(96), ..Wanted::default() };
+        assert_eq!(found(&gpt_3(), 10_000_000, wanted), None);
+        let none = Wanted { tensor: Some(0), pipeline: Some(0), expert: Some(0), ..Wanted::default() };
+        assert_eq!(found(&gpt_3(), 128, none), None);
+        let huge = Wanted { micro_batch: Some(most), ..Wanted::default() };
+        assert!(found(&gpt_3(), 10_000_000, huge).is_none_or(|found| !found.fits));
     }
 
     #[test]
