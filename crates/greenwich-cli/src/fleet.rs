@@ -5,14 +5,17 @@
 
 use crate::arguments::{Common, Format, PlanAct, PlanArguments};
 use crate::terminal::{self, Answer, Failure};
-use greenwich::{BadRows, Exit, FleetOptions, PlanOptions, plan_fleet, verify_certificate};
+use greenwich::{BadRows, Exit, FleetOptions, PlanOptions, plan_fleet_until, verify_certificate};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// Plans a fleet.
 pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common) -> Result<Answer, Failure> {
     let begun = Instant::now();
     let options = fleet_options(asked, options)?;
-    let planned = plan_fleet(&options)?;
+    let planned = plan_fleet_until(&options, &*interrupted()?)?;
     if let Some(file) = &asked.fleet.out {
         terminal::write_file(file, planned.csv())?;
     }
@@ -42,6 +45,18 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
     }))
 }
 
+/// A flag that Ctrl-C sets. Who presses it twice is not kept waiting.
+fn interrupted() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let second = signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag));
+        let first = second.and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)));
+        first
+            .map_err(|error| Failure::usage(&format!("signals cannot be heard: {error}"), "plan with less --effort"))?;
+    }
+    Ok(flag)
+}
+
 /// Does what else `plan` does.
 pub(crate) fn act(act: Option<&PlanAct>, common: &Common) -> Result<Answer, Failure> {
     let Some(PlanAct::Verify { certificate }) = act else {
@@ -64,6 +79,7 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
     Ok(FleetOptions {
         jobs: asked.fleet.jobs.clone().unwrap_or_default(),
         sites: asked.fleet.sites.clone().unwrap_or_default(),
+        calendar: asked.fleet.calendar.clone(),
         signals: options.signals.unwrap_or_default(),
         start: start.parse().map_err(|_| {
             Failure::usage(&format!("--start `{start}` is no instant"), "write it as --start 2022-07-04T00:00:00Z")
