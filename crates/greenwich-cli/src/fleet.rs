@@ -6,7 +6,12 @@
 use crate::arguments::{Common, Format, PlanAct, PlanArguments};
 use crate::forecast::{fetch, instant_or_now};
 use crate::terminal::{self, Answer, Failure};
-use greenwich::{BadRows, Exit, FleetOptions, Greenwich, PlanOptions, fleet_zones, plan_fleet, verify_certificate};
+use greenwich::{
+    BadRows, Exit, FleetOptions, Greenwich, PlanOptions, fleet_zones, plan_fleet_until, verify_certificate,
+};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// Plans a fleet.
@@ -21,7 +26,7 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
         let (zones, now) = (fleet_zones(&options.sites)?, instant_or_now("--at", None)?);
         fetch(&Greenwich::load(), &zones, options.signal, now, common)?;
     }
-    let planned = plan_fleet(&options)?;
+    let planned = plan_fleet_until(&options, &*interrupted()?)?;
     if let Some(file) = &asked.fleet.out {
         terminal::write_file(file, planned.csv())?;
     }
@@ -51,6 +56,18 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
     }))
 }
 
+/// A flag that Ctrl-C sets. Who presses it twice is not kept waiting.
+fn interrupted() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let second = signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag));
+        let first = second.and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)));
+        first
+            .map_err(|error| Failure::usage(&format!("signals cannot be heard: {error}"), "plan with less --effort"))?;
+    }
+    Ok(flag)
+}
+
 /// Does what else `plan` does.
 pub(crate) fn act(act: Option<&PlanAct>, common: &Common) -> Result<Answer, Failure> {
     let Some(PlanAct::Verify { certificate }) = act else {
@@ -73,6 +90,7 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
     Ok(FleetOptions {
         jobs: asked.fleet.jobs.clone().unwrap_or_default(),
         sites: asked.fleet.sites.clone().unwrap_or_default(),
+        calendar: asked.fleet.calendar.clone(),
         signals: options.signals.unwrap_or_default(),
         as_of: options.as_of,
         kept: options.kept,

@@ -6,6 +6,7 @@
 
 use crate::model::Model;
 use crate::shapes::{Part, Shape, Shapes};
+use crate::stop::Stop;
 use crate::tables::Tables;
 
 /// What prices give.
@@ -128,7 +129,7 @@ const DECAY: f64 = 0.5;
 /// Prices to begin with, and the use remembered with them: parts of the jobs answer in turn, prices move after
 /// each part by how full the sites are asked to be, and the second half is averaged. One pass of 16 small
 /// steps does what 16 passes of one step would: all at once, jobs swing to and fro between the same hours.
-pub(crate) fn begin(model: &Model, shapes: &Shapes, passes: usize) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn begin(model: &Model, shapes: &Shapes, passes: usize, stop: Stop) -> (Vec<f64>, Vec<f64>) {
     let parts = PARTS.min(shapes.each.len()).max(1);
     let capacity = model.stepped(&model.capacity);
     let cells = capacity.len();
@@ -155,11 +156,14 @@ pub(crate) fn begin(model: &Model, shapes: &Shapes, passes: usize) -> (Vec<f64>,
                 // Where a step leaves no capacity, the price still has to rise: one accelerator is the least scale.
                 *price = (*price + step * (asked - capacity) / capacity.max(1.0)).max(0.0);
             }
-            if pass * 2 > passes {
+            if pass * 2 > passes || stop.is_set() {
                 count += 1.0;
                 mean.iter_mut().zip(&prices).for_each(|(mean, price)| *mean += price);
                 mean_asked.iter_mut().zip(&asked).for_each(|(mean, asked)| *mean += asked);
             }
+        }
+        if stop.is_set() && pass > 0 {
+            break;
         }
     }
     mean.iter_mut().chain(&mut mean_asked).for_each(|sum| *sum /= count.max(1.0));

@@ -3,8 +3,14 @@
 //! In: how many jobs there are, and the effort asked for. Out: numbers of passes, rounds and tries. They are
 //! counts, never times: the same fleet gets the same work on every machine.
 
+use crate::split;
+
 /// Jobs up to which a tree is searched.
 const MOST_TREE: usize = 500;
+/// Jobs from which each site is searched on its own as well.
+const LEAST_SPLIT: usize = 60;
+/// Jobs up to which each site is searched on its own.
+const MOST_SPLIT: usize = 500;
 
 /// Work to be done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) tree_rounds: usize,
     /// Options that the tree may look at; 0 where there is none.
     pub(crate) looks: u64,
+    /// Work of the bound site by site, where there is one.
+    pub(crate) split: Option<split::Effort>,
 }
 
 impl Work {
@@ -51,6 +59,11 @@ impl Work {
             cool: 0.003,
             tree_rounds: 150,
             looks: if jobs <= MOST_TREE { (2e9 * effort) as u64 } else { 0 },
+            split: (LEAST_SPLIT..=MOST_SPLIT).contains(&jobs).then_some(split::Effort {
+                rounds: 4,
+                looks: (3e8 * effort) as u64,
+                last_looks: (7e8 * effort) as u64,
+            }),
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::lot::Lot;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE, Spot, Taste};
+use crate::stop::Stop;
 use crate::tables::Tables;
 
 /// Most tasks that one try moves.
@@ -78,9 +79,13 @@ impl<'a> Exchange<'a> {
         self.tables.last().expect("there is a table without prices")
     }
 
-    /// Makes `tries` tries. `heat` is what a try may cost at first, in grams.
-    pub(crate) fn run(&mut self, board: &mut Board, lot: &mut Lot, tries: usize, heat: f64, cool: f64) {
+    /// Makes `tries` tries. `heats` are what a try may cost at first and at last, in grams.
+    pub(crate) fn run(&mut self, board: &mut Board, lot: &mut Lot, tries: usize, heats: (f64, f64), stop: Stop) {
+        let (heat, cool) = heats;
         for round in 0..tries {
+            if stop.is_set() {
+                return;
+            }
             let now = round as f64 / tries as f64;
             let heat = heat * (cool / heat).powf(now);
             self.attempt(board, lot, heat);
@@ -109,7 +114,7 @@ impl<'a> Exchange<'a> {
         while worth && !self.queue.is_empty() {
             let at = if by_size { self.largest() } else { lot.below(self.queue.len()) };
             let other = self.queue.swap_remove(at) as usize;
-            let limit = model.penalty_g * f64::from(model.tasks[other].hours);
+            let limit = model.refusal(other);
             if board.find(model, tables, other, limit, &mut spot) {
                 board.take(model, self.base(), other, &spot);
             } else if forced < MOST_FORCED {
@@ -212,7 +217,7 @@ impl<'a> Exchange<'a> {
     fn grams_of(&self, index: usize, spot: &Spot) -> f64 {
         let task = &self.model.tasks[index];
         if spot.site == NOWHERE {
-            return self.model.penalty(task);
+            return self.model.penalty(index);
         }
         let row = self.base().row(task.class, spot.site);
         let sum = if task.interruptible {

@@ -119,6 +119,14 @@ pub struct Fleet {
     pub extras: Vec<Extras>,
 }
 
+impl Fleet {
+    /// What a job is charged where it has no place, in grams.
+    pub(crate) fn penalty_g(&self, job: u32, unplaced_penalty_g: f64) -> f64 {
+        let job = &self.jobs[job as usize];
+        unplaced_penalty_g * f64::from(job.accelerators) * f64::from(job.hours)
+    }
+}
+
 /// What the planner is told beyond the fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {

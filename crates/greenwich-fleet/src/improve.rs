@@ -5,15 +5,19 @@
 //! without. Then every task is taken up and put down again with less and less weight of the prices, and last
 //! come exchanges.
 
+use crate::clash::Rows;
 use crate::dual::Volume;
 use crate::effort::Work;
 use crate::exchange::Exchange;
 use crate::lot::Lot;
 use crate::model::Model;
 use crate::place::{Board, Spot};
+use crate::proof::Proof;
 use crate::shapes::{Part, Shapes};
+use crate::split;
+use crate::stop::Stop;
 use crate::tables::Tables;
-use crate::tree;
+use crate::tree::{self, Reach};
 
 /// How far prices move in one round as they follow: a share of the bound over the squared excess.
 const FOLLOW_STEP: f64 = 0.00015;
@@ -24,8 +28,8 @@ const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
 /// The lot is drawn the same way every time.
 const SEED: u64 = 0x6772_6565_6E77_6963;
 
-/// Returns the best board, and the bound that a tree proved on the way where there was one.
-pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work) -> (Board, f64) {
+/// Returns the best board, and what a tree proved on the way where there was one.
+pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work, stop: Stop) -> (Board, Option<Proof>) {
     let prices = volume.centre.clone();
     let mut lot = Lot::new(SEED);
     let mut tables: Vec<Tables> = Vec::with_capacity(EXCHANGE_WEIGHTS.len());
@@ -36,17 +40,39 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work)
     }
     let base = tables.last().expect("the last weight is none");
     let order = order(model, &mut lot);
-    let mut board = dive(model, shapes, volume, base, &order, work);
-    repeat(model, &prices, base, &order, work, &mut board);
+    let mut board = dive(model, shapes, volume, base, &order, work, stop);
+    repeat(model, &prices, base, &order, work, &mut board, stop);
     let mean = board.total() / model.tasks.len().max(1) as f64;
     if !model.tasks.is_empty() && mean > 0.0 {
         let mut exchange = Exchange::new(model, &tables, &board);
-        exchange.run(&mut board, &mut lot, work.tries, work.heat * mean, work.cool * mean);
+        exchange.run(&mut board, &mut lot, work.tries, (work.heat * mean, work.cool * mean), stop);
     }
-    if work.looks == 0 {
-        return (board, 0.0);
+    let mut by_site = (f64::NEG_INFINITY, None);
+    if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
+        let mut least = vec![0.0; model.tasks.len()];
+        let mut priced = Tables::new(model);
+        priced.fill(model, &prices, 1.0);
+        for (index, least) in least.iter_mut().enumerate() {
+            *least = Board::least(model, &priced, index);
+        }
+        let (bound, proof) = split::raise(model, &board, &prices, &least, &order, (split, stop));
+        by_site = (bound, Some(proof).filter(|proof| !proof.parts.is_empty()));
     }
-    tree::search(model, board, &prices, &order, base, work.tree_rounds, work.looks)
+    if work.looks == 0 || stop.is_set() {
+        return (board, by_site.1);
+    }
+    let reach = Reach {
+        first_rounds: work.tree_rounds * 10,
+        rounds: work.tree_rounds,
+        try_rounds: 20,
+        tried: 8,
+        looks: work.looks,
+        near_g: 0.0,
+    };
+    let single: Vec<f32> = prices.iter().map(|price| *price as f32).collect();
+    let found = tree::search(model, &Rows::default(), board, &single, &order, base, (&reach, stop));
+    let whole = Proof { refusals_g: Vec::new(), parts: vec![found.proof] };
+    (found.board, if found.bound >= by_site.0 { Some(whole) } else { by_site.1 })
 }
 
 /// Those without a choice first, then by falling accelerator-hours; among equals by lot.
@@ -64,7 +90,15 @@ fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
 }
 
 /// Places tasks in order; prices follow.
-fn dive(model: &Model, mut shapes: Shapes, mut volume: Volume, base: &Tables, order: &[u32], work: &Work) -> Board {
+fn dive(
+    model: &Model,
+    mut shapes: Shapes,
+    mut volume: Volume,
+    base: &Tables,
+    order: &[u32],
+    work: &Work,
+    stop: Stop,
+) -> Board {
     let mut board = Board::new(model);
     let mut spot = Spot::default();
     let all: f64 = model.tasks.iter().map(crate::model::Task::area).sum();
@@ -74,7 +108,7 @@ fn dive(model: &Model, mut shapes: Shapes, mut volume: Volume, base: &Tables, or
     for &index in order {
         let index = index as usize;
         let task = &model.tasks[index];
-        let limit = model.penalty_g * f64::from(task.hours);
+        let limit = model.refusal(index);
         if board.find(model, &volume.tables, index, limit, &mut spot) {
             board.take(model, base, index, &spot);
             let from = spot.site as usize * model.hours;
@@ -88,7 +122,7 @@ fn dive(model: &Model, mut shapes: Shapes, mut volume: Volume, base: &Tables, or
         }
         shapes.groups[shapes.group_of[index] as usize].accelerators -= f64::from(task.accelerators);
         since += task.area();
-        if since >= part {
+        if since >= part && !stop.is_set() {
             placed += since;
             since = 0.0;
             volume.capacity = model.stepped(&board.free);
@@ -103,14 +137,17 @@ fn dive(model: &Model, mut shapes: Shapes, mut volume: Volume, base: &Tables, or
 }
 
 /// Takes every task up and puts it down again.
-fn repeat(model: &Model, prices: &[f64], base: &Tables, order: &[u32], work: &Work, board: &mut Board) {
+fn repeat(model: &Model, prices: &[f64], base: &Tables, order: &[u32], work: &Work, board: &mut Board, stop: Stop) {
     let (mut tables, mut spot) = (Tables::new(model), Spot::default());
     for &weight in work.weights {
         tables.fill(model, prices, weight);
         for &index in order {
+            if stop.is_set() {
+                return;
+            }
             let index = index as usize;
             board.give_back(model, index, &mut spot);
-            let limit = model.penalty_g * f64::from(model.tasks[index].hours);
+            let limit = model.refusal(index);
             if board.find(model, &tables, index, limit, &mut spot) {
                 board.take(model, base, index, &spot);
             }

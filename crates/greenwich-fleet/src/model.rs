@@ -59,6 +59,8 @@ pub(crate) struct Model {
     pub(crate) sets: Vec<Vec<u32>>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) penalty_g: f64,
+    /// What each task is charged per accelerator when it does not run, where that is not the penalty times its hours.
+    pub(crate) refusals: Vec<f64>,
     /// Jobs that nobody can place, with the reason.
     pub(crate) hopeless: Vec<(u32, Reason)>,
 }
@@ -84,6 +86,7 @@ impl Model {
             sets: Vec::new(),
             tasks: Vec::with_capacity(fleet.jobs.len()),
             penalty_g: options.unplaced_penalty_g,
+            refusals: Vec::new(),
             hopeless: Vec::new(),
         };
         model.take_jobs(fleet);
@@ -182,8 +185,13 @@ impl Model {
     }
 
     /// What a task is charged when it does not run.
-    pub(crate) fn penalty(&self, task: &Task) -> f64 {
-        self.penalty_g * task.area()
+    pub(crate) fn penalty(&self, index: usize) -> f64 {
+        self.refusal(index) * f64::from(self.tasks[index].accelerators)
+    }
+
+    /// The same per accelerator.
+    pub(crate) fn refusal(&self, index: usize) -> f64 {
+        self.refusals.get(index).copied().unwrap_or_else(|| self.penalty_g * f64::from(self.tasks[index].hours))
     }
 }
 

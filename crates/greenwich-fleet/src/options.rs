@@ -33,8 +33,11 @@ pub(crate) struct Options {
 }
 
 /// A way to part what is open in two.
+///
+/// A task is counted among those of the part that can be placed; a slot is a task on one of its sites, counted task
+/// by task; hours and starts count from the task's release.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Cut {
+pub enum Cut {
     /// Placed, or not.
     Place(u32),
     /// On this slot, or anywhere else.
@@ -70,6 +73,17 @@ impl Frame {
             }
         }
         all
+    }
+
+    /// Whether a cut is about what there is.
+    pub(crate) fn has(&self, cut: &Cut, model: &Model) -> bool {
+        let slot = |at: u32, bit: u32| self.slots.get(at as usize).is_some_and(|slot| bit < slot.bits);
+        match *cut {
+            Cut::Place(task) => (task as usize) < model.tasks.len(),
+            Cut::Until(task, _) => model.tasks.get(task as usize).is_some_and(|task| !task.interruptible),
+            Cut::On(at) => slot(at, 0),
+            Cut::In(at, bit) => slot(at, bit) && model.tasks[self.slots[at as usize].task as usize].interruptible,
+        }
     }
 
     /// The slots of a task.
@@ -128,8 +142,11 @@ impl Options {
 
     /// Whether a slot can still hold its task.
     pub(crate) fn can_hold(&self, slot: &Slot, task: &Task) -> bool {
-        let enough = if task.interruptible { task.hours } else { 1 };
-        self.count(slot) >= enough
+        if !task.interruptible {
+            return self.allowed(slot).iter().any(|word| *word != 0);
+        }
+        let (allowed, needed) = (self.allowed(slot), self.needed(slot));
+        self.count(slot) >= task.hours && allowed.iter().zip(needed).all(|(allowed, needed)| needed & !allowed == 0)
     }
 
     /// The half of what is open that a cut keeps: its first words, or its last. Together they hold it all.
@@ -147,7 +164,14 @@ impl Options {
                 }
             }
             Cut::On(at) => half.close(&frame.slots[at as usize]),
-            Cut::In(at, bit) => half.forbid(&frame.slots[at as usize], bit),
+            Cut::In(at, bit) => {
+                let slot = &frame.slots[at as usize];
+                half.forbid(slot, bit);
+                // An hour that is needed and may not be: nothing is left on this slot.
+                if half.needs(slot, bit) {
+                    half.close(slot);
+                }
+            }
             Cut::Until(task, last) => {
                 half.refuse[task as usize] &= first;
                 for slot in frame.of(task as usize) {

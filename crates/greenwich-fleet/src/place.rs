@@ -69,7 +69,7 @@ impl Board {
             start: vec![0; model.tasks.len()],
             bits: vec![0; words as usize],
             first_word,
-            grams: model.tasks.iter().map(|task| model.penalty(task)).collect(),
+            grams: (0..model.tasks.len()).map(|index| model.penalty(index)).collect(),
             trial: Vec::new(),
             keyed: Vec::new(),
         }
@@ -128,6 +128,21 @@ impl Board {
             }
         }
         spot.site != NOWHERE
+    }
+
+    /// What a task costs least per accelerator under `tables`, whatever capacity is left.
+    pub(crate) fn least(model: &Model, tables: &Tables, index: usize) -> f64 {
+        let task = &model.tasks[index];
+        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
+        let costs = model.sites_of(task).iter().map(|&site| {
+            let row = tables.row(task.class, site);
+            if task.interruptible {
+                row.pausing(release, deadline, length)
+            } else {
+                row.whole(release, deadline, length)
+            }
+        });
+        costs.fold(model.refusal(index), f64::min)
     }
 
     /// Finds a spot on a site where the task costs little and lacks little, as `taste` weighs it. Keeps what
@@ -215,22 +230,29 @@ impl Board {
         self.grams[index] = grams * f64::from(task.accelerators);
     }
 
+    /// Where a task has its place.
+    pub(crate) fn spot(&self, model: &Model, index: usize, spot: &mut Spot) {
+        spot.site = self.site[index];
+        spot.start = self.start[index];
+        spot.hours.clear();
+        if spot.site != NOWHERE {
+            self.visit_hours(model, index, |hour| spot.hours.push(hour));
+        }
+    }
+
     /// Gives the place of a task back, and tells which it was.
     pub(crate) fn give_back(&mut self, model: &Model, index: usize, spot: &mut Spot) {
-        spot.site = self.site[index];
+        self.spot(model, index, spot);
         if spot.site == NOWHERE {
             return;
         }
         let task = &model.tasks[index];
-        spot.start = self.start[index];
-        spot.hours.clear();
-        self.visit_hours(model, index, |hour| spot.hours.push(hour));
         let free = &mut self.free[spot.site as usize * self.hours..(spot.site as usize + 1) * self.hours];
         for &hour in &spot.hours {
             free[hour as usize] += task.accelerators as i32;
         }
         self.site[index] = NOWHERE;
-        self.grams[index] = model.penalty(task);
+        self.grams[index] = model.penalty(index);
     }
 
     /// Whether a placed task runs in an hour.

@@ -11,8 +11,11 @@ use crate::fleet::{Fleet, Options};
 use crate::improve;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE};
+use crate::proof::{self, Proof};
 use crate::shapes::Shapes;
+use crate::stop::Stop;
 use greenwich_core::quantity::Co2e;
+use std::sync::atomic::AtomicBool;
 
 /// Why a job has no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +64,13 @@ pub struct FleetPlan {
     pub lower_bound: Co2e,
     /// What one more accelerator would save, in grams an hour, by site and then by hour.
     pub prices_g: Vec<f64>,
+    /// Whether it was told to stop before its work was done: the plan keeps every rule, and the bound is proven, but
+    /// both may be worse than they would have been.
+    pub stopped: bool,
     /// Prices that prove a bound to anyone; the reported one is higher where a tree was searched.
     pub certificate: Certificate,
+    /// What proves the reported bound where it is higher than what the prices alone prove.
+    pub proof: Option<Proof>,
 }
 
 impl FleetPlan {
@@ -75,18 +83,30 @@ impl FleetPlan {
 
 /// Plans a fleet.
 pub fn plan(fleet: &Fleet, options: &Options) -> FleetPlan {
+    plan_until(fleet, options, &AtomicBool::new(false))
+}
+
+/// Plans a fleet, and comes to an end soon after `stop` is set, with the best plan and bound so far.
+pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetPlan {
+    let stop = Stop(stop);
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
     let work = Work::new(model.tasks.len(), options.effort);
-    let (prices, mean) = dual::begin(&model, &shapes, work.passes);
+    let (prices, mean) = dual::begin(&model, &shapes, work.passes, stop);
     let mut volume = Volume::new(&model, &shapes, prices, mean);
     for _ in 0..work.rounds {
+        if stop.is_set() {
+            break;
+        }
         volume.round(&model, &shapes);
     }
     let bound = bound::prove(&model, &shapes, &volume.centre);
     let prices = volume.centre.clone();
-    let (board, tree) = improve::search(&model, shapes, volume, &work);
-    finish(fleet, &model, &board, options, (bound, tree), prices)
+    let (board, proof) = improve::search(&model, shapes, volume, &work, stop);
+    let tree = proof.as_ref().and_then(|proof| proof::replay(&model, proof)).unwrap_or(0.0);
+    let proof = proof.filter(|_| tree > bound);
+    let planned = finish(fleet, &model, &board, options, (bound, tree), prices);
+    FleetPlan { stopped: stop.is_set(), proof, ..planned }
 }
 
 /// `bounds` are the prices' and the tree's.
@@ -119,14 +139,14 @@ fn finish(
         let grams = &model.grams_per_wh[from + hours.start as usize..from + hours.end as usize];
         grams.iter().sum::<f64>() * job.power.watts() * f64::from(job.accelerators)
     };
-    let charge = |job: u32| {
-        let job = &fleet.jobs[job as usize];
-        options.unplaced_penalty_g * f64::from(job.accelerators) * f64::from(job.hours)
-    };
+    let charge = |job: u32| fleet.penalty_g(job, options.unplaced_penalty_g);
     let ran = segments.iter().map(|placed| run(placed.job, placed.site, placed.start..placed.end));
     let co2e: Sum = ran.chain(unplaced.iter().map(|(job, _)| charge(*job))).collect();
-    let at_home =
-        fleet.jobs.iter().zip(0..).map(|(job, index)| run(index, job.home, job.release..job.release + job.hours));
+    let at_home = fleet.jobs.iter().zip(0..).map(|(job, index)| {
+        // Of a job that would end after the planned hours, what lies within them.
+        let within = |hour: u32| hour.min(fleet.hours);
+        run(index, job.home, within(job.release)..within(job.release.saturating_add(job.hours)))
+    });
     let baseline: Sum = at_home.collect();
     let hopeless: f64 = model.hopeless.iter().map(|(job, _)| charge(*job)).sum();
     let proven = |bound: f64| Co2e::from_g((bound + hopeless * (1.0 - 1e-12)).max(0.0));
@@ -140,6 +160,8 @@ fn finish(
         baseline: Co2e::from_g(baseline.total()),
         lower_bound: proven(bounds.0.max(bounds.1)),
         prices_g,
+        stopped: false,
+        proof: None,
         certificate: Certificate { steps: model.steps.clone(), prices_g: prices, bound: proven(bounds.0) },
     }
 }

@@ -190,10 +190,6 @@ impl JobsReader {
         if release < 0 {
             return Err(refuse(1, "before the planned hours", "plan from an earlier --start, or leave the job out"));
         }
-        if release + i64::from(hours) > hours_planned {
-            let help = "plan more --hours, or leave the job out: run at once it would end after them";
-            return Err(refuse(1, "too late for the planned hours", help));
-        }
         let accelerators =
             count(4).ok_or_else(|| refuse(4, "not a count", "give a whole number of accelerators, 1 or more"))?;
         let watts = plain(cell(5)).parse().ok().filter(|watts: &f64| watts.is_finite() && *watts > 0.0);
@@ -242,7 +238,8 @@ impl JobsReader {
         self.read.clipped += u64::from(until > hours_planned);
         self.read.fleet.names.push(&name);
         self.read.fleet.jobs.push(Job {
-            release: release as u32,
+            // One after the planned hours has no window, whatever it says.
+            release: release.min(hours_planned) as u32,
             deadline: deadline as u32,
             hours,
             accelerators,

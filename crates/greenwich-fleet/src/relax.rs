@@ -3,6 +3,7 @@
 //! In: the model, prices and [`Options`]. Out: a bound that holds for every plan among them, rounded downwards;
 //! how often each choice was made; and options that cannot be part of a plan better than the one in hand.
 
+use crate::clash::Rows;
 use crate::model::Model;
 use crate::options::{Cut, Frame, Options, Slot};
 use crate::tables::{Row, Tables};
@@ -30,6 +31,7 @@ pub(crate) struct Prices {
 pub(crate) struct Relax<'a> {
     pub(crate) model: &'a Model,
     pub(crate) frame: &'a Frame,
+    pub(crate) rows: &'a Rows,
     capacity: Vec<f64>,
     pub(crate) tables: Tables,
     /// The slot chosen by each task, and its start.
@@ -60,7 +62,7 @@ pub(crate) struct Raised {
 }
 
 impl<'a> Relax<'a> {
-    pub(crate) fn new(model: &'a Model, frame: &'a Frame) -> Self {
+    pub(crate) fn new(model: &'a Model, frame: &'a Frame, rows: &'a Rows) -> Self {
         let capacity = model.stepped(&model.capacity);
         let cells = capacity.len();
         let mut first_bit = Vec::with_capacity(frame.slots.len());
@@ -72,6 +74,7 @@ impl<'a> Relax<'a> {
         Self {
             model,
             frame,
+            rows,
             tables: Tables::new(model),
             choice: vec![(REFUSED, 0); model.tasks.len()],
             hours: vec![Vec::new(); model.tasks.len()],
@@ -129,7 +132,7 @@ impl<'a> Relax<'a> {
         let (mut jobs, mut row_sum) = (0.0, 0.0);
         for (index, task) in model.tasks.iter().enumerate() {
             let size = f64::from(task.accelerators);
-            let refuse = if open.refuse[index] { model.penalty_g * f64::from(task.hours) } else { f64::INFINITY };
+            let refuse = if open.refuse[index] { model.refusal(index) } else { f64::INFINITY };
             let mut best = (refuse, REFUSED, 0);
             for at in frame.of(index) {
                 let (cost, start) = self.least(open, at);
@@ -175,11 +178,25 @@ impl<'a> Relax<'a> {
             }
         }
         self.counted += u32::from(count);
+        if jobs.is_infinite() {
+            return f64::INFINITY;
+        }
         self.looks += (cells * model.classes.len()) as u64;
         let held: f64 = self.prices.iter().zip(&self.capacity).map(|(price, capacity)| price * capacity).sum();
         // Sums of at most `hours`, `tasks` and `cells` numbers that are not negative; see `bound`.
         let unit = f64::EPSILON * (hours + model.tasks.len() + self.prices.len() + 16) as f64 * 2.0;
         (jobs - held) - unit * (jobs.abs() + held + row_sum * self.tables.largest_row())
+    }
+
+    /// Where at most one plan is left of what is open: what it costs, infinite where it does not keep its capacity or
+    /// none is left. `None` where there are more.
+    pub(crate) fn only(&mut self, open: &Options) -> Option<f64> {
+        self.prices.fill(0.0);
+        let cost = self.ask(open, false);
+        if cost.is_infinite() {
+            return Some(cost);
+        }
+        self.any_cut(open).is_none().then(|| if self.fits() { cost } else { f64::INFINITY })
     }
 
     /// Whether the last choices keep every capacity.
@@ -189,13 +206,14 @@ impl<'a> Relax<'a> {
     }
 
     /// Raises the bound of what is open, from given prices, in so many rounds; `fits` is called whenever the
-    /// choices keep every capacity. Ends early above `enough`.
+    /// choices keep every capacity. Ends early above `enough`; with `parts`, says how to go on.
     pub(crate) fn raise(
         &mut self,
         open: &Options,
         prices: &Prices,
         rounds: usize,
         enough: f64,
+        parts: bool,
         mut fits: impl FnMut(&Self),
     ) -> Raised {
         self.centre.iter_mut().zip(&prices.centre).for_each(|(to, from)| *to = f64::from(*from));
@@ -224,7 +242,9 @@ impl<'a> Relax<'a> {
             let aim = enough.min(top.abs() * AIM + 1e-9) - top;
             let step = pace * aim / norm;
             for (at, price) in self.prices.iter_mut().enumerate() {
-                *price = (self.centre[at] + step * (self.mean[at] - self.capacity[at])).max(0.0);
+                // As a proof keeps them.
+                let single = (self.centre[at] + step * (self.mean[at] - self.capacity[at])).max(0.0) as f32;
+                *price = f64::from(single);
             }
             let value = self.ask(open, round * 3 >= rounds);
             if self.fits() {
@@ -245,7 +265,7 @@ impl<'a> Relax<'a> {
                 }
             }
         }
-        let cuts = self.cuts(open);
+        let cuts = if parts { self.cuts(open) } else { Vec::new() };
         let single = |numbers: &[f64]| numbers.iter().map(|number| *number as f32).collect();
         Raised { bound: top, prices: Prices { centre: single(&self.centre), mean: single(&self.mean) }, cuts }
     }
@@ -276,7 +296,7 @@ impl<'a> Relax<'a> {
         let (model, frame) = (self.model, self.frame);
         for (index, task) in model.tasks.iter().enumerate() {
             let size = f64::from(task.accelerators);
-            let refuse = model.penalty_g * f64::from(task.hours);
+            let refuse = model.refusal(index);
             let costs: Vec<f64> = frame.of(index).map(|at| self.least(open, at).0).collect();
             let least = costs.iter().copied().fold(if open.refuse[index] { refuse } else { f64::INFINITY }, f64::min);
             // What the task's cost may rise above its least; a hair more, for rounding.
@@ -325,8 +345,9 @@ impl<'a> Relax<'a> {
     }
 
     /// Where the choices of the last rounds differ most: a cut a task, and no more than are tried.
-    fn cuts(&self, open: &Options) -> Vec<Cut> {
+    fn cuts(&mut self, open: &Options) -> Vec<Cut> {
         let (model, frame) = (self.model, self.frame);
+        self.looks += self.rows.size();
         let count = f64::from(self.counted.max(1));
         let mut found: Vec<(f64, Cut)> = Vec::new();
         for (index, task) in model.tasks.iter().enumerate() {
@@ -364,12 +385,37 @@ impl<'a> Relax<'a> {
                 found.push((score, cut));
             }
         }
+        self.clashes(open, count, &mut found);
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        found.dedup_by_key(|(_, cut)| *cut);
         found.truncate(MOST_TRIED);
         if found.is_empty() {
             self.any_cut(open).into_iter().collect()
         } else {
             found.into_iter().map(|(_, cut)| cut).collect()
+        }
+    }
+
+    /// Cuts around tasks that were chosen together and cannot be: one for each that has to give way.
+    fn clashes(&self, open: &Options, count: f64, found: &mut Vec<(f64, Cut)>) {
+        let often = |at: u32| 1.0 - f64::from(self.refused_count[at as usize]) / count;
+        let mut worst: Vec<f64> = vec![0.0; self.model.tasks.len()];
+        for row in &self.rows.0 {
+            let sum: f64 = row.members.iter().map(|(at, hours)| often(*at) * f64::from(*hours)).sum();
+            let over = sum - f64::from(row.limit);
+            if over <= 0.01 {
+                continue;
+            }
+            for &(at, hours) in row.members.iter().filter(|(at, _)| open.refuse[*at as usize] && often(*at) > 0.01) {
+                let worst = &mut worst[at as usize];
+                *worst = worst.max((over / f64::from(hours)).min(1.0));
+            }
+        }
+        for ((worst, task), index) in worst.into_iter().zip(&self.model.tasks).zip(0..) {
+            if worst > 0.0 {
+                let charge = self.model.refusal(index) * f64::from(task.accelerators);
+                found.push((charge * worst, Cut::Place(index as u32)));
+            }
         }
     }
 

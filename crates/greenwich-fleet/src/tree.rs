@@ -4,26 +4,53 @@
 //! is open is parted in two where the choices under prices differ most; each half has a bound of its own, and is
 //! left alone when that reaches the best plan in hand. The least bound of all halves that are left is proven.
 
+use crate::clash::Rows;
 use crate::model::Model;
 use crate::options::{Cut, Frame, Options};
 use crate::place::{Board, NOWHERE, Spot};
+use crate::proof::{Step, Then};
 use crate::relax::{Prices, REFUSED, Raised, Relax};
+use crate::stop::Stop;
 use crate::tables::Tables;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// A half whose bound comes this near the best plan, as a share, is left alone.
 const NEAR: f64 = 1e-10;
-/// Rounds in which a cut is tried.
-const TRY_ROUNDS: usize = 20;
 /// Halves that wait at most: each keeps its prices.
 const MOST_OPEN: usize = 6000;
+
+/// How far a search goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// Rounds that raise the bound of all that is open.
+    pub(crate) first_rounds: usize,
+    /// And of each half.
+    pub(crate) rounds: usize,
+    /// Rounds in which a cut is tried.
+    pub(crate) try_rounds: usize,
+    /// Cuts that are tried before one is made.
+    pub(crate) tried: usize,
+    /// Options that may be looked at.
+    pub(crate) looks: u64,
+    /// A half whose bound comes this near the best plan, in grams, is left alone.
+    pub(crate) near_g: f64,
+}
+
+/// What a search came to.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) board: Board,
+    pub(crate) bound: f64,
+    pub(crate) proof: Vec<Step>,
+}
 
 /// What is open, and what is known about it.
 #[derive(Debug)]
 struct Node {
     open: Options,
     raised: Raised,
+    /// Its place in the proof.
     number: u32,
 }
 
@@ -101,7 +128,7 @@ impl Best<'_> {
                     continue;
                 }
                 board.give_back(model, index, &mut spot);
-                let limit = model.penalty_g * f64::from(model.tasks[index].hours);
+                let limit = model.refusal(index);
                 if board.find(model, tables, index, limit, &mut spot) {
                     board.take(model, self.base, index, &spot);
                 }
@@ -111,71 +138,159 @@ impl Best<'_> {
     }
 }
 
-/// Searches from a board and prices; `most_looks` is how much work it may do. Returns the best board and the bound.
+/// Searches from a board and prices, as far as `reach` goes.
 pub(crate) fn search(
     model: &Model,
+    rows: &Rows,
     board: Board,
-    prices: &[f64],
+    prices: &[f32],
     order: &[u32],
     base: &Tables,
-    rounds: usize,
-    most_looks: u64,
-) -> (Board, f64) {
+    (reach, stop): (&Reach, Stop),
+) -> Found {
     let frame = Frame::new(model);
-    let mut relax = Relax::new(model, &frame);
-    let mut best = Best { model, base, total: board.total(), board };
-    let mut open = frame.open(model);
-    let centre: Vec<f32> = prices.iter().map(|price| *price as f32).collect();
-    let first = Prices { mean: vec![0.0; centre.len()], centre };
-    relax.narrow(&mut open, &first, best.total);
-    let free = std::slice::from_ref(base);
-    let raised = relax.raise(&open, &first, rounds * 10, best.total, |relax| best.take(relax));
-    best.mend(&relax, order, free);
-    relax.narrow(&mut open, &raised.prices, best.total);
-    let mut waiting = BinaryHeap::from([Node { open, raised, number: 0 }]);
-    let mut number = 0;
-    let mut left_alone = f64::INFINITY;
-    while let Some(mut node) = waiting.pop() {
-        if node.raised.bound >= best.total * (1.0 - NEAR) {
-            left_alone = left_alone.min(node.raised.bound);
-            break;
-        }
-        if relax.looks > most_looks || waiting.len() >= MOST_OPEN {
-            left_alone = left_alone.min(node.raised.bound);
-            break;
-        }
-        if node.raised.cuts.is_empty() {
-            // One plan is left. If it keeps every capacity it was taken when it was chosen; else there is none.
-            continue;
-        }
-        let halves = match choose(&mut relax, &frame, &mut node, &mut best) {
-            Choice::None => Vec::new(),
-            Choice::Same => vec![node.open.clone()],
-            Choice::Cut(cut) => vec![node.open.half(&frame, cut, true), node.open.half(&frame, cut, false)],
-        };
-        if halves.is_empty() {
-            left_alone = left_alone.min(best.total * (1.0 - NEAR));
-        }
-        for mut open in halves {
-            let mut raised = relax.raise(&open, &node.raised.prices, rounds, best.total, |relax| best.take(relax));
-            raised.bound = raised.bound.max(node.raised.bound);
-            if raised.bound < best.total * (1.0 - NEAR) {
-                best.mend(&relax, order, free);
-                let bound = relax.narrow(&mut open, &raised.prices, best.total);
-                raised.bound = raised.bound.max(bound);
+    let relax = Relax::new(model, &frame, rows);
+    let best = Best { model, base, total: board.total(), board };
+    Tree { relax, best, frame: &frame, order, reach: *reach, stop, proof: Vec::new() }.grow(prices)
+}
+
+struct Tree<'a> {
+    relax: Relax<'a>,
+    best: Best<'a>,
+    frame: &'a Frame,
+    order: &'a [u32],
+    reach: Reach,
+    stop: Stop<'a>,
+    proof: Vec<Step>,
+}
+
+impl Tree<'_> {
+    /// A bound that is as good as the best plan.
+    fn enough(&self) -> f64 {
+        self.best.total - (NEAR * self.best.total.abs()).max(self.reach.near_g)
+    }
+
+    fn raise(&mut self, open: &Options, prices: &Prices, rounds: usize, parts: bool) -> Raised {
+        let (enough, best) = (self.enough(), &mut self.best);
+        self.relax.raise(open, prices, rounds, enough, parts, |relax| best.take(relax))
+    }
+
+    fn half(&self, open: &Options, cut: Cut, first: bool) -> Options {
+        let mut half = open.half(self.frame, cut, first);
+        self.relax.rows.tighten(self.frame, &mut half);
+        half
+    }
+
+    /// A step of the proof that is not parted yet.
+    fn note(&mut self, prices: Vec<f32>) -> u32 {
+        self.proof.push(Step { prices, narrowed_at: f64::INFINITY, then: Then::Done });
+        self.proof.len() as u32 - 1
+    }
+
+    /// Takes away what no better plan has, and notes by which prices.
+    fn narrow(&mut self, open: &mut Options, prices: &Prices, step: u32) -> f64 {
+        self.proof[step as usize].narrowed_at = self.best.total;
+        self.relax.narrow(open, prices, self.best.total)
+    }
+
+    fn grow(mut self, prices: &[f32]) -> Found {
+        let (order, base) = (self.order, self.best.base);
+        let free = std::slice::from_ref(base);
+        let mut open = self.frame.open(self.best.model);
+        let first = Prices { mean: vec![0.0; prices.len()], centre: prices.to_vec() };
+        let root = self.note(prices.to_vec());
+        self.narrow(&mut open, &first, root);
+        let raised = self.raise(&open, &first, self.reach.first_rounds, true);
+        self.best.mend(&self.relax, order, free);
+        let number = self.note(raised.prices.centre.clone());
+        self.proof[root as usize].then = Then::Again(number);
+        self.narrow(&mut open, &raised.prices, number);
+        let mut waiting = BinaryHeap::from([Node { open, raised, number }]);
+        let mut left_alone = f64::INFINITY;
+        while let Some(mut node) = waiting.pop() {
+            let done = node.raised.bound >= self.enough();
+            if done || self.stop.is_set() || self.relax.looks > self.reach.looks || waiting.len() >= MOST_OPEN {
+                left_alone = left_alone.min(node.raised.bound);
+                break;
             }
-            if raised.bound >= best.total * (1.0 - NEAR) {
-                left_alone = left_alone.min(raised.bound);
+            if node.raised.cuts.is_empty() {
+                // One plan is left. If it keeps every capacity it was taken when it was chosen; else there is none.
+                self.proof[node.number as usize].then = Then::One;
                 continue;
             }
-            number += 1;
-            waiting.push(Node { open, raised, number });
+            let choice = self.choose(&mut node);
+            let halves = match choice {
+                Choice::None => Vec::new(),
+                Choice::Same => vec![node.open.clone()],
+                Choice::Cut(cut) => [true, false].map(|first| self.half(&node.open, cut, first)).to_vec(),
+            };
+            let mut numbers = Vec::with_capacity(2);
+            for mut open in halves {
+                let mut raised = self.raise(&open, &node.raised.prices, self.reach.rounds, true);
+                let number = self.note(raised.prices.centre.clone());
+                numbers.push(number);
+                raised.bound = raised.bound.max(node.raised.bound);
+                if raised.bound < self.enough() {
+                    self.best.mend(&self.relax, order, free);
+                    let bound = self.narrow(&mut open, &raised.prices, number);
+                    raised.bound = raised.bound.max(bound);
+                }
+                if raised.bound >= self.enough() {
+                    left_alone = left_alone.min(raised.bound);
+                    continue;
+                }
+                waiting.push(Node { open, raised, number });
+            }
+            match (choice, numbers.as_slice()) {
+                (Choice::Cut(cut), [first, second]) => {
+                    self.proof[node.number as usize].then = Then::Cut(cut, *first, *second);
+                }
+                (Choice::Same, [next]) => self.proof[node.number as usize].then = Then::Again(*next),
+                _ => left_alone = left_alone.min(self.enough()),
+            }
         }
+        let bound = left_alone.min(self.best.total * (1.0 - NEAR));
+        Found { board: self.best.board, bound, proof: self.proof }
     }
-    (best.board, left_alone.min(best.total * (1.0 - NEAR)))
+
+    /// Tries the cuts of a node for a few rounds each and takes the one whose halves gain most. A half that cannot
+    /// hold a better plan is taken away at once.
+    fn choose(&mut self, node: &mut Node) -> Choice {
+        let mut chosen: Option<(f64, Cut)> = None;
+        for at in 0..node.raised.cuts.len().min(self.reach.tried) {
+            let cut = node.raised.cuts[at];
+            let least_gain = 1e-6 * self.best.total.abs();
+            let mut gains = [0.0; 2];
+            let mut closed: [Option<Vec<f32>>; 2] = [None, None];
+            for (side, first) in [true, false].into_iter().enumerate() {
+                let open = self.half(&node.open, cut, first);
+                let tried = self.raise(&open, &node.raised.prices, self.reach.try_rounds, false);
+                if tried.bound >= self.enough() {
+                    closed[side] = Some(tried.prices.centre);
+                } else {
+                    gains[side] = (tried.bound - node.raised.bound).max(least_gain);
+                }
+            }
+            let is_closed = [closed[0].is_some(), closed[1].is_some()];
+            if is_closed != [false, false] {
+                // What is not closed goes on from here with the prices that it has.
+                let [first, second] = closed.map(|prices| self.note(prices.unwrap_or_default()));
+                self.proof[node.number as usize].then = Then::Cut(cut, first, second);
+                if is_closed == [true, true] {
+                    return Choice::None;
+                }
+                node.open = self.half(&node.open, cut, !is_closed[0]);
+                node.number = if is_closed[0] { second } else { first };
+            } else if chosen.is_none_or(|(most, _)| gains[0] * gains[1] > most) {
+                chosen = Some((gains[0] * gains[1], cut));
+            }
+        }
+        chosen.map_or(Choice::Same, |(_, cut)| Choice::Cut(cut))
+    }
 }
 
 /// How to go on with a node.
+#[derive(Clone, Copy)]
 enum Choice {
     /// No better plan is in it.
     None,
@@ -183,36 +298,4 @@ enum Choice {
     Same,
     /// Parted so.
     Cut(Cut),
-}
-
-/// Tries the cuts of a node for a few rounds each and takes the one whose halves gain most. A half that cannot hold
-/// a better plan is taken away at once.
-fn choose(relax: &mut Relax, frame: &Frame, node: &mut Node, best: &mut Best) -> Choice {
-    let mut chosen: Option<(f64, Cut)> = None;
-    let least_gain = 1e-6 * best.total;
-    for at in 0..node.raised.cuts.len() {
-        let cut = node.raised.cuts[at];
-        let mut gains = [0.0; 2];
-        for (gain, first) in gains.iter_mut().zip([true, false]) {
-            let open = node.open.half(frame, cut, first);
-            let tried = relax.raise(&open, &node.raised.prices, TRY_ROUNDS, best.total, |relax| best.take(relax));
-            *gain = if tried.bound >= best.total * (1.0 - NEAR) {
-                f64::INFINITY
-            } else {
-                (tried.bound - node.raised.bound).max(least_gain)
-            };
-        }
-        match gains {
-            [f64::INFINITY, f64::INFINITY] => return Choice::None,
-            [f64::INFINITY, _] => node.open = node.open.half(frame, cut, false),
-            [_, f64::INFINITY] => node.open = node.open.half(frame, cut, true),
-            [one, two] => {
-                let score = one * two;
-                if chosen.is_none_or(|(most, _)| score > most) {
-                    chosen = Some((score, cut));
-                }
-            }
-        }
-    }
-    chosen.map_or(Choice::Same, |(_, cut)| Choice::Cut(cut))
 }

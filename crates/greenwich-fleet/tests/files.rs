@@ -1,7 +1,9 @@
 //! The files of the contract: what is read, what is refused and with which mend, what is written.
 
 use greenwich_core::quantity::AverageIntensity;
-use greenwich_fleet::{BadRows, FleetError, JobsRead, JobsReader, Options, Site, plan, read_sites, write_plan};
+use greenwich_fleet::{
+    BadRows, FleetError, JobsRead, JobsReader, Options, Reason, Site, plan, read_calendar, read_sites, write_plan,
+};
 use insta::assert_snapshot;
 
 const HEADER: &str = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible";
@@ -49,7 +51,6 @@ fn a_bad_cell_is_named_with_file_line_column_and_mend() {
     let rows = [
         "a,2022-07-04T00:30:00Z,2022-07-04T12:00:00Z,2,1,700,north,north,0",
         "a,2022-07-03T23:00:00Z,2022-07-04T12:00:00Z,2,1,700,north,north,0",
-        "a,2022-07-04T23:00:00Z,2022-07-06T12:00:00Z,2,1,700,north,north,0",
         "a,2022-07-04T00:00:00Z,noon,2,1,700,north,north,0",
         "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2.5,1,700,north,north,0",
         "a,2022-07-04T00:00:00Z,2022-07-04T12:00:00Z,2,0,700,north,north,0",
@@ -65,8 +66,6 @@ fn a_bad_cell_is_named_with_file_line_column_and_mend() {
       help: write a whole hour in UTC, for example 2022-07-04T00:00:00Z
     jobs.csv:3: column `release`: before the planned hours, found `2022-07-03T23:00:00Z`
       help: plan from an earlier --start, or leave the job out
-    jobs.csv:3: column `release`: too late for the planned hours, found `2022-07-04T23:00:00Z`
-      help: plan more --hours, or leave the job out: run at once it would end after them
     jobs.csv:3: column `deadline`: not an RFC 3339 instant, found `noon`
       help: write a whole hour in UTC, for example 2022-07-04T00:00:00Z
     jobs.csv:3: column `hours`: not whole hours, found `2.5`
@@ -111,6 +110,38 @@ fn a_deadline_after_the_planned_hours_is_clipped_and_counted() {
     let row = "a,2022-07-04T00:00:00Z,2022-07-09T00:00:00Z,2,1,700,north,north,0\n";
     let read = read(row, BadRows::Refuse).expect("the row is good");
     assert_eq!((read.clipped, read.fleet.jobs[0].deadline), (1, 24));
+}
+
+#[test]
+fn a_job_that_would_end_after_the_planned_hours_is_counted_among_those_without_a_place() {
+    let rows = format!(
+        "{GOOD}b,2022-07-04T23:00:00Z,2022-07-06T12:00:00Z,2,1,700,north,north,0\n\
+         c,2022-07-09T00:00:00Z,2022-07-10T00:00:00Z,2,1,700,north,north,1\n"
+    );
+    let read = read(&rows, BadRows::Refuse).expect("the rows are good");
+    let found = plan(&read.fleet, &Options { unplaced_penalty_g: 2000.0, effort: 0.1 });
+    assert_eq!(found.unplaced, [(1, Reason::WindowTooShort), (2, Reason::WindowTooShort)]);
+    assert!(found.lower_bound <= found.co2e, "penalties of both are in the bound and in the plan");
+}
+
+#[test]
+fn a_calendar_changes_capacity_and_pue_by_the_hour() {
+    let mut sites = sites();
+    let text = "site,start,end,accelerators,pue\nnorth,2022-07-04T02:00:00Z,2022-07-04T04:00:00Z,0,\n\
+                \"south, old\",2022-07-03T00:00:00Z,2022-07-04T01:00:00Z,,2.6\n";
+    read_calendar("calendar.csv", text.as_bytes(), START, &mut sites).expect("the calendar is good");
+    assert_eq!(sites[0].capacity[..6], [4, 4, 0, 0, 4, 4]);
+    let grams = |hour: usize| sites[1].pue.ratio() * sites[1].intensity[hour].g_per_kwh();
+    assert!((grams(0) - 2.6 * 200.0).abs() < 1e-9 && (grams(1) - 1.3 * 201.0).abs() < 1e-9);
+    let refused = |text: &str| {
+        let error = read_calendar("calendar.csv", text.as_bytes(), START, &mut sites.clone());
+        error.expect_err("the calendar is bad").to_string()
+    };
+    let header = "site,start,end,accelerators,pue\n";
+    assert_snapshot!(refused(&format!("{header}west,2022-07-04T02:00:00Z,2022-07-04T04:00:00Z,0,\n")), @"calendar.csv:2: column `site`: no site is called `west`, found `west`");
+    assert_snapshot!(refused(&format!("{header}north,2022-07-04T02:00:00Z,2022-07-04T02:00:00Z,0,\n")), @"calendar.csv:2: column `end`: not after its start, found `2022-07-04T02:00:00Z`");
+    assert_snapshot!(refused(&format!("{header}north,2022-07-04T02:00:00Z,2022-07-04T04:00:00Z,,\n")), @"calendar.csv:2: column `accelerators`: neither accelerators nor a PUE, found ``");
+    assert_snapshot!(refused(&format!("{header}north,2022-07-04T02:00:00Z,2022-07-04T04:00:00Z,,0.9\n")), @"calendar.csv:2: column `pue`: not a PUE, found `0.9`");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use greenwich_core::ZoneId;
 use greenwich_core::quantity::{AverageIntensity, Power, Pue};
-use greenwich_fleet::{Fleet, FleetPlan, Job, Names, Options, Reason, Site, SiteSet, plan, prove};
+use greenwich_fleet::{Fleet, FleetPlan, Job, Names, Options, Reason, Site, SiteSet, follow, plan, prove};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -189,6 +189,10 @@ proptest! {
         let proven = proven.expect("the prices are those of this fleet").g();
         prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
         prop_assert!((proven - certificate.bound.g()).abs() <= 1e-9 * best, "{proven} is not {:?}", certificate.bound);
+        if let Some(proof) = &found.proof {
+            let followed = follow(&fleet, OPTIONS.unplaced_penalty_g, proof).expect("the proof is of this fleet").g();
+            prop_assert!((followed - found.lower_bound.g()).abs() <= 1e-12 * best, "{followed} is not {:?}", found.lower_bound);
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::error::Error;
 use crate::forecasting::Family;
 use crate::{fleet_grid, load};
 use greenwich_core::{Signal, Window, ZoneId};
-use greenwich_fleet::{BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, read_sites, write_plan};
+use greenwich_fleet::{
+    BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, Site, read_calendar, read_sites, write_plan,
+};
 use greenwich_report::text::sheet::co2e;
 use greenwich_signals::Fill;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of the jobs file that are read at a time.
 const PIECE: usize = 1 << 20;
@@ -34,6 +37,8 @@ pub struct FleetOptions {
     pub jobs: PathBuf,
     /// The sites file.
     pub sites: PathBuf,
+    /// The calendar file: capacity and PUE that change by the hour.
+    pub calendar: Option<PathBuf>,
     /// The folder of signals; empty where there is none, and kept histories and what is typical answer.
     pub signals: PathBuf,
     /// The plan is made at this instant: nothing in the traces stamped then or later is used, and forecasts go on.
@@ -87,11 +92,20 @@ pub(crate) struct FleetRead {
 /// [`Error::Fleet`] for a bad row, [`Error::Signal`] for a zone or hour without intensity, [`Error::Document`] for
 /// a file that cannot be read.
 pub fn plan_fleet(options: &FleetOptions) -> Result<PlannedFleet, Error> {
-    let FleetRead { fleet, warnings, skipped } = read_fleet(options)?;
-    let plan = greenwich_fleet::plan(
-        &fleet,
-        &Options { unplaced_penalty_g: options.unplaced_penalty_g, effort: options.effort },
-    );
+    plan_fleet_until(options, &AtomicBool::new(false))
+}
+
+/// Plans a fleet from its files, and ends soon after `stop` is set with the best plan so far, which says so.
+///
+/// # Errors
+/// As [`plan_fleet`].
+pub fn plan_fleet_until(options: &FleetOptions, stop: &AtomicBool) -> Result<PlannedFleet, Error> {
+    let FleetRead { fleet, mut warnings, skipped } = read_fleet(options)?;
+    let asked = Options { unplaced_penalty_g: options.unplaced_penalty_g, effort: options.effort };
+    let plan = greenwich_fleet::plan_until(&fleet, &asked, stop);
+    if plan.stopped {
+        warnings.push("stopped early: this is the best plan so far, and the bound is proven all the same".to_owned());
+    }
     Ok(PlannedFleet { fleet, plan, warnings, start: options.start, signal: options.signal, skipped })
 }
 
@@ -118,8 +132,11 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     for row in &rows {
         weighed.push(fleet_grid::weighed(options, row, &by_zone[&row.zone], window, &mut warnings)?);
     }
-    let sites = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity));
-    let mut reader = JobsReader::new(&name(&options.jobs), start, sites.collect(), options.bad_rows);
+    let mut sites: Vec<Site> = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity)).collect();
+    if let Some(calendar) = &options.calendar {
+        read_calendar(&name(calendar), &load::whole(calendar)?, start, &mut sites)?;
+    }
+    let mut reader = JobsReader::new(&name(&options.jobs), start, sites, options.bad_rows);
     let mut file = load::open(&options.jobs)?;
     let mut piece = vec![0; PIECE];
     loop {
@@ -226,6 +243,7 @@ impl PlannedFleet {
             "saving_fraction": self.saving(),
             "lower_bound_co2e_kg": self.plan.lower_bound.kg(),
             "gap": self.plan.gap(),
+            "stopped": self.plan.stopped,
             "seconds": seconds,
             "threads": 1,
             "signal": self.signal.as_str(),
@@ -354,7 +372,7 @@ pub struct Split {
 
 pub(crate) fn word(reason: Reason) -> &'static str {
     match reason {
-        Reason::WindowTooShort => "the window is shorter than the job",
+        Reason::WindowTooShort => "the window, as far as it is planned over, is shorter than the job",
         Reason::NoSite => "no site is allowed",
         Reason::NoSuchAccelerator => "no allowed site has its accelerator",
         Reason::TooLarge => "no allowed site has so many accelerators",

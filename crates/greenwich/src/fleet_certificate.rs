@@ -1,14 +1,16 @@
 //! The certificate of a fleet's plan: written with it, and verified without trusting the planner.
 //!
 //! In: a planned fleet; later the certificate alone, which names its files. Out: `greenwich.certificate/1`, and what
-//! the check came to: the bound that its prices prove, reckoned anew from the files, and the plan file, read back.
+//! the check came to: the bound that its prices and its tree prove, reckoned anew from the files, and the plan file, read
+//! back.
 
 use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet::{FleetOptions, PlannedFleet, read_fleet};
+use crate::fleet_proof;
 use crate::load;
 use greenwich_core::Signal;
-use greenwich_fleet::{BadRows, Checked, check_plan, prove};
+use greenwich_fleet::{BadRows, Checked, check_plan, follow, prove};
 use greenwich_report::text::sheet::co2e;
 use greenwich_signals::Fill;
 use serde_json::{Value, json};
@@ -23,7 +25,7 @@ const SCHEMA: &str = "greenwich.certificate/1";
 pub struct Verified {
     /// What the certificate claims, in kgCO2e: the plan, and the bound.
     pub claimed_kg: (f64, f64),
-    /// The bound that its prices prove, in kgCO2e.
+    /// The bound that it proves, in kgCO2e, by its prices or by its tree.
     pub proven_kg: f64,
     /// The plan file, where the certificate names one.
     pub plan: Option<Checked>,
@@ -60,6 +62,7 @@ impl PlannedFleet {
             "schema": SCHEMA,
             "jobs": path(&options.jobs),
             "sites": path(&options.sites),
+            "calendar": options.calendar.as_deref().map(path),
             "signals": path(&options.signals),
             "as_of": options.as_of.map(|at| at.to_string()),
             "start": options.start.to_string(),
@@ -74,12 +77,13 @@ impl PlannedFleet {
             "lower_bound_by_prices_co2e_kg": plan.certificate.bound.kg(),
             "gap": plan.gap(),
             "steps": steps,
+            "proof": plan.proof.as_ref().map(fleet_proof::write),
         })
     }
 }
 
-/// Verifies a certificate: reads the files that it names, reckons the bound of its prices anew, and holds the
-/// contract against the plan file.
+/// Verifies a certificate: reads the files that it names, reckons the bound of its prices and of its
+/// tree anew, and holds the contract against the plan file.
 ///
 /// # Errors
 /// [`Error::Document`] for what is no certificate, and the errors of the files that it names.
@@ -99,6 +103,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
     let options = FleetOptions {
         jobs: PathBuf::from(text("jobs")?),
         sites: PathBuf::from(text("sites")?),
+        calendar: value["calendar"].as_str().map(PathBuf::from),
         signals: PathBuf::from(text("signals")?),
         as_of: value["as_of"].as_str().and_then(|at| at.parse().ok()),
         kept: None,
@@ -132,6 +137,15 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
     }
     let proven = prove(&read.fleet, options.unplaced_penalty_g, &steps, &prices)
         .ok_or_else(|| refuse("its prices are not those of these sites and hours, or are below 0"))?;
+    let by_tree = if value["proof"].is_null() {
+        None
+    } else {
+        let cells = steps.len() * read.fleet.hours as usize;
+        let proof = fleet_proof::read(&value["proof"], cells, read.fleet.sites.len());
+        let followed = proof.and_then(|proof| follow(&read.fleet, options.unplaced_penalty_g, &proof));
+        let followed = followed.ok_or_else(|| refuse("its proof is not one of these jobs, sites and hours"))?;
+        Some(followed.kg())
+    };
     let plan = match value["plan"].as_str() {
         None => None,
         Some(plan) => {
@@ -141,21 +155,26 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
         }
     };
     let claimed_kg = (number("co2e_kg")?, number("lower_bound_co2e_kg")?);
-    Ok(judge(claimed_kg, number("lower_bound_by_prices_co2e_kg")?, proven.kg(), plan))
+    Ok(judge(claimed_kg, number("lower_bound_by_prices_co2e_kg")?, (proven.kg(), by_tree), plan))
 }
 
 /// Two ways to sum the same agree to so much.
 const AGREES: f64 = 1e-9;
 
-fn judge(claimed_kg: (f64, f64), by_prices_kg: f64, proven_kg: f64, plan: Option<Checked>) -> Verified {
+/// `proven` are what the prices prove, and what the tree does where there is one.
+fn judge(claimed_kg: (f64, f64), by_prices_kg: f64, proven: (f64, Option<f64>), plan: Option<Checked>) -> Verified {
     let (mut faults, mut notes) = (Vec::new(), Vec::new());
-    if by_prices_kg > proven_kg * (1.0 + AGREES) + AGREES {
-        faults.push(format!("the prices prove {proven_kg} kg, not the {by_prices_kg} kg that are claimed of them"));
+    let proven_kg = proven.1.map_or(proven.0, |tree| tree.max(proven.0));
+    if by_prices_kg > proven.0 * (1.0 + AGREES) + AGREES {
+        faults.push(format!("the prices prove {} kg, not the {by_prices_kg} kg that are claimed of them", proven.0));
     }
-    if claimed_kg.1 > by_prices_kg {
+    if claimed_kg.1 > proven_kg * (1.0 + AGREES) + AGREES {
+        faults.push(format!("the bound of {} kg is not proven: {proven_kg} kg are", claimed_kg.1));
+    }
+    if proven.1.is_some_and(|tree| tree >= proven.0) {
         notes.push(format!(
-            "the bound of {} kg is from the search of a tree, which prices alone do not prove: they prove {proven_kg} kg",
-            claimed_kg.1
+            "the prices alone prove {} kg; the rest was proven by following the tree step by step",
+            proven.0
         ));
     }
     match &plan {
@@ -216,7 +235,7 @@ impl Verified {
             );
         }
         let gap = self.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", gap * 1e2));
-        _ = writeln!(out, "  no plan   below {}, proven from the prices: within {gap}", co2e(self.proven_kg));
+        _ = writeln!(out, "  no plan   below {}, proven here: within {gap}", co2e(self.proven_kg));
         for fault in &self.faults {
             _ = writeln!(out, "  fault     {fault}");
         }

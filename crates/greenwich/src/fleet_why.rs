@@ -105,7 +105,7 @@ impl PlannedFleet {
         }
         let both = |place: &Place| place.co2e.g() + place.room.g();
         others.sort_by(|a, b| both(a).total_cmp(&both(b)));
-        let at_once: Vec<u32> = (job.release..job.release + job.hours).collect();
+        let at_once: Vec<u32> = (job.release..job.release.saturating_add(job.hours).min(fleet.hours)).collect();
         Ok(Why {
             job: name.to_owned(),
             planned,

@@ -37,7 +37,8 @@ pub mod error;
 pub mod facts;
 pub mod fleet;
 pub mod fleet_certificate;
-pub mod fleet_why;
+pub mod fleet_proof;
+mod fleet_why;
 pub mod forecasting;
 pub mod forecasting_back;
 pub mod forecasting_view;
@@ -73,7 +74,7 @@ mod speed;
 mod weather;
 
 pub use error::{Error, Exit};
-pub use fleet::{FleetOptions, PlannedFleet, fleet_zones, plan_fleet};
+pub use fleet::{FleetOptions, PlannedFleet, fleet_zones, plan_fleet, plan_fleet_until};
 pub use fleet_certificate::verify_certificate;
 pub use greenwich_core::levers::Scope2;
 pub use greenwich_core::{Account, Check, Footprint, Signal, Window};

@@ -2,9 +2,10 @@
 //!
 //! In: small files that the tests write. Out: what people read, keys, and the check of the certificate.
 
-use greenwich::{BadRows, Fill, FleetOptions, Signal, plan_fleet, verify_certificate};
+use greenwich::{BadRows, Fill, FleetOptions, Signal, plan_fleet, plan_fleet_until, verify_certificate};
 use insta::assert_snapshot;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 const JOBS: &str = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible
@@ -38,6 +39,7 @@ fn options(folder: &Path) -> FleetOptions {
     FleetOptions {
         jobs: folder.join("jobs.csv"),
         sites: folder.join("sites.csv"),
+        calendar: None,
         signals: folder.join("grid"),
         as_of: None,
         kept: None,
@@ -64,7 +66,7 @@ fn a_fleet_is_told_with_its_saving_its_bound_and_who_has_no_place() {
       run at once  1.24 kgCO2e at home, capacity ignored: the plan is 1687.74 % above it
       no plan      below 22.2 kgCO2e, proven: within 0.00 %
       1 unplaced, no allowed site has so many accelerators: huge
-      1 unplaced, the window is shorter than the job: short
+      1 unplaced, the window, as far as it is planned over, is shorter than the job: short
       by place     −564 gCO2e against run at once
       by time      −92.4 gCO2e against run at once
       by no place  +21.6 kgCO2e against run at once
@@ -110,6 +112,17 @@ fn a_certificate_is_verified_from_the_files_it_names_and_a_forged_one_is_not() {
     let found = verified(&certificate).expect("it is a certificate");
     assert!(found.holds(), "{:?}", found.faults);
     assert!(found.proven_kg <= planned.plan.co2e.kg());
+    let claimed = planned.plan.lower_bound.kg();
+    assert!(
+        (found.proven_kg - claimed).abs() <= 1e-9 * claimed,
+        "{} is proven, {claimed} was printed",
+        found.proven_kg
+    );
+    assert!(certificate["proof"].is_object(), "two jobs on two sites are searched to the end");
+    let mut forged = certificate.clone();
+    forged["proof"]["parts"][0] = serde_json::json!([{}]);
+    let forged = verified(&forged).expect("it is a certificate");
+    assert!(!forged.holds(), "a proof without its steps proves nothing");
     certificate["lower_bound_by_prices_co2e_kg"] = serde_json::json!(planned.plan.co2e.kg() * 2.0);
     certificate["co2e_kg"] = serde_json::json!(planned.plan.co2e.kg() / 2.0);
     assert_eq!(verified(&certificate).expect("it is a certificate").faults.len(), 2);
@@ -121,6 +134,17 @@ fn a_certificate_is_verified_from_the_files_it_names_and_a_forged_one_is_not() {
     std::fs::write(&plan, late).expect("written");
     let error = verified(&certificate).expect_err("the plan breaks a rule").to_string();
     assert!(error.ends_with("`long` runs 2 h and needs 3"), "{error}");
+}
+
+#[test]
+fn a_stop_gives_the_best_plan_so_far_with_a_bound_that_holds() {
+    let folder = folder(JOBS);
+    let stopped = plan_fleet_until(&options(folder.path()), &AtomicBool::new(true)).expect("a plan");
+    let whole = plan_fleet(&options(folder.path())).expect("a plan");
+    assert!(stopped.plan.stopped && !whole.plan.stopped);
+    assert!(stopped.plan.lower_bound <= whole.plan.co2e && whole.plan.co2e <= stopped.plan.co2e);
+    assert_eq!(stopped.plan.placed, 2);
+    assert!(stopped.warnings.iter().any(|warning| warning.starts_with("stopped early")));
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub(crate) struct FleetArguments {
     /// Their sites: a CSV of site,zone,pue,accelerators.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) sites: Option<PathBuf>,
+    /// What sites have in some hours and not in others: a CSV of site,start,end,accelerators,pue.
+    #[arg(long, value_name = "FILE", requires = "jobs")]
+    pub(crate) calendar: Option<PathBuf>,
     /// The first planned hour; `--hours` says how many follow.
     #[arg(long, value_name = "INSTANT", requires = "jobs")]
     pub(crate) start: Option<String>,
@@ -33,7 +36,7 @@ pub(crate) struct FleetArguments {
     /// Leave out rows that cannot be read, and say how many.
     #[arg(long, requires = "jobs")]
     pub(crate) skip_bad: bool,
-    /// How long to try: 2 takes about twice as long as 1.
+    /// How long to try: 2 takes about twice as long as 1. Ctrl-C ends it with the best plan so far.
     #[arg(long, value_name = "N", default_value_t = 1.0, requires = "jobs")]
     pub(crate) effort: f64,
     /// At most so many threads; the plan is the same on any number, and takes one today.
@@ -44,7 +47,7 @@ pub(crate) struct FleetArguments {
 /// What else `plan` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanAct {
-    /// Verify a certificate: reckon the bound of its prices anew from the files that it names, and doubt the plan.
+    /// Verify a certificate: reckon the bound anew from the files that it names, by its prices and its tree, and doubt the plan.
     #[command(
         before_help = "Usage by example:\n  greenwich plan verify certificate.json\n  greenwich plan verify certificate.json --format json"
     )]
