@@ -4,6 +4,7 @@
 
 mod awhile;
 mod numpy;
+mod policies;
 mod rolling;
 
 use anyhow::{Context, Result, bail};
@@ -14,12 +15,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use awhile::awhile;
+pub(crate) use policies::policies;
 pub(crate) use rolling::rolling;
 
 /// All tables of policies.
 pub(crate) fn all() -> Result<()> {
     awhile(&[])?;
-    rolling(&[])
+    rolling(&[])?;
+    policies(&[])
 }
 
 /// The folder of traces: `--data DIR`, else the one beside the repository; `None`, said loudly, where it is not there.

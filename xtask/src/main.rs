@@ -41,6 +41,7 @@ fn main() -> Result<()> {
         ["eval", "metering", rest @ ..] => eval_metering::run(rest),
         ["eval", "plan", "awhile", rest @ ..] => eval_simulate::awhile(rest),
         ["eval", "plan", "rolling", rest @ ..] => eval_simulate::rolling(rest),
+        ["eval", "plan", "policies", rest @ ..] => eval_simulate::policies(rest),
         ["eval", "plan"] => eval_plan::run(&[]).and_then(|()| eval_simulate::all()),
         ["eval", "plan", rest @ ..] => eval_plan::run(rest),
         ["eval-work"] => eval_metering::work(),

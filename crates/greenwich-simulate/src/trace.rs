@@ -112,9 +112,11 @@ pub struct TraceRules {
     /// Sizes of an elastic job in multiples of its own, and how much faster it is then.
     pub speedup: Vec<(f64, f64)>,
     /// Watts per accelerator, whole system, before PUE.
-    pub power: Power,
+    pub power_w: f64,
     /// Jobs that ran longer are left out.
     pub longest_h: u32,
+    /// Jobs that held more accelerators are left out.
+    pub largest: u32,
     /// At most so many jobs, at even distances in the order of submission.
     pub most_jobs: usize,
     /// Where lots are drawn from.
@@ -128,6 +130,8 @@ pub struct Traced {
     pub fleet: Fleet,
     /// Jobs of the hours that ran longer than allowed.
     pub too_long: usize,
+    /// Jobs of the hours that held more accelerators than allowed.
+    pub too_large: usize,
     /// Jobs of the hours that fell between the even distances.
     pub passed_over: usize,
 }
@@ -143,6 +147,8 @@ pub fn as_fleet(file: &str, jobs: &[Submitted], sites: Vec<Site>, rules: &TraceR
     let whole = inside.len();
     inside.retain(|job| job.hours <= f64::from(rules.longest_h));
     let too_long = whole - inside.len();
+    inside.retain(|job| job.accelerators <= rules.largest);
+    let too_large = whole - too_long - inside.len();
     let (count, most) = (inside.len(), rules.most_jobs.min(inside.len()));
     let kept = inside.into_iter().enumerate().filter(|(at, _)| (at + 1) * most / count > at * most / count);
     let hours = sites.iter().map(|site| site.intensity.len()).min().unwrap_or(0) as u32;
@@ -155,10 +161,22 @@ pub fn as_fleet(file: &str, jobs: &[Submitted], sites: Vec<Site>, rules: &TraceR
         names: Names::default(),
         extras: Vec::new(),
     };
+    // A site is home to a part of the jobs as large as its part of the accelerators.
+    let sizes = fleet.sites.iter().map(|site| site.capacity.iter().map(|room| f64::from(*room)).sum::<f64>());
+    let upto: Vec<f64> = sizes
+        .scan(0.0, |sum, size| {
+            *sum += size;
+            Some(*sum)
+        })
+        .collect();
+    let home_of = |share: f64| {
+        let at = share * upto.last().copied().unwrap_or(0.0);
+        upto.iter().position(|end| at < *end).unwrap_or(0)
+    };
     let mut lot = Lot::new(rules.seed);
     for (_, job) in kept {
         // Each job draws the same number of lots, so that a share changed leaves the others as they were.
-        let (home, pauses, moves, grows) = (lot.below(all.len()), lot.share(), lot.share(), lot.share());
+        let (home, pauses, moves, grows) = (home_of(lot.share()), lot.share(), lot.share(), lot.share());
         let release = (job.submit_h - rules.from_h).ceil() as u32;
         let needs = job.hours.ceil().max(1.0) as u32;
         let interruptible = pauses < rules.interruptible;
@@ -171,7 +189,7 @@ pub fn as_fleet(file: &str, jobs: &[Submitted], sites: Vec<Site>, rules: &TraceR
             deadline: release + needs + rules.slack_h,
             hours: needs,
             accelerators: job.accelerators,
-            power: rules.power,
+            power: Power::from_watts(rules.power_w),
             home: home as u32,
             sites: SiteSet(if moves < rules.movable { 0 } else { home as u32 + 1 }),
             interruptible,
@@ -186,7 +204,7 @@ pub fn as_fleet(file: &str, jobs: &[Submitted], sites: Vec<Site>, rules: &TraceR
     if fleet.jobs.is_empty() {
         return Err(TraceError::NoJob { file: file.to_owned(), rows: jobs.len(), hours: rules.hours });
     }
-    Ok(Traced { fleet, too_long, passed_over: count - most })
+    Ok(Traced { fleet, too_long, too_large, passed_over: count - most })
 }
 
 #[cfg(test)]
@@ -255,8 +273,9 @@ mod tests {
             movable: 0.5,
             elastic: 0.0,
             speedup: Vec::new(),
-            power: Power::from_watts(400.0),
+            power_w: 400.0,
             longest_h: 50,
+            largest: 4,
             most_jobs: usize::MAX,
             seed: 1,
         }
@@ -264,14 +283,14 @@ mod tests {
 
     #[test]
     fn a_job_is_known_when_it_was_submitted_and_no_sooner() {
-        let jobs = read_trace("t", b"submit_h,hours,gpus\n1.2,2.5,3\n99,60,1\n200,1,1\n").expect("it is good");
+        let jobs = read_trace("t", b"submit_h,hours,gpus\n1.2,2.5,3\n99,60,1\n200,1,1\n5,1,8\n").expect("it is good");
         let traced = as_fleet("t", &jobs, sites(2, 300), &rules()).expect("one job is left");
-        assert_eq!((traced.fleet.jobs.len(), traced.too_long), (1, 1));
+        assert_eq!((traced.fleet.jobs.len(), traced.too_long, traced.too_large), (1, 1, 1));
         let job = traced.fleet.jobs[0];
         assert_eq!((job.release, job.hours, job.deadline, job.accelerators), (2, 3, 29, 3));
         assert_eq!(traced.fleet.names.get(0), "trace-2");
         let later = TraceRules { from_h: 50.0, hours: 10, ..rules() };
-        assert!(matches!(as_fleet("t", &jobs, sites(1, 300), &later), Err(TraceError::NoJob { rows: 3, .. })));
+        assert!(matches!(as_fleet("t", &jobs, sites(1, 300), &later), Err(TraceError::NoJob { rows: 4, .. })));
     }
 
     #[test]

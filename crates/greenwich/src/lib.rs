@@ -55,6 +55,8 @@ pub mod running;
 pub mod settings;
 pub mod signals;
 pub mod signals_view;
+pub mod simulating;
+pub mod simulating_view;
 pub mod waiting;
 
 mod accounting;

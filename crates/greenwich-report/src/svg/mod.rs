@@ -6,7 +6,7 @@
 mod canvas;
 mod levers;
 mod plan;
-mod xml;
+pub(crate) mod xml;
 
 pub use levers::levers;
 pub use plan::plan;

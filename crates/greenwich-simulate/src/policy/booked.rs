@@ -1,6 +1,6 @@
 //! Policies that decide for each job by itself: the hours it is booked for, kept until they cannot be.
 //!
-//! In: how one job is booked. Out: a policy. Jobs come in the order of their arrival; one that finds its hour full is
+//! In: how one job is booked. Out: a policy. Jobs that run come first, others in the order of their arrival; one that finds its hour full is
 //! booked anew in the next, and one that has to run now to be in time wants to, whatever its booking says.
 
 use crate::now::{Hour, Now};
@@ -56,7 +56,10 @@ impl<C: Chooser> Booked<C> {
 impl<C: Chooser> Policy for Booked<C> {
     fn fill(&mut self, now: &Now<'_>, hour: &mut Hour) {
         self.bookings.resize(now.states.len(), None);
-        for &job in now.waiting {
+        // Who runs goes on before others begin: nobody is put out of his place.
+        let ran = |job: &&u32| now.state(**job).held > 0;
+        let order = now.waiting.iter().filter(ran).chain(now.waiting.iter().filter(|job| !ran(job)));
+        for &job in order {
             if hour.has(job) {
                 continue;
             }

@@ -65,7 +65,7 @@ impl PolicyKind {
             Self::CheapestRegion => "cheapest-region",
             Self::LowestWindow => "lowest-window",
             Self::WaitAwhile => "wait-awhile",
-            Self::WaitAwhileInterrupting => "wait-awhile-interrupting",
+            Self::WaitAwhileInterrupting => "wait-awhile-pausing",
             Self::Threshold => "threshold",
             Self::CarbonScaler => "carbon-scaler",
             Self::Greenwich => "greenwich",

@@ -15,6 +15,8 @@ use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 const LATE_WITHIN_H: u32 = 24;
 /// What an hour of delay counts for, as a share of the intensity, where the fleet planner shares out hours.
 const LATER: f64 = 1e-5;
+/// The fleet planner's effort against what it spends on a plan that is made once: here one is made every few hours.
+const EFFORT: f64 = 0.002;
 
 #[derive(Debug)]
 pub(crate) struct Rolling {
@@ -24,7 +26,7 @@ pub(crate) struct Rolling {
 
 impl Rolling {
     pub(crate) fn new(effort: f64) -> Self {
-        Self { effort, bookings: Vec::new() }
+        Self { effort: effort * EFFORT, bookings: Vec::new() }
     }
 
     /// Books jobs into what others leave.
@@ -126,6 +128,9 @@ impl Room {
 fn window(now: &Now<'_>, job: u32, hours: usize) -> usize {
     let (needs, window) = (now.needs(job), now.window(job));
     let window = if needs > window { needs + LATE_WITHIN_H } else { window };
+    // Restarts to come take time that is not in the plan yet.
+    let restart = if now.job(job).interruptible { now.restart_hours(job).ceil() as u32 } else { 0 };
+    let window = window.saturating_sub(restart).max(needs);
     (window as usize).min(hours)
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn decide(world: &World, kind: PolicyKind, foresight: &Foresight) -> 
         seen.push(runs.to_vec());
         true
     };
-    let outcome = replay(world, foresight, &mut *kind.begin(0.01), &mut note).expect("nobody stops it");
+    let outcome = replay(world, foresight, &mut *kind.begin(1.0), &mut note).expect("nobody stops it");
     (outcome, seen)
 }
 
