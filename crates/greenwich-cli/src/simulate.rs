@@ -7,9 +7,9 @@ use crate::arguments::{Common, FillName, Format, SimulateArguments};
 use crate::forecast::{instant, signal};
 use crate::ledger::style;
 use crate::terminal::{self, Answer, Failure};
+use greenwich::Fill;
 use greenwich::report::figures;
 use greenwich::simulating::{Charges, JobSource, Progress, SimulateOptions, Simulated, TraceRules, simulate};
-use greenwich::{Error, Fill};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
@@ -55,7 +55,9 @@ pub(crate) fn run(asked: &SimulateArguments, common: &Common) -> Result<Answer, 
     }
     if common.format == Format::Json {
         if !common.quiet {
-            found.warnings.iter().for_each(|warning| terminal::say(&format!("warning: {warning}")));
+            for warning in &found.warnings {
+                terminal::say(&format!("warning: {warning}"));
+            }
         }
         return Ok(terminal::pretty(&found.json()).into());
     }
@@ -91,8 +93,8 @@ fn table(found: &Simulated, file: &Path, rows: Rows) -> Result<Vec<u8>, Failure>
         (Form::Csv, Rows::Jobs) => found.jobs_csv(),
         (Form::Json, Rows::Policies) => terminal::pretty(&found.json()).into_bytes(),
         (Form::Json, Rows::Jobs) => terminal::pretty(&found.jobs_json()).into_bytes(),
-        (Form::Parquet, Rows::Policies) => found.policies_parquet().map_err(Error::from)?,
-        (Form::Parquet, Rows::Jobs) => found.jobs_parquet().map_err(Error::from)?,
+        (Form::Parquet, Rows::Policies) => found.policies_parquet()?,
+        (Form::Parquet, Rows::Jobs) => found.jobs_parquet()?,
     })
 }
 

@@ -19,6 +19,8 @@ const MOST_SITES: usize = 4;
 
 /// A table: its schema, and its columns.
 type Table = (&'static str, Vec<(&'static str, Cells)>);
+/// The text of a job under a policy in a scenario.
+type TextOf<'a> = &'a dyn Fn((&Scenario, PolicyKind, usize, &greenwich_simulate::Ran)) -> Option<String>;
 
 impl Simulated {
     /// The row of each policy of a scenario.
@@ -162,7 +164,7 @@ impl Simulated {
             .scenarios
             .iter()
             .map(|scenario| {
-                let (_, columns) = self.policy_table_of(std::slice::from_ref(scenario));
+                let (_, columns) = Self::policy_table_of(std::slice::from_ref(scenario));
                 let policies = objects(&columns, &["utilisation"]);
                 let sites: Vec<Value> = scenario
                     .world
@@ -203,10 +205,10 @@ impl Simulated {
 
     /// A row a policy and utilisation.
     fn policy_table(&self) -> Table {
-        self.policy_table_of(&self.scenarios)
+        Self::policy_table_of(&self.scenarios)
     }
 
-    fn policy_table_of(&self, scenarios: &[Scenario]) -> Table {
+    fn policy_table_of(scenarios: &[Scenario]) -> Table {
         let rows: Vec<(&Scenario, PolicyRow)> = scenarios
             .iter()
             .flat_map(|scenario| Self::rows(scenario).into_iter().map(move |row| (scenario, row)))
@@ -254,9 +256,7 @@ impl Simulated {
             let seconds = SignedDuration::from_secs((hour * 3600.0).round() as i64);
             Some((self.options.start + seconds).to_string())
         };
-        let text = |of: &dyn Fn((&Scenario, PolicyKind, usize, &greenwich_simulate::Ran)) -> Option<String>| {
-            Cells::Text(all().map(of).collect())
-        };
+        let text = |of: TextOf<'_>| Cells::Text(all().map(of).collect());
         let real = |of: &dyn Fn(&greenwich_simulate::Ran) -> f64| {
             Cells::Real(all().map(|(_, _, _, ran)| Some(of(ran))).collect())
         };

@@ -93,7 +93,7 @@ fn levels(file: &std::path::Path) -> Result<Vec<f64>> {
     let half = rows.into_iter().filter(|(at, _)| *at >= begin && at.as_second() % 1800 == 0);
     let mut levels = Vec::new();
     for (at, level) in half {
-        ensure!(at.duration_since(begin).as_secs() == 1800 * levels.len() as i64, "{} is missing", at);
+        ensure!(at.duration_since(begin).as_secs() == 1800 * levels.len() as i64, "{at} is missing");
         levels.push(level.with_context(|| format!("{at} has no value"))?);
     }
     Ok(levels)

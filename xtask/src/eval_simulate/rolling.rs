@@ -12,6 +12,7 @@ use greenwich_fleet::{Fleet, Job, Names, Site, SiteSet};
 use greenwich_forecast::{History, Prior};
 use greenwich_simulate::{Charges, Foresight, Method, Outcome, PolicyKind, Span, World, ZoneForesight, replay};
 use jiff::{SignedDuration, Timestamp};
+use std::fmt::Write as _;
 
 /// Hours between two releases: every hour of the day and week comes up.
 const APART: u32 = 7;
@@ -73,7 +74,7 @@ pub(crate) fn rolling(words: &[&str]) -> Result<()> {
             for ((kind, foresight), tally) in others.into_iter().zip(sums.iter_mut()) {
                 let outcome = run(kind, foresight);
                 tally.add(&base, &oracle, &outcome);
-                line += &format!("  {:5.2}", 100.0 * outcome.saving(&base).unwrap_or(0.0));
+                _ = write!(line, "  {:5.2}", 100.0 * outcome.saving(&base).unwrap_or(0.0));
             }
             print(&line);
         }

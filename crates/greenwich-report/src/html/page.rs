@@ -53,11 +53,15 @@ impl Page {
     /// A table; the first column holds names. Rows say whether they stand out.
     pub(crate) fn table(&mut self, head: &[&str], rows: &[(bool, Vec<String>)]) {
         self.body.push_str("<div class=\"wide\"><table>\n<thead><tr>");
-        head.iter().for_each(|name| _ = write!(self.body, "<th scope=\"col\">{}</th>", escape(name)));
+        for name in head {
+            _ = write!(self.body, "<th scope=\"col\">{}</th>", escape(name));
+        }
         self.body.push_str("</tr></thead>\n<tbody>\n");
         for (stands_out, cells) in rows {
             self.body.push_str(if *stands_out { "<tr class=\"ours\">" } else { "<tr>" });
-            cells.iter().for_each(|cell| _ = write!(self.body, "<td>{}</td>", escape(cell)));
+            for cell in cells {
+                _ = write!(self.body, "<td>{}</td>", escape(cell));
+            }
             self.body.push_str("</tr>\n");
         }
         self.body.push_str("</tbody></table></div>\n");

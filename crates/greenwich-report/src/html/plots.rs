@@ -135,18 +135,15 @@ pub(crate) fn points(title: &str, data: &[Datum<'_>], across_says: &str, up_says
     for datum in data {
         let (x, y) = (across(datum.beside), up(datum.value));
         let fill = datum.mark.fill();
-        match datum.mark {
-            Mark::Ours => _ = writeln!(svg, "<circle class=\"{fill}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\"/>"),
+        let (corner_x, corner_y) = (x - 5.5, y - 5.5);
+        let shape = match datum.mark {
+            Mark::Ours => format!("circle class=\"{fill}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\""),
             Mark::Known => {
-                _ = writeln!(
-                    svg,
-                    "<rect class=\"{fill}\" x=\"{:.1}\" y=\"{:.1}\" width=\"11\" height=\"11\"/>",
-                    x - 5.5,
-                    y - 5.5
-                )
+                format!("rect class=\"{fill}\" x=\"{corner_x:.1}\" y=\"{corner_y:.1}\" width=\"11\" height=\"11\"")
             }
-            Mark::Other => _ = writeln!(svg, "<circle class=\"{fill}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"/>"),
-        }
+            Mark::Other => format!("circle class=\"{fill}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\""),
+        };
+        _ = writeln!(svg, "<{shape}/>");
         // Of points that are one, the first has all names.
         let is_one = |other: &&Datum<'_>| (across(other.beside) - x).abs() < 2.0 && (up(other.value) - y).abs() < 2.0;
         let names: Vec<&str> = data.iter().filter(is_one).map(|other| other.name).collect();

@@ -185,7 +185,9 @@ pub fn simulation(view: &SimulationView) -> String {
     }
     if !view.warnings.is_empty() {
         page.heading("To know");
-        view.warnings.iter().for_each(|warning| page.paragraph(warning));
+        for warning in &view.warnings {
+            page.paragraph(warning);
+        }
     }
     page.finish()
 }

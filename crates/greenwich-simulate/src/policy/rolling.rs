@@ -33,7 +33,9 @@ impl Rolling {
     fn book(&mut self, now: &Now<'_>, hour: &Hour, jobs: &[u32]) {
         let mut room = Room::new(now);
         let mut is_asked = vec![false; now.states.len()];
-        jobs.iter().for_each(|job| is_asked[*job as usize] = true);
+        for job in jobs {
+            is_asked[*job as usize] = true;
+        }
         for &job in now.waiting {
             if hour.has(job) {
                 room.take(
@@ -51,7 +53,9 @@ impl Rolling {
         }
         let own: Vec<Option<Booking>> = jobs.iter().map(|job| alone(now, *job)).collect();
         let mut after = room.clone();
-        own.iter().flatten().for_each(|booking| after.take(now, booking));
+        for booking in own.iter().flatten() {
+            after.take(now, booking);
+        }
         let found = if after.is_short() { together(now, &room, jobs, self.effort) } else { own };
         for (job, booking) in jobs.iter().zip(found) {
             self.bookings[*job as usize] = booking;

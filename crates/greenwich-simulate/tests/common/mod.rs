@@ -9,6 +9,7 @@ use greenwich_forecast::{History, Prior};
 use greenwich_simulate::{Charges, Foresight, Method, Outcome, PolicyKind, Run, Span, World, replay};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 pub(crate) const CHARGES: Charges = Charges { transfer_kwh_per_gb: 0.06, miss_g: 2000.0, restart_minutes: 0.0 };
 
@@ -115,9 +116,9 @@ pub(crate) fn told(world: &World, kind: PolicyKind) -> String {
             if line.is_empty() {
                 line.push_str(name);
             }
-            line.push_str(&format!(" {hour}"));
+            _ = write!(line, " {hour}");
             if run.accelerators != world.fleet.jobs[run.job as usize].accelerators {
-                line.push_str(&format!("×{}", run.accelerators));
+                _ = write!(line, "×{}", run.accelerators);
             }
         }
     }
