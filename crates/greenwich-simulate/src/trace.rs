@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn shares_are_kept_and_few_jobs_are_taken_at_even_distances() {
-        let rows: String = (0..4000).map(|at| format!("{},1,1\n", f64::from(at) / 50.0)).collect();
-        let jobs = read_trace("t", format!("submit_h,hours,gpus\n{rows}").as_bytes()).expect("it is good");
+        let rows: Vec<String> = (0..4000).map(|at| format!("{},1,1", f64::from(at) / 50.0)).collect();
+        let jobs = read_trace("t", format!("submit_h,hours,gpus\n{}", rows.join("\n")).as_bytes()).expect("it is good");
         let all = as_fleet("t", &jobs, sites(4, 300), &rules()).expect("all are left").fleet;
         let share = |of: fn(&Job) -> bool| all.jobs.iter().filter(|job| of(job)).count() as f64 / 4000.0;
         assert!((share(|job| job.interruptible) - 0.5).abs() < 0.03);

@@ -28,7 +28,7 @@ const LARGEST: u32 = 4;
 const ZONES: [(&str, f64); 3] = [("US-CAL-CISO", 1.10), ("GB", 1.14), ("AU-NSW", 1.16)];
 /// Traces, and the hour of each at which the replay begins: where its cluster is in full use.
 const TRACES: [(&str, f64, &[f64]); 4] = [
-    ("alibaba-pai2020-gaia-100k", 0.0, &[0.77, 0.5, 0.9]),
+    ("alibaba-pai2020-gaia-100k", 0.0, &[0.9, 0.77, 0.5]),
     ("philly-2017", 480.0, &[0.77]),
     ("azure-vm-gaia-100k", 0.0, &[0.77]),
     ("alibaba-gpu-v2023-openb", 2700.0, &[0.77]),

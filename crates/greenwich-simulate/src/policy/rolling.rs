@@ -11,7 +11,7 @@ use crate::search::{cheapest_hours_with_restarts, cheapest_window, greedy_sizes}
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 
-/// A job that is late is planned to end within so many hours more than it needs.
+/// A job that is late is planned to end within so many hours more than it needs, and goes first when it is late by as many.
 const LATE_WITHIN_H: u32 = 24;
 /// What an hour of delay counts for, as a share of the intensity, where the fleet planner shares out hours.
 const LATER: f64 = 1e-5;
@@ -72,7 +72,12 @@ impl Policy for Rolling {
         if !asked.is_empty() {
             self.book(now, hour, &asked);
         }
-        for &job in &open {
+        // Who is late by a day goes first: nobody waits for ever.
+        let overdue = |job: &&u32| now.job(**job).deadline + LATE_WITHIN_H <= now.hour;
+        for &job in open.iter().filter(overdue) {
+            run_now(now, hour, job);
+        }
+        for &job in open.iter().filter(|job| !overdue(job)) {
             let Some(booking) = &self.bookings[job as usize] else { continue };
             if let Some(size) = booking.at(now.hour)
                 && !hour.run(now, job, booking.site, size)
@@ -80,21 +85,33 @@ impl Policy for Rolling {
                 self.bookings[job as usize] = None;
             }
         }
-        // Who has no place in the plan and no time to lose takes what is left.
-        let ahead = now.ahead();
+        // Who has no place in the plan, or no time to lose, takes what is left.
+        let mut crowded = vec![false; now.sites().len()];
         for &job in &open {
-            if hour.has(job) || !now.is_pressed(job) {
-                continue;
+            let unplaced = self.bookings[job as usize].is_none();
+            if !hour.has(job) && (unplaced || now.is_pressed(job)) && !run_now(now, hour, job) {
+                for site in now.sites_of(job) {
+                    crowded[site as usize] = true;
+                }
             }
-            let (needs, size) = (now.needs(job) as usize, now.job(job).accelerators);
-            let cost = |site: &u32| ahead.facility_g_per_kwh(*site, needs).iter().sum::<f64>();
-            let mut sites: Vec<u32> = now.sites_of(job).into_iter().filter(|site| hour.free(*site) >= size).collect();
-            sites.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
-            if let Some(site) = sites.first() {
-                _ = hour.run(now, job, *site, size);
+        }
+        // Where some found no place no hour is left empty: who may pause does a part of its work sooner than it meant to.
+        for &job in open.iter().filter(|job| now.job(**job).interruptible) {
+            let Some(booking) = &self.bookings[job as usize] else { continue };
+            if crowded[booking.site as usize] && !hour.has(job) {
+                _ = hour.run(now, job, booking.site, now.job(job).accelerators);
             }
         }
     }
+}
+
+/// Lets a job run on the cleanest of its sites that have room; `false` where none has.
+fn run_now(now: &Now<'_>, hour: &mut Hour, job: u32) -> bool {
+    let (needs, size) = (now.needs(job) as usize, now.job(job).accelerators);
+    let cost = |site: &u32| now.ahead().facility_g_per_kwh(*site, needs).iter().sum::<f64>();
+    let open = now.sites_of(job).into_iter().filter(|site| hour.free(*site) >= size);
+    let best = open.min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    best.is_some_and(|site| hour.run(now, job, site, size))
 }
 
 /// Accelerators that nobody has booked, by site and hour ahead; below 0 where more are booked than there are.
