@@ -8,6 +8,7 @@ mod eval_estimate;
 mod eval_forecast;
 mod eval_metering;
 mod eval_plan;
+mod eval_simulate;
 mod pool;
 mod profiles;
 mod spreads;
@@ -23,7 +24,8 @@ cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, f
 cargo xtask eval estimate [--data DIR] [--write]  measures hours, step times and energy, organisation left out
 cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
 cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is
-cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory";
+cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory
+cargo xtask eval plan awhile|rolling|policies [--data DIR]  one of its other tables: what policies realise";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +39,10 @@ fn main() -> Result<()> {
         ["eval", "forecast", rest @ ..] => eval_forecast::run(rest),
         ["pool", rest @ ..] => pool::run(rest),
         ["eval", "metering", rest @ ..] => eval_metering::run(rest),
+        ["eval", "plan", "awhile", rest @ ..] => eval_simulate::awhile(rest),
+        ["eval", "plan", "rolling", rest @ ..] => eval_simulate::rolling(rest),
+        ["eval", "plan", "policies", rest @ ..] => eval_simulate::policies(rest),
+        ["eval", "plan"] => eval_plan::run(&[]).and_then(|()| eval_simulate::all()),
         ["eval", "plan", rest @ ..] => eval_plan::run(rest),
         ["eval-work"] => eval_metering::work(),
         _ => bail!("usage:\n{USAGE}"),

@@ -7,7 +7,7 @@ use crate::arguments::{
     SignalName,
 };
 use crate::terminal::{self, Answer, Failure};
-use crate::{doctor, fleet, forecast, home, ledger, signals, top};
+use crate::{doctor, fleet, forecast, home, ledger, signals, simulate, top};
 use greenwich::facts::{self, Look};
 use greenwich::job_file::{self, JobSpec};
 use greenwich::report::{Style, json, svg, text};
@@ -24,6 +24,7 @@ pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
         Command::Backtest(asked) => forecast::backtest(asked, &arguments.common),
         Command::Now(asked) => forecast::now(asked, &arguments.common),
         Command::Zones(asked) => forecast::zones(asked, &arguments.common),
+        Command::Simulate(asked) => simulate::run(asked, &arguments.common),
         Command::Signals(asked) => signals::signals(asked, &arguments.common),
         Command::Plan(asked) if asked.act.is_some() => fleet::act(asked.act.as_ref(), &arguments.common),
         Command::Plan(asked) if asked.fleet.jobs.is_some() => fleet::fleet(asked, options(asked)?, &arguments.common),

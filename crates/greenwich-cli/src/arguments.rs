@@ -6,6 +6,7 @@ mod fleet;
 mod forecast;
 mod ledger;
 mod signals;
+mod simulate;
 
 pub(crate) use fleet::{FleetArguments, PlanAct};
 pub(crate) use forecast::{
@@ -16,6 +17,7 @@ pub(crate) use ledger::{
     ReportArguments, SiteArguments, TableForm,
 };
 pub(crate) use signals::{FetchArguments, SignalsArguments, SignalsCommand, TraceArguments};
+pub(crate) use simulate::SimulateArguments;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -88,6 +90,11 @@ pub(crate) enum Command {
         before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich plan examples/on-premises.toml --svg plan.svg --explain\n\nA fleet:\n  greenwich plan --jobs jobs.csv --sites sites.csv --signals grid --start 2022-07-04T00:00:00Z --hours 168 --out plan.csv"
     )]
     Plan(Box<PlanArguments>),
+    /// Replay past hours with jobs of a trace: what each policy would have saved by the forecasts of the day.
+    #[command(
+        before_help = "Examples:\n  greenwich simulate --trace examples/fleet/trace.csv --sites examples/fleet/sites.csv --signals examples/fleet/grid --start 2025-03-15T00:00:00Z --hours 240\n\nA year of a cluster:\n  greenwich simulate --trace pai.csv.gz --sites sites.csv --signals grid --start 2022-01-01T00:00:00Z --hours 8000 --utilisation 0.5,0.77,0.9 --report simulation.html --out policies.parquet"
+    )]
+    Simulate(Box<SimulateArguments>),
     /// Say what a run will need and emit, before it runs.
     #[command(
         before_help = "Examples:\n  greenwich estimate examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1\n  greenwich estimate examples/llm-7b.toml --sweep chip=h100-sxm,a100-sxm4 --sweep count=64..1024 --sweep cloud=gcp --out sweep.csv --svg sweep.svg"

@@ -14,6 +14,7 @@ mod metrics;
 mod progress;
 mod run;
 mod signals;
+mod simulate;
 mod terminal;
 mod top;
 mod wait;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Why there is no answer, in the words for stderr.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    exit: Exit,
+    exit: u8,
     message: String,
     code: Option<String>,
     help: Option<String>,
@@ -20,7 +20,13 @@ pub(crate) struct Failure {
 impl Failure {
     /// A fault in how the command was used.
     pub(crate) fn usage(message: &str, help: &str) -> Self {
-        Self { exit: Exit::Usage, message: message.to_owned(), code: None, help: Some(help.to_owned()) }
+        Self { exit: Exit::Usage as u8, message: message.to_owned(), code: None, help: Some(help.to_owned()) }
+    }
+
+    /// A signal that ended the work before anything was written; the status is the one that a shell would leave with.
+    pub(crate) fn stopped(signal: usize) -> Self {
+        let message = "stopped before it was done: nothing is written".to_owned();
+        Self { exit: 128 + signal as u8, message, code: None, help: None }
     }
 }
 
@@ -32,7 +38,7 @@ impl std::fmt::Display for Failure {
 
 impl From<greenwich::Error> for Failure {
     fn from(error: greenwich::Error) -> Self {
-        Self { exit: error.exit(), message: error.to_string(), code: error.code_text(), help: error.help_text() }
+        Self { exit: error.exit() as u8, message: error.to_string(), code: error.code_text(), help: error.help_text() }
     }
 }
 
@@ -73,7 +79,7 @@ pub(crate) fn finish(answer: Result<Answer, Failure>) -> ExitCode {
             if let Some(code) = &failure.code {
                 eprintln!("  code: {code}");
             }
-            ExitCode::from(failure.exit as u8)
+            ExitCode::from(failure.exit)
         }
     }
 }

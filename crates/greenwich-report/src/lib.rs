@@ -6,6 +6,7 @@
 
 pub mod export;
 pub mod figures;
+pub mod html;
 pub mod json;
 pub mod sentence;
 pub mod svg;

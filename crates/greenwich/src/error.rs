@@ -13,6 +13,7 @@ use greenwich_ledger::LeversError;
 use greenwich_plan::PlanError;
 use greenwich_providers::ProviderError;
 use greenwich_signals::SignalError;
+use greenwich_simulate::TraceError;
 use greenwich_store::StoreError;
 use miette::Diagnostic;
 use thiserror::Error;
@@ -83,6 +84,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fleet(#[from] FleetError),
+    /// A trace of jobs.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Trace(#[from] TraceError),
     /// A folder of signals.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -182,7 +187,12 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Facts(FactsError::Row { .. }) | Self::Named { source: FactsError::Row { .. }, .. } => Exit::Bug,
-            Self::Document(_) | Self::Fleet(_) | Self::Named { .. } | Self::Facts(_) | Self::Levers(_) => Exit::Usage,
+            Self::Document(_)
+            | Self::Fleet(_)
+            | Self::Trace(_)
+            | Self::Named { .. }
+            | Self::Facts(_)
+            | Self::Levers(_) => Exit::Usage,
             Self::Estimate { source: EstimateError::DoesNotFit { .. }, .. } => Exit::Infeasible,
             Self::Estimate { source: EstimateError::NoPeak { .. } | EstimateError::NoPower { .. }, .. } => {
                 Exit::FactsMissing

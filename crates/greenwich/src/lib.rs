@@ -57,6 +57,8 @@ pub mod running;
 pub mod settings;
 pub mod signals;
 pub mod signals_view;
+pub mod simulating;
+pub mod simulating_view;
 pub mod sweep;
 pub mod waiting;
 

@@ -7,7 +7,7 @@ mod canvas;
 mod frontier;
 mod levers;
 mod plan;
-mod xml;
+pub(crate) mod xml;
 
 pub use frontier::{Frontier, Mark, Way, frontier};
 pub use levers::levers;

@@ -1,0 +1,9 @@
+//! Pages that stand by themselves: one file, no script, nothing fetched.
+//!
+//! In: views by value. Out: HTML with its pictures inside, for light and dark.
+
+mod page;
+mod plots;
+mod simulation;
+
+pub use simulation::{HEADS, HoursView, PolicyRow, ScenarioView, SimulationView, SiteHours, simulation};

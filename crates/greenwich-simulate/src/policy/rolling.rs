@@ -1,0 +1,243 @@
+//! Ours: all jobs that are known, planned together on all their sites, whenever a forecast is issued.
+//!
+//! In: jobs that wait, what is foretold, what sites have. Out: a plan of which the next hour is committed. Jobs that arrive
+//! between two forecasts are planned into what the plan left. Where each job's own best fits beside the others' that is the
+//! plan, and no plan is better; else the fleet planner shares what is scarce.
+
+use crate::now::{Hour, Now};
+use crate::policy::Policy;
+use crate::policy::booked::Booking;
+use crate::search::{cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
+use greenwich_core::quantity::AverageIntensity;
+use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
+
+/// A job that is late is planned to end within so many hours more than it needs, and goes first when it is late by as many.
+const LATE_WITHIN_H: u32 = 24;
+/// What an hour of delay counts for, as a share of the intensity, where the fleet planner shares out hours.
+const LATER: f64 = 1e-5;
+/// The fleet planner's effort against what it spends on a plan that is made once: here one is made every few hours.
+const EFFORT: f64 = 0.002;
+
+#[derive(Debug)]
+pub(crate) struct Rolling {
+    effort: f64,
+    bookings: Vec<Option<Booking>>,
+}
+
+impl Rolling {
+    pub(crate) fn new(effort: f64) -> Self {
+        Self { effort: effort * EFFORT, bookings: Vec::new() }
+    }
+
+    /// Books jobs into what others leave.
+    fn book(&mut self, now: &Now<'_>, hour: &Hour, jobs: &[u32]) {
+        let mut room = Room::new(now);
+        let mut is_asked = vec![false; now.states.len()];
+        for job in jobs {
+            is_asked[*job as usize] = true;
+        }
+        for &job in now.waiting {
+            if hour.has(job) {
+                room.take(
+                    now,
+                    &Booking::from(
+                        now.state(job).site.unwrap_or_default(),
+                        now.hour,
+                        now.needs(job),
+                        now.state(job).held,
+                    ),
+                );
+            } else if let (false, Some(booking)) = (is_asked[job as usize], &self.bookings[job as usize]) {
+                room.take(now, booking);
+            }
+        }
+        let own: Vec<Option<Booking>> = jobs.iter().map(|job| alone(now, *job)).collect();
+        let mut after = room.clone();
+        for booking in own.iter().flatten() {
+            after.take(now, booking);
+        }
+        let found = if after.is_short() { together(now, &room, jobs, self.effort) } else { own };
+        for (job, booking) in jobs.iter().zip(found) {
+            self.bookings[*job as usize] = booking;
+        }
+    }
+}
+
+impl Policy for Rolling {
+    fn fill(&mut self, now: &Now<'_>, hour: &mut Hour) {
+        self.bookings.resize(now.states.len(), None);
+        let open: Vec<u32> = now.waiting.iter().copied().filter(|job| !hour.has(*job)).collect();
+        let is_booked = |job: &u32| self.bookings[*job as usize].as_ref().is_some_and(|held| !held.is_over(now.hour));
+        let asked: Vec<u32> = open.iter().copied().filter(|job| now.is_issued() || !is_booked(job)).collect();
+        if !asked.is_empty() {
+            self.book(now, hour, &asked);
+        }
+        // Who is late by a day goes first: nobody waits for ever.
+        let overdue = |job: &&u32| now.job(**job).deadline + LATE_WITHIN_H <= now.hour;
+        for &job in open.iter().filter(overdue) {
+            run_now(now, hour, job);
+        }
+        for &job in open.iter().filter(|job| !overdue(job)) {
+            let Some(booking) = &self.bookings[job as usize] else { continue };
+            if let Some(size) = booking.at(now.hour)
+                && !hour.run(now, job, booking.site, size)
+            {
+                self.bookings[job as usize] = None;
+            }
+        }
+        // Who has no place in the plan, or no time to lose, takes what is left.
+        let mut crowded = vec![false; now.sites().len()];
+        for &job in &open {
+            let unplaced = self.bookings[job as usize].is_none();
+            if !hour.has(job) && (unplaced || now.is_pressed(job)) && !run_now(now, hour, job) {
+                for site in now.sites_of(job) {
+                    crowded[site as usize] = true;
+                }
+            }
+        }
+        // Where some found no place no hour is left empty: who may pause does a part of its work sooner than it meant to.
+        for &job in open.iter().filter(|job| now.job(**job).interruptible) {
+            let Some(booking) = &self.bookings[job as usize] else { continue };
+            if crowded[booking.site as usize] && !hour.has(job) {
+                _ = hour.run(now, job, booking.site, now.job(job).accelerators);
+            }
+        }
+    }
+}
+
+/// Lets a job run on the cleanest of its sites that have room; `false` where none has.
+fn run_now(now: &Now<'_>, hour: &mut Hour, job: u32) -> bool {
+    let (needs, size) = (now.needs(job) as usize, now.job(job).accelerators);
+    let cost = |site: &u32| now.ahead().facility_g_per_kwh(*site, needs).iter().sum::<f64>();
+    let open = now.sites_of(job).into_iter().filter(|site| hour.free(*site) >= size);
+    let best = open.min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    best.is_some_and(|site| hour.run(now, job, site, size))
+}
+
+/// Accelerators that nobody has booked, by site and hour ahead; below 0 where more are booked than there are.
+#[derive(Debug, Clone)]
+struct Room {
+    hours: usize,
+    free: Vec<Vec<i64>>,
+}
+
+impl Room {
+    fn new(now: &Now<'_>) -> Self {
+        let sites = now.sites().len() as u32;
+        let reach = (0..sites).map(|site| now.capacity(site).len()).min().unwrap_or(0);
+        let hours = now.ahead().hours().min(reach);
+        let free = (0..sites).map(|site| now.capacity(site)[..hours].iter().map(|room| i64::from(*room)).collect());
+        Self { hours, free: free.collect() }
+    }
+
+    fn take(&mut self, now: &Now<'_>, booking: &Booking) {
+        for (hour, accelerators) in &booking.hours {
+            if let Some(free) =
+                hour.checked_sub(now.hour).and_then(|at| self.free[booking.site as usize].get_mut(at as usize))
+            {
+                *free -= i64::from(*accelerators);
+            }
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        self.free.iter().flatten().any(|free| *free < 0)
+    }
+}
+
+/// Hours within which a job is planned: to its deadline, or somewhat more than it needs where that cannot be kept.
+fn window(now: &Now<'_>, job: u32, hours: usize) -> usize {
+    let (needs, window) = (now.needs(job), now.window(job));
+    let window = if needs > window { needs + LATE_WITHIN_H } else { window };
+    // Restarts to come take time that is not in the plan yet.
+    let restart = if now.job(job).interruptible { now.restart_hours(job).ceil() as u32 } else { 0 };
+    let window = window.saturating_sub(restart).max(needs);
+    (window as usize).min(hours)
+}
+
+/// The best of a job were it alone; `None` where it has no site. What is longer than the forecast reaches begins at once.
+fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
+    let (needs, size) = (now.needs(job), now.job(job).accelerators);
+    let window = window(now, job, now.ahead().hours());
+    let (curve, state) = (now.curve(job), now.state(job));
+    let restart = now.restart_hours(job);
+    let (begun, ran) = (state.began.is_some(), state.held > 0);
+    let mut best: Option<(f64, Booking)> = None;
+    for site in now.sites_of(job) {
+        let costs = now.ahead().facility_g_per_kwh(site, window);
+        let sizes: Option<Vec<(usize, u32)>> = if !now.job(job).interruptible {
+            cheapest_window(&costs, needs as usize)
+                .map(|(start, _)| (start..start + needs as usize).map(|hour| (hour, size)).collect())
+        } else if curve.len() > 1 {
+            greedy_sizes(&costs, &curve, state.left_h)
+                .map(|sizes| sizes.into_iter().enumerate().filter(|(_, size)| *size > 0).collect())
+        } else {
+            cheapest_hours_with_restarts(&costs, needs as usize, restart, begun, ran)
+                .map(|hours| hours.into_iter().map(|hour| (hour, size)).collect())
+        };
+        let hours = sizes.unwrap_or_else(|| (0..needs as usize).map(|hour| (hour, size)).collect());
+        let last = costs.last().copied().unwrap_or(0.0);
+        let cost_at = |hour: usize| costs.get(hour).copied().unwrap_or(last);
+        let kw = now.job(job).power.kw();
+        let run: f64 = hours.iter().map(|(hour, size)| cost_at(*hour) * f64::from(*size) * kw).sum();
+        let first = hours.first().map_or(0, |(hour, _)| *hour);
+        let cost = run + now.transfer_kwh(job, site) * cost_at(first);
+        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+            let hours = hours.into_iter().map(|(hour, size)| (now.hour + hour as u32, size)).collect();
+            best = Some((cost, Booking { site, hours }));
+        }
+    }
+    best.map(|(_, booking)| booking)
+}
+
+/// The best that the fleet planner finds for all of them in the room that is left.
+fn together(now: &Now<'_>, room: &Room, jobs: &[u32], effort: f64) -> Vec<Option<Booking>> {
+    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0);
+    let ahead = now.ahead();
+    let sites = now.sites().iter().zip(0..).map(|(site, index)| {
+        let intensity = ahead.g_per_kwh(index)[..widest].iter().enumerate();
+        // Of hours that are as clean the earlier is better.
+        let intensity = intensity.map(|(hour, now)| now * (1.0 + LATER * hour as f64));
+        Site {
+            capacity: room.free[index as usize][..widest]
+                .iter()
+                .map(|free| u32::try_from(*free).unwrap_or(0))
+                .collect(),
+            intensity: intensity.map(AverageIntensity::from_g_per_kwh).collect(),
+            ..site.clone()
+        }
+    });
+    let mut fleet = Fleet { hours: widest as u32, sites: sites.collect(), ..Fleet::default() };
+    let mut planned: Vec<usize> = Vec::new();
+    for (index, &job) in jobs.iter().enumerate() {
+        let asked = now.job(job);
+        let (needs, allowed) = (now.needs(job), now.sites_of(job));
+        if allowed.is_empty() || needs as usize > widest {
+            continue;
+        }
+        let set = fleet.site_sets.iter().position(|set| *set == allowed).unwrap_or_else(|| {
+            fleet.site_sets.push(allowed.clone());
+            fleet.site_sets.len() - 1
+        });
+        fleet.jobs.push(Job {
+            release: 0,
+            deadline: window(now, job, widest) as u32,
+            hours: needs,
+            sites: SiteSet(set as u32),
+            home: allowed[0],
+            ..*asked
+        });
+        fleet.names.push("");
+        fleet.extras.push(Extras { restart_minutes: Some(now.restart_hours(job) * 60.0), ..now.extras(job).clone() });
+        planned.push(index);
+    }
+    let mut found: Vec<Option<Booking>> = vec![None; jobs.len()];
+    let made = plan(&fleet, &Options { unplaced_penalty_g: now.miss_g(), effort });
+    for part in &made.segments {
+        let index = planned[part.job as usize];
+        let size = now.job(jobs[index]).accelerators;
+        let booking = found[index].get_or_insert_with(|| Booking { site: part.site, hours: Vec::new() });
+        booking.hours.extend((part.start..part.end).map(|hour| (now.hour + hour, size)));
+    }
+    found
+}
