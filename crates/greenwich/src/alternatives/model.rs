@@ -95,8 +95,8 @@ fn sizes(catalog: &Catalog, dense: &Cited<Dense>, recipe: Recipe) -> Vec<Row> {
     }
     for share in SHARES {
         if let Some(other) = at_share(law, share) {
-            let fewer = if share < 1.0 { "smaller, more tokens" } else { "larger, fewer tokens" };
-            rows.extend(row(format!("{fewer}: {}", described(other)), other, &|law| at_share(law, share)));
+            let size = if share < 1.0 { "smaller" } else { "larger" };
+            rows.extend(row(format!("{size}: {}", described(other)), other, &|law| at_share(law, share)));
         }
     }
     rows

@@ -47,13 +47,13 @@ fn machine_row(asked: &Asked<'_>, machine: &Accelerator) -> Option<Row> {
     let elsewhere = elsewhere.map(|seller| format!("rented by {seller} alone; "));
     Some(Row {
         lever: Lever::Machine,
-        choice: format!("{chip}, as many"),
+        choice: chip.to_owned(),
         ratio: Some(energy.p50.kwh() / own),
         ratio_low: Some(energy.p5.kwh() / own),
         ratio_high: Some(energy.p95.kwh() / own),
         citation: cited(&found, &OF_A_MACHINE),
         note: Some(format!(
-            "{}range of its own hours and power; the job's are taken at their median",
+            "{}range of its own hours and power, the job's at their median",
             elsewhere.unwrap_or_default()
         )),
     })

@@ -28,7 +28,18 @@ impl Alternatives {
             sheet.heading(title(rows[0].lever));
             let header = [("instead", Align::Left), ("CO2e", Align::Right), ("90 % range", Align::Right)];
             sheet.table(&header, rows.iter().map(|row| vec![row.choice.clone(), share(row), range(row)]).collect());
-            for (choices, note) in grouped(rows, |row| row.note.clone()) {
+            let shared = shared(rows);
+            for part in &shared {
+                let said = |row: &Row| parts(row).any(|own| own == part).then(|| part.clone());
+                for (choices, note) in grouped(rows, said) {
+                    sheet.item("- ", &format!("{choices}: {note}"));
+                }
+            }
+            let own = |row: &Row| {
+                let own: Vec<&str> = parts(row).filter(|part| !shared.iter().any(|known| known == part)).collect();
+                (!own.is_empty()).then(|| own.join("; "))
+            };
+            for (choices, note) in grouped(rows, own) {
                 sheet.item("- ", &format!("{choices}: {note}"));
             }
             let marked = |row: &Row| (row.citation.check == Some(Check::Unverified)).then(|| "UNVERIFIED".to_owned());
@@ -150,6 +161,23 @@ fn range(row: &Row) -> String {
         (Some(low), None) => format!("{low:.2} and more"),
         _ => String::new(),
     }
+}
+
+/// The parts of a row's note.
+fn parts(row: &Row) -> impl Iterator<Item = &str> {
+    row.note.iter().flat_map(|note| note.split("; "))
+}
+
+/// Parts that the notes of several rows have alike.
+fn shared(rows: &[Row]) -> Vec<String> {
+    let mut shared: Vec<String> = Vec::new();
+    for part in rows.iter().flat_map(parts) {
+        let is_shared = rows.iter().filter(|row| parts(row).any(|own| own == part)).count() > 1;
+        if is_shared && !shared.iter().any(|known| known == part) {
+            shared.push(part.to_owned());
+        }
+    }
+    shared
 }
 
 /// Words with the choices that they are about; those that are about all of several are told once.
