@@ -109,6 +109,14 @@ fn options(asked: &SimulateArguments) -> Result<SimulateOptions, Failure> {
     if let Some((flag, amount)) = amounts.into_iter().find(|(_, amount)| !(0.0..1e9).contains(amount)) {
         return Err(Failure::usage(&format!("{flag} `{amount}` is out of range"), "give a number of 0 or more"));
     }
+    if let Some(share) = asked.utilisation.iter().find(|share| !(0.01..=10.0).contains(*share)) {
+        let found = format!("--utilisation `{share}` is out of range");
+        return Err(Failure::usage(&found, "give shares such as 0.5,0.77,0.9"));
+    }
+    if asked.every == 0 || 24 % asked.every != 0 {
+        let found = format!("--every `{}` is no divisor of 24", asked.every);
+        return Err(Failure::usage(&found, "give 1, 2, 3, 4, 6, 8, 12 or 24"));
+    }
     let shares = [("--interruptible", asked.interruptible), ("--movable", asked.movable), ("--elastic", asked.elastic)];
     if let Some((flag, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
         return Err(Failure::usage(&format!("{flag} `{share}` is no share"), "give a number from 0 to 1"));

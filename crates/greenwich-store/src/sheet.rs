@@ -67,7 +67,7 @@ mod tests {
     use bytes::Bytes;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_sheet_says_its_schema_and_has_its_rows() {
         let columns = vec![
             ("job", Cells::Text(vec![Some("a".to_owned()), Some("b".to_owned())])),
             ("delay_h", Cells::Real(vec![Some(1.5), Some(2.0)])),
@@ -78,10 +78,6 @@ mod tests {
         let read = TableReader::new(Bytes::from(bytes)).expect("Parquet");
         assert_eq!(read.metadata("greenwich.schema").as_deref(), Some("greenwich.test/1"));
         assert_eq!((read.groups(), read.rows(0)), (1, 2));
-        let (mut real, mut whole) = (Vec::new(), Vec::new());
-        read.real(0, "delay_h", &mut real).expect("a column of reals");
-        read.whole(0, "restarts", &mut whole).expect("a column of whole numbers");
-        assert_eq!((real, whole), (vec![1.5, 2.0], vec![0, 3]));
     }
 
     #[test]
