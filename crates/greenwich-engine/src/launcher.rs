@@ -173,23 +173,21 @@ impl Seen {
     }
 }
 
-/// What an engine is able to do, and how its sites stand.
+/// An engine and how its sites stand.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Survey {
     /// The engine and its version.
     pub version: String,
-    /// What it can do.
-    pub abilities: Abilities,
     /// Its sites.
     pub sites: Vec<SiteSeen>,
     /// What it lacks, with the mend, for `doctor`.
     pub notes: Vec<String>,
 }
 
-/// What an engine is able to do.
+/// What an engine is able to do at a site, for this user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Abilities {
-    /// [`Act::Pause`] and [`Act::Resume`], for this user.
+    /// [`Act::Pause`] and [`Act::Resume`].
     pub pauses: bool,
     /// [`Act::Requeue`].
     pub requeues: bool,
@@ -204,6 +202,8 @@ pub struct SiteSeen {
     pub accelerators: Option<u32>,
     /// Whether any node takes work.
     pub is_up: bool,
+    /// What can be done there.
+    pub abilities: Abilities,
 }
 
 /// Runs jobs.

@@ -137,10 +137,10 @@ impl Launcher for Local {
             name: name.clone(),
             accelerators: Some(*accelerators),
             is_up: true,
+            abilities: Abilities { pauses: true, requeues: true },
         });
         Ok(Survey {
             version: "this machine".to_owned(),
-            abilities: Abilities { pauses: true, requeues: true },
             sites: sites.collect(),
             notes: Vec::new(),
         })

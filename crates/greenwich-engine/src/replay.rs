@@ -253,10 +253,10 @@ impl Launcher for Replay {
             name: site.name.clone(),
             accelerators: Some(if site.is_up { site.accelerators } else { 0 }),
             is_up: site.is_up,
+            abilities: Abilities { pauses: world.pauses, requeues: true },
         });
         Ok(Survey {
             version: "replay".to_owned(),
-            abilities: Abilities { pauses: world.pauses, requeues: true },
             sites: sites.collect(),
             notes: Vec::new(),
         })

@@ -284,10 +284,10 @@ impl Launcher for Slurm {
                     site.name
                 ));
             }
-            sites.push(SiteSeen { name: site.name.clone(), accelerators: Some(count), is_up });
+            let abilities = Abilities { pauses: site.suspends, requeues: true };
+            sites.push(SiteSeen { name: site.name.clone(), accelerators: Some(count), is_up, abilities });
         }
-        let abilities = Abilities { pauses: self.sites.iter().any(|site| site.suspends), requeues: true };
-        Ok(Survey { version: told, abilities, sites, notes })
+        Ok(Survey { version: told, sites, notes })
     }
 
     fn jobs(&mut self, known: &[(Mark, String)]) -> Result<Vec<Seen>, EngineError> {

@@ -1,0 +1,739 @@
+//! One look at everything, and what follows from it.
+//!
+//! In: the state, the engines, an outlook, and what time it is. Out: acts upon the engines, each written down before;
+//! runs as they now stand; accounts of those that are over. A look that is cut off anywhere is made whole by the next
+//! one: what an engine has is found by its mark, and what is to be done is decided from what is there.
+
+use crate::desire::{Slack, Step, desire};
+use crate::error::KeeperError;
+use crate::outlook::{Account, Answer, Ask, Metered, Outlook};
+use crate::run::{Handed, Phase, Plan, Run, Segment};
+use crate::state::State;
+use greenwich_engine::{Abilities, Act, EngineError, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The keeper's name among those who did something.
+const WHO: &str = "keeper";
+/// Looks in a row at which an engine that answers does not know a job, until that is believed.
+const LOOKS_UNTIL_GONE: u32 = 3;
+/// The same for a job of which it is not known whether it was taken.
+const LOOKS_UNTIL_NOT_TAKEN: u32 = 2;
+/// A clock that went on by so much more or less than time did was set.
+const CLOCK_WAS_SET: f64 = 5.0;
+/// The longest time between two tries to hand a job over that was refused.
+const LONGEST_BACKOFF_S: i64 = 3600;
+
+/// What time it is, by the clock that may be set and by the one that may not.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The clock.
+    pub wall: Timestamp,
+    /// Time since some beginning.
+    pub steady: Duration,
+}
+
+/// How often and how exactly.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Begin times that differ by less are the same.
+    pub begin_slack: SignedDuration,
+    /// Everything is planned anew at least so often.
+    pub replan_every: SignedDuration,
+    /// A new plan has to emit less than the old one by this share.
+    pub least_saving: f64,
+    /// How long after its end the entries of a run are waited for.
+    pub entries_within: SignedDuration,
+}
+
+impl Default for Timing {
+    /// Of real time: an hour's forecasts, a clock of seconds.
+    fn default() -> Self {
+        Self {
+            begin_slack: SignedDuration::from_secs(30),
+            replan_every: SignedDuration::from_mins(15),
+            least_saving: 0.01,
+            entries_within: SignedDuration::from_mins(10),
+        }
+    }
+}
+
+/// An engine, and which sites it serves.
+pub struct Engine {
+    /// Its name.
+    pub name: String,
+    /// The engine.
+    pub launcher: Box<dyn Launcher>,
+    /// Its sites.
+    pub sites: Vec<String>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("name", &self.name).field("sites", &self.sites).finish_non_exhaustive()
+    }
+}
+
+/// What a look found and did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Told {
+    /// Runs that are not over.
+    pub open: usize,
+    /// What was done and what went wrong, in words.
+    pub lines: Vec<String>,
+    /// Runs that were closed.
+    pub closed: Vec<String>,
+    /// Steps that were taken.
+    pub steps: usize,
+}
+
+/// The keeper.
+#[derive(Debug)]
+pub struct Keeper {
+    /// The state.
+    pub state: State,
+    timing: Timing,
+    last: Option<Moment>,
+    edition: Option<u64>,
+    planned: Option<Timestamp>,
+    /// What was planned last: runs with their phases. Another list is a reason to plan anew.
+    planned_for: Vec<(String, Phase)>,
+    sites: Vec<SiteSeen>,
+    /// What went wrong at the last look, so that it is told once.
+    wrong: BTreeMap<String, String>,
+}
+
+/// What the engines said at this look.
+struct Sight {
+    seen: Vec<Seen>,
+    /// Engines that did not answer, by their place.
+    silent: Vec<bool>,
+}
+
+impl Keeper {
+    /// A keeper of this state.
+    #[must_use]
+    pub fn new(state: State, timing: Timing) -> Self {
+        Self {
+            state,
+            timing,
+            last: None,
+            edition: None,
+            planned: None,
+            planned_for: Vec::new(),
+            sites: Vec::new(),
+            wrong: BTreeMap::new(),
+        }
+    }
+
+    /// Everything is planned anew at the next look.
+    pub fn plan_anew(&mut self) {
+        self.planned = None;
+    }
+
+    /// Looks, plans, acts and closes. The act lock is the caller's.
+    ///
+    /// # Errors
+    /// [`KeeperError`] of the state: nothing is done that could not be written. What engines and the outlook refuse is
+    /// told in [`Told`].
+    pub fn look(
+        &mut self,
+        engines: &mut [Engine],
+        outlook: &mut dyn Outlook,
+        moment: Moment,
+    ) -> Result<Told, KeeperError> {
+        let mut told = Told::default();
+        let now = moment.wall;
+        self.heed_clock(moment, &mut told)?;
+        let mut runs = self.state.open_runs()?;
+        let sight = self.see(engines, &runs, now, &mut told)?;
+        self.remove_doubles(engines, &mut runs, &sight, now, &mut told)?;
+        for run in &mut runs {
+            self.observe(run, engines, &sight, outlook, now, &mut told)?;
+        }
+        self.plan(&mut runs, engines, &sight, outlook, now, &mut told)?;
+        for run in runs.iter_mut().filter(|run| run.ended.is_none()) {
+            self.act(run, engines, &sight, now, &mut told)?;
+        }
+        for run in runs.iter_mut().filter(|run| run.ended.is_some()) {
+            self.close(run, outlook, now, &mut told)?;
+        }
+        told.open = runs.iter().filter(|run| run.ended.is_none()).count();
+        self.last = Some(moment);
+        Ok(told)
+    }
+
+    fn heed_clock(&mut self, moment: Moment, told: &mut Told) -> Result<(), KeeperError> {
+        let Some(last) = self.last else { return Ok(()) };
+        let by_clock = moment.wall.duration_since(last.wall).as_secs_f64();
+        let by_time = moment.steady.saturating_sub(last.steady).as_secs_f64();
+        let stepped = by_clock - by_time;
+        if stepped.abs() > CLOCK_WAS_SET {
+            let words = format!("the clock was set by {stepped:+.0} s: everything is planned anew");
+            self.state.tell(None, moment.wall, WHO, &words)?;
+            told.lines.push(words);
+            self.planned = None;
+        }
+        Ok(())
+    }
+
+    /// Tells something that is wrong the first time, and when it is over.
+    fn tell_once(&mut self, key: &str, wrong: Option<String>, now: Timestamp, told: &mut Told) -> Result<(), KeeperError> {
+        if self.wrong.get(key) == wrong.as_ref() {
+            return Ok(());
+        }
+        let words = wrong.clone().unwrap_or_else(|| format!("{key}: well again"));
+        self.state.tell(None, now, WHO, &words)?;
+        told.lines.push(words);
+        match wrong {
+            Some(words) => self.wrong.insert(key.to_owned(), words),
+            None => self.wrong.remove(key),
+        };
+        Ok(())
+    }
+
+    fn see(
+        &mut self,
+        engines: &mut [Engine],
+        runs: &[Run],
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<Sight, KeeperError> {
+        let mut sight = Sight { seen: Vec::new(), silent: Vec::new() };
+        for engine in engines {
+            let known: Vec<(Mark, String)> = runs
+                .iter()
+                .filter(|run| engine.sites.iter().any(|site| site == run.site()))
+                .filter_map(|run| Some((mark(run), run.handed.as_ref()?.id.clone()?)))
+                .collect();
+            let answer = engine.launcher.jobs(&known);
+            sight.silent.push(answer.is_err());
+            let wrong = answer.as_ref().err().map(ToString::to_string);
+            self.tell_once(&engine.name, wrong, now, told)?;
+            sight.seen.extend(answer.unwrap_or_default());
+        }
+        Ok(sight)
+    }
+
+    /// Of several live jobs of one run all but one are ended: the one that has started stays, else the last attempt.
+    fn remove_doubles(
+        &mut self,
+        engines: &mut [Engine],
+        runs: &mut [Run],
+        sight: &Sight,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        let mut live: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
+        for seen in sight.seen.iter().filter(|seen| !seen.is_over()) {
+            live.entry(&seen.mark.run).or_default().push(seen);
+        }
+        for (name, mut several) in live.into_iter().filter(|(_, several)| several.len() > 1) {
+            let Some(run) = runs.iter_mut().find(|run| run.job.run == name) else { continue };
+            let own = run.handed.as_ref().and_then(|handed| handed.id.clone());
+            several.sort_by_key(|seen| (!seen.has_started(), own.as_ref() != Some(&seen.id), u32::MAX - seen.mark.attempt));
+            let kept = several[0];
+            run.attempt = kept.mark.attempt;
+            run.handed = Some(Handed { site: kept.site.clone(), id: Some(kept.id.clone()) });
+            for double in &several[1..] {
+                let step = Step::Cancel { why: format!("job {} has the same mark", kept.id) };
+                let row = self.state.begin_step(run, &step, now)?;
+                let Some(engine) = engine_of(engines, &double.site) else { continue };
+                let done = engine.launcher.act(&double.id, &Act::Cancel);
+                let outcome = done.as_ref().map_or_else(ToString::to_string, |()| "done".to_owned());
+                self.state.finish_step(row, &outcome, run)?;
+                told.steps += 1;
+                told.lines.push(format!("{name}: job {} was a double and is ended: {outcome}", double.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a run to what is seen of it.
+    fn observe(
+        &mut self,
+        run: &mut Run,
+        engines: &mut [Engine],
+        sight: &Sight,
+        outlook: &mut dyn Outlook,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        let before = run.clone();
+        let Some(handed) = run.handed.clone() else {
+            if run.cancel.is_some() && run.ended.is_none() && matches!(run.phase, Phase::New | Phase::Held) {
+                run.phase = Phase::Cancelled;
+                run.ended = Some(now);
+                self.state.save([&*run])?;
+            }
+            return Ok(());
+        };
+        if run.ended.is_some() || is_silent(engines, sight, &handed.site) {
+            return Ok(());
+        }
+        let Some(seen) = current(run, sight) else { return self.unseen(run, &handed, outlook, now, told) };
+        let was_unsure = handed.id.is_none();
+        run.missing = 0;
+        run.handed = Some(Handed { site: handed.site, id: Some(seen.id.clone()) });
+        run.words.clone_from(&seen.words);
+        if seen.has_started() {
+            run.starts = run.starts.max(seen.ran.len() as u32);
+        }
+        match seen.state {
+            SeenState::Waiting { .. } => {
+                if matches!(before.phase, Phase::Running | Phase::Paused) && before.checkpoint_asked.is_none() {
+                    told.lines.push(format!("{}: its engine has queued it again: {}", run.job.name, seen.words));
+                }
+                run.phase = Phase::Waiting;
+                run.used_s = 0.0;
+            }
+            SeenState::Running => {
+                run.phase = Phase::Running;
+                run.used_s = seen.used.as_secs_f64();
+            }
+            SeenState::Paused => {
+                run.phase = Phase::Paused;
+                run.used_s = seen.used.as_secs_f64();
+            }
+            SeenState::Ended(ending) => {
+                run.used_s = seen.used.as_secs_f64();
+                self.ended(run, ending, seen, outlook, now);
+            }
+        }
+        if was_unsure {
+            self.state.settle_steps(run, "found done")?;
+        } else if *run != before {
+            // What it has run so far is not worth a write of its own.
+            let same = Run { used_s: before.used_s, ..run.clone() } == before;
+            if !same {
+                self.state.save([&*run])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, run: &mut Run, ending: Ending, seen: &Seen, outlook: &mut dyn Outlook, now: Timestamp) {
+        match ending {
+            Ending::Cancelled if run.phase == Phase::Moving && !seen.has_started() && run.cancel.is_none() => {
+                run.phase = Phase::New;
+                run.handed = None;
+                return;
+            }
+            Ending::Done => (run.phase, run.exit_status) = (Phase::Done, Some(0)),
+            Ending::Failed(status) => (run.phase, run.exit_status) = (Phase::Failed, Some(status)),
+            Ending::Cancelled => {
+                run.phase = Phase::Cancelled;
+                if run.cancel.is_none() {
+                    "it was ended in its engine, not by Greenwich".clone_into(&mut run.words);
+                }
+            }
+            Ending::Lost => {
+                // The meter may have seen what the engine has not.
+                let status = outlook.metered(run).ok().and_then(|all| all.last().and_then(|last| last.exit_status));
+                run.exit_status = status;
+                run.phase = if status == Some(0) { Phase::Done } else { Phase::Failed };
+            }
+        }
+        run.ended = seen.ran.last().and_then(|last| last.end).or(Some(now));
+    }
+
+    /// A run that was handed over to an engine that answers and does not know it.
+    fn unseen(
+        &mut self,
+        run: &mut Run,
+        handed: &Handed,
+        outlook: &mut dyn Outlook,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        run.missing += 1;
+        let name = run.job.name.clone();
+        if handed.id.is_none() {
+            if run.missing >= LOOKS_UNTIL_NOT_TAKEN {
+                // It is handed over again under the same mark, which can be claimed once.
+                run.handed = None;
+                run.phase = Phase::New;
+                run.attempt -= 1;
+                run.missing = 0;
+                told.lines.push(format!("{name}: it had not been taken, and is handed over again"));
+                return self.state.settle_steps(run, "not taken");
+            }
+        } else if run.missing >= LOOKS_UNTIL_GONE {
+            let ran = outlook.metered(run).unwrap_or_default();
+            run.missing = 0;
+            if run.starts > 0 || !ran.is_empty() {
+                run.exit_status = ran.last().and_then(|last| last.exit_status);
+                run.phase = if run.exit_status == Some(0) { Phase::Done } else { Phase::Failed };
+                run.ended = ran.last().map(|last| last.end).or(Some(now));
+                "its engine knows it no more".clone_into(&mut run.words);
+            } else if run.cancel.is_some() {
+                (run.phase, run.ended) = (Phase::Cancelled, Some(now));
+            } else {
+                run.handed = None;
+                run.phase = Phase::New;
+                told.lines.push(format!("{name}: its engine has lost it before it ran; it is handed over again"));
+            }
+        }
+        self.state.save([&*run])
+    }
+
+    /// Plans anew where there is a reason to.
+    fn plan(
+        &mut self,
+        runs: &mut [Run],
+        engines: &mut [Engine],
+        sight: &Sight,
+        outlook: &mut dyn Outlook,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        let open = |run: &&mut Run| run.ended.is_none() && run.phase != Phase::Held && run.cancel.is_none();
+        let listed: Vec<(String, Phase)> = runs
+            .iter()
+            .filter(|run| run.ended.is_none())
+            .map(|run| (run.job.run.clone(), if run.phase == Phase::Moving { Phase::New } else { run.phase }))
+            .collect();
+        if listed.is_empty() {
+            self.planned_for = listed;
+            return Ok(());
+        }
+        let edition = outlook.edition(now);
+        let wrong = edition.as_ref().err().map(|words| format!("no new forecasts: {words}; plans stay as they are"));
+        self.tell_once("forecasts", wrong, now, told)?;
+        let Ok(edition) = edition else { return Ok(()) };
+        let is_due = self.planned.is_none_or(|last| now.duration_since(last) >= self.timing.replan_every || now < last);
+        if !is_due && self.edition == Some(edition) && self.planned_for == listed {
+            return Ok(());
+        }
+        self.survey(engines, sight, now, told)?;
+        let asks: Vec<Ask> = runs.iter_mut().filter(open).map(|run| self.ask(run, now)).collect();
+        let answers = outlook.plan(&asks, &self.sites, now);
+        let wrong = answers.as_ref().err().map(|words| format!("no new plan: {words}; plans stay as they are"));
+        self.tell_once("plans", wrong, now, told)?;
+        let Ok(answers) = answers else { return Ok(()) };
+        let mut changed = Vec::new();
+        for ((run, ask), answer) in runs.iter_mut().filter(open).zip(&asks).zip(answers) {
+            if !ask.is_fixed && self.is_better(run, ask, &answer) {
+                run.plan = Plan { segments: answer.segments, co2e_g: answer.co2e_g, made: now };
+                changed.push(run.clone());
+            }
+        }
+        if !changed.is_empty() {
+            self.state.save(&changed)?;
+            told.lines.push(format!("{} of {} open runs have a new plan", changed.len(), asks.len()));
+        }
+        (self.edition, self.planned, self.planned_for) = (Some(edition), Some(now), listed);
+        Ok(())
+    }
+
+    fn survey(
+        &mut self,
+        engines: &mut [Engine],
+        sight: &Sight,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        for (engine, silent) in engines.iter_mut().zip(&sight.silent) {
+            // A site whose engine does not answer keeps what was last known of it.
+            if *silent {
+                continue;
+            }
+            let Ok(survey) = engine.launcher.survey() else { continue };
+            for site in survey.sites {
+                let wrong = (!site.is_up).then(|| format!("site {}: no node takes work", site.name));
+                self.tell_once(&format!("site {}", site.name), wrong, now, told)?;
+                self.sites.retain(|one| one.name != site.name);
+                self.sites.push(site);
+            }
+        }
+        self.sites.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(())
+    }
+
+    fn ask(&self, run: &Run, now: Timestamp) -> Ask {
+        let has_begun = run.starts > 0;
+        let runs = matches!(run.phase, Phase::Running | Phase::Paused);
+        let is_up = |site: &String| self.sites.iter().find(|one| one.name == **site).is_none_or(|one| one.is_up);
+        let mut sites = if has_begun { vec![run.site().to_owned()] } else { run.job.sites.clone() };
+        if !has_begun && sites.iter().any(is_up) {
+            sites.retain(is_up);
+        }
+        Ask {
+            run: run.job.run.clone(),
+            sites,
+            home: run.job.home.clone(),
+            release: run.job.release.max(now),
+            deadline: run.job.deadline,
+            left_s: run.left().as_secs_f64(),
+            left_safe_s: run.left_safe().as_secs_f64(),
+            accelerators: run.job.accelerators,
+            accelerator: run.job.accelerator.clone(),
+            power_w: run.job.power_w,
+            interruptible: run.job.interruptible && !run.cannot_pause,
+            is_fixed: runs && (!run.job.interruptible || run.cannot_pause || run.is_overdue()),
+            current: run.plan.segments.iter().filter(|segment| segment.end > now).cloned().collect(),
+        }
+    }
+
+    /// Whether a new plan takes the place of the old one.
+    fn is_better(&self, run: &Run, ask: &Ask, answer: &Answer) -> bool {
+        if answer.segments.is_empty() {
+            return false;
+        }
+        let is_there = |segment: &Segment| ask.sites.contains(&segment.site);
+        let Some(current) = answer.current_co2e_g.filter(|_| ask.current.iter().all(is_there) && !ask.current.is_empty())
+        else {
+            return true;
+        };
+        let Some(new) = answer.co2e_g else { return false };
+        // Each pause more costs the work that it takes to stop and to start again.
+        let pauses = |segments: &[Segment]| segments.len().saturating_sub(1) as f64;
+        let more = (pauses(&answer.segments) - pauses(&ask.current)).max(0.0);
+        let lost = run.job.checkpoint_s + run.job.restart_s;
+        let cost = current * more * lost / run.left().as_secs_f64().max(1.0);
+        new + cost < current * (1.0 - self.timing.least_saving)
+    }
+
+    fn act(
+        &mut self,
+        run: &mut Run,
+        engines: &mut [Engine],
+        sight: &Sight,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        // A step of which it is not known whether it was done is waited for.
+        if run.handed.as_ref().is_some_and(|handed| handed.id.is_none() || is_silent(engines, sight, &handed.site)) {
+            return Ok(());
+        }
+        let seen = run.handed.as_ref().and_then(|_| current(run, sight));
+        if run.handed.is_some() && seen.is_none() {
+            return Ok(());
+        }
+        let site = run.site().to_owned();
+        let known = self.sites.iter().find(|one| one.name == site).map(|one| one.abilities);
+        let able = known.unwrap_or(Abilities { pauses: false, requeues: false });
+        let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
+        match desire(run, seen, now, able, slack) {
+            Some(step) => self.take(run, seen.map(|seen| seen.id.as_str()), &step, engines, now, told),
+            None => self.forget_checkpoint(run, now),
+        }
+    }
+
+    /// A checkpoint that was asked for before a plan that is now another is too old for the next pause.
+    fn forget_checkpoint(&mut self, run: &mut Run, now: Timestamp) -> Result<(), KeeperError> {
+        let written = SignedDuration::from_secs_f64(run.job.checkpoint_s.clamp(0.0, 1e7));
+        if run.phase == Phase::Running && run.checkpoint_asked.is_some_and(|asked| now > asked + written) {
+            run.checkpoint_asked = None;
+            return self.state.save([&*run]);
+        }
+        Ok(())
+    }
+
+    /// Hands a new run over at once, as `submit` does. The act lock is the caller's.
+    ///
+    /// # Errors
+    /// [`KeeperError`] of the state. What the engine refuses is told in [`Told`], and tried again by the keeper.
+    pub fn hand_over(&mut self, run: &mut Run, engines: &mut [Engine], now: Timestamp) -> Result<Told, KeeperError> {
+        let mut told = Told::default();
+        let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
+        if let Some(step) = desire(run, None, now, Abilities::default(), slack) {
+            self.take(run, None, &step, engines, now, &mut told)?;
+        }
+        Ok(told)
+    }
+
+    /// Writes a step down, takes it, and writes down what came of it.
+    fn take(
+        &mut self,
+        run: &mut Run,
+        id: Option<&str>,
+        step: &Step,
+        engines: &mut [Engine],
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        match step {
+            Step::Submit { site, attempt, .. } => {
+                run.attempt = *attempt;
+                run.handed = Some(Handed { site: site.clone(), id: None });
+                run.phase = Phase::Waiting;
+                run.missing = 0;
+            }
+            Step::Withdraw => run.phase = Phase::Moving,
+            Step::Checkpoint { .. } => run.checkpoint_asked = Some(now),
+            _ => {}
+        }
+        let environment = match step {
+            Step::Submit { .. } => self.state.environment(&run.job.run)?,
+            _ => Vec::new(),
+        };
+        let row = self.state.begin_step(run, step, now)?;
+        let site = run.site().to_owned();
+        let Some(engine) = engine_of(engines, &site) else {
+            let words = format!("no engine serves site `{site}`: is it still in sites.toml?");
+            if matches!(step, Step::Submit { .. }) {
+                (run.handed, run.phase) = (None, Phase::New);
+            }
+            told.lines.push(format!("{}: {words}", run.job.name));
+            return self.state.finish_step(row, &words, run);
+        };
+        told.steps += 1;
+        let outcome = match (step, id) {
+            (Step::Submit { begin, .. }, _) => {
+                engine.launcher.submit(&order(run, environment, &site, *begin)).map(|id| {
+                    run.handed = Some(Handed { site: site.clone(), id: Some(id) });
+                    run.refused = None;
+                })
+            }
+            (_, Some(id)) => engine.launcher.act(id, &act_of(step)),
+            (_, None) => Ok(()),
+        };
+        let words = match &outcome {
+            Ok(()) => {
+                match step {
+                    Step::Requeue { .. } => {
+                        let since = run.checkpoint_asked.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
+                        run.done_s += (run.used_s - since.max(0.0)).max(0.0);
+                        run.used_s = 0.0;
+                        run.checkpoint_asked = None;
+                    }
+                    Step::Resume => run.checkpoint_asked = None,
+                    _ => {}
+                }
+                "done".to_owned()
+            }
+            // Whether a job was taken is seen at the next look.
+            Err(error) if error.may_work_later() && matches!(step, Step::Submit { .. }) => {
+                told.lines.push(format!("{}: {error}", run.job.name));
+                return Ok(());
+            }
+            Err(error) => {
+                self.refused(run, step, error, now);
+                error.to_string()
+            }
+        };
+        told.lines.push(format!("{}: {}: {words}", run.job.name, said(step)));
+        self.state.finish_step(row, &words, run)
+    }
+
+    fn refused(&self, run: &mut Run, step: &Step, error: &EngineError, now: Timestamp) {
+        match step {
+            Step::Submit { .. } => {
+                let times = run.refused.map_or(0, |(times, _)| times) + 1;
+                let wait = (30_i64 << times.min(7)).min(LONGEST_BACKOFF_S).min(self.timing.replan_every.as_secs().max(1));
+                run.refused = Some((times, now + SignedDuration::from_secs(wait)));
+                run.handed = None;
+                run.phase = Phase::New;
+                run.words = error.to_string();
+            }
+            Step::Pause { .. } | Step::Requeue { .. } | Step::Checkpoint { .. } if !error.may_work_later() => {
+                run.cannot_pause = !matches!(error, EngineError::Gone { .. });
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes the account of a run that is over.
+    fn close(
+        &mut self,
+        run: &mut Run,
+        outlook: &mut dyn Outlook,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
+        let metered = outlook.metered(run);
+        let waits = match &metered {
+            Ok(entries) => entries.is_empty() && run.starts > 0,
+            Err(_) => true,
+        };
+        if waits && now.duration_since(run.ended.unwrap_or(now)) < self.timing.entries_within {
+            return Ok(());
+        }
+        let wrong = metered.as_ref().err().cloned();
+        let metered: Vec<Metered> = metered.unwrap_or_default();
+        let mut account: Account = outlook.account(run, &metered);
+        account.warnings.extend(wrong.map(|words| format!("the ledger could not be read: {words}")));
+        if metered.is_empty() && run.starts > 0 {
+            account.warnings.push("it ran, and no entry of it is in the ledger".to_owned());
+        }
+        self.state.close(run, &metered, &account)?;
+        told.closed.push(run.job.run.clone());
+        told.lines.push(format!("{}: {}", run.job.name, run.phase.as_str()));
+        Ok(())
+    }
+}
+
+fn mark(run: &Run) -> Mark {
+    Mark { run: run.job.run.clone(), attempt: run.attempt }
+}
+
+/// What is seen of the last attempt of a run; of two jobs with its mark the one that lives.
+fn current<'a>(run: &Run, sight: &'a Sight) -> Option<&'a Seen> {
+    let wanted = mark(run);
+    let own = run.handed.as_ref().and_then(|handed| handed.id.as_deref());
+    let all = || sight.seen.iter().filter(|seen| seen.mark == wanted);
+    let by_id = || all().find(|seen| own == Some(seen.id.as_str()));
+    all().find(|seen| !seen.is_over()).or_else(by_id).or_else(|| all().next())
+}
+
+fn engine_of<'a>(engines: &'a mut [Engine], site: &str) -> Option<&'a mut Engine> {
+    engines.iter_mut().find(|engine| engine.sites.iter().any(|one| one == site))
+}
+
+fn is_silent(engines: &[Engine], sight: &Sight, site: &str) -> bool {
+    let place = engines.iter().position(|engine| engine.sites.iter().any(|one| one == site));
+    place.is_none_or(|place| sight.silent[place])
+}
+
+fn order(run: &Run, environment: Vec<(String, String)>, site: &str, begin: Timestamp) -> Order {
+    let job = &run.job;
+    Order {
+        mark: mark(run),
+        name: job.name.clone(),
+        command: job.command.clone(),
+        resume: job.resume.clone(),
+        directory: job.directory.clone(),
+        environment,
+        site: site.to_owned(),
+        begin,
+        accelerators: job.accelerators,
+        nodes: job.nodes,
+        time_limit_s: job.time_limit_s,
+        options: job.options.clone(),
+        held: false,
+    }
+}
+
+fn act_of(step: &Step) -> Act {
+    match step {
+        Step::Begin { at } => Act::Begin(*at),
+        Step::Release => Act::Release,
+        Step::Checkpoint { signal } => Act::Signal(signal.clone()),
+        Step::Pause { latest } => Act::Pause { latest: *latest },
+        Step::Resume => Act::Resume,
+        Step::Requeue { begin } => Act::Requeue { begin: *begin },
+        Step::Withdraw => Act::Withdraw,
+        Step::Submit { .. } | Step::Cancel { .. } => Act::Cancel,
+    }
+}
+
+/// A step in words.
+fn said(step: &Step) -> String {
+    let at = |at: &Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    match step {
+        Step::Submit { site, begin, .. } => format!("handed over to {site}, to begin {}", at(begin)),
+        Step::Begin { at: begin } => format!("to begin {}", at(begin)),
+        Step::Release => "let go".to_owned(),
+        Step::Checkpoint { signal } => format!("told by SIG{signal} to write a checkpoint"),
+        Step::Pause { latest } => format!("paused, until {} at the latest", at(latest)),
+        Step::Resume => "woken".to_owned(),
+        Step::Requeue { begin } => format!("queued again, to begin {}", at(begin)),
+        Step::Withdraw => "taken back, to go elsewhere".to_owned(),
+        Step::Cancel { why } => format!("ended ({why})"),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
