@@ -53,6 +53,8 @@ pub struct Order {
     pub command: Vec<String>,
     /// What runs instead from the second start on, where it differs: to go on from a checkpoint.
     pub resume: Option<Vec<String>>,
+    /// What runs beside it on each node but its first, for as long as it does; empty for nothing.
+    pub beside: Vec<String>,
     /// The working directory.
     pub directory: PathBuf,
     /// Variables set for it over those of whoever hands it over.

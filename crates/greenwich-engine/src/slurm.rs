@@ -28,10 +28,11 @@ const MOST_IDS: usize = 500;
 const LOOK: &str = "`sinfo`, `squeue --me`";
 
 /// The batch script of every job. Its first argument is the file that the job claims, so that of two jobs with one mark
-/// only one runs; the second how many words the command has, those after them being what runs from the second start on.
+/// only one runs. Then come three numbers and so many words: the command, what runs instead from the second start on,
+/// and what runs beside it on each node but the first.
 const SCRIPT: &str = r#"#!/bin/sh
-claim=$1 first=$2
-shift 2
+claim=$1 first=$2 again=$3 beside=$4
+shift 4
 if printf %s "$SLURM_JOB_ID" >"$claim.$SLURM_JOB_ID" 2>/dev/null; then
     ln "$claim.$SLURM_JOB_ID" "$claim" 2>/dev/null
     if [ "$(cat "$claim")" != "$SLURM_JOB_ID" ]; then
@@ -39,16 +40,23 @@ if printf %s "$SLURM_JOB_ID" >"$claim.$SLURM_JOB_ID" 2>/dev/null; then
         exit 79
     fi
 fi
-all=$#
-if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && [ "$all" -gt "$first" ]; then
-    shift "$first"
-    exec "$@"
+others=$((${SLURM_JOB_NUM_NODES:-1} - 1))
+if [ "$others" -gt 0 ] && [ "$beside" -gt 0 ]; then
+    (
+        shift $((first + again))
+        exec srun --overlap --quiet --nodes="$others" --relative=1 --ntasks="$others" --ntasks-per-node=1 "$@"
+    ) </dev/null >/dev/null 2>&1 &
 fi
-taken=0
+all=$# skip=0 wanted=$first
+if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && [ "$again" -gt 0 ]; then
+    skip=$first wanted=$again
+fi
+at=0
 for word do
-    [ "$taken" -lt "$first" ] || break
-    set -- "$@" "$word"
-    taken=$((taken + 1))
+    if [ "$at" -ge "$skip" ] && [ "$at" -lt $((skip + wanted)) ]; then
+        set -- "$@" "$word"
+    fi
+    at=$((at + 1))
 done
 shift "$all"
 exec "$@"
@@ -358,8 +366,10 @@ impl Launcher for Slurm {
             command.arg("--hold");
         }
         let claim = self.folder.join("claims").join(format!("{}-{}", order.mark.run, order.mark.attempt));
-        command.arg(script).arg(claim).arg(order.command.len().to_string()).args(&order.command);
-        command.args(order.resume.iter().flatten());
+        let again: &[String] = order.resume.as_deref().unwrap_or_default();
+        command.arg(script).arg(claim);
+        command.args([order.command.len(), again.len(), order.beside.len()].map(|count| count.to_string()));
+        command.args(&order.command).args(again).args(&order.beside);
         let said = self.run(command, "take a job", "")?;
         let id = said.trim().lines().last().unwrap_or_default();
         let number = named(id).number;
@@ -500,6 +510,7 @@ mod tests {
             name: "n".to_owned(),
             command: vec!["true".to_owned()],
             resume: None,
+            beside: Vec::new(),
             directory: "/".into(),
             environment: Vec::new(),
             site: "east".to_owned(),
@@ -535,16 +546,16 @@ mod tests {
     #[test]
     fn the_batch_script_runs_the_command_and_from_the_second_start_on_what_resumes_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let words = ["3", "printf", "%s", "a b;$(id)", "echo", "again"];
+        let words = ["3", "2", "1", "printf", "%s", "a b;$(id)", "echo", "again", "meter"];
         assert_eq!(batch(folder.path(), "7", "0", &words), (Some(0), "a b;$(id)".to_owned()));
         assert_eq!(batch(folder.path(), "7", "1", &words), (Some(0), "again\n".to_owned()));
-        assert_eq!(batch(folder.path(), "7", "2", &["2", "echo", "same"]), (Some(0), "same\n".to_owned()));
+        assert_eq!(batch(folder.path(), "7", "2", &["2", "0", "0", "echo", "same"]), (Some(0), "same\n".to_owned()));
     }
 
     #[test]
     fn of_two_jobs_with_one_mark_the_second_runs_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(batch(folder.path(), "7", "0", &["2", "echo", "ran"]).1, "ran\n");
-        assert_eq!(batch(folder.path(), "8", "0", &["2", "echo", "ran"]), (Some(79), String::new()));
+        assert_eq!(batch(folder.path(), "7", "0", &["2", "0", "0", "echo", "ran"]).1, "ran\n");
+        assert_eq!(batch(folder.path(), "8", "0", &["2", "0", "0", "echo", "ran"]), (Some(79), String::new()));
     }
 }

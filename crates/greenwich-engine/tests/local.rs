@@ -36,6 +36,7 @@ impl Stage {
             name: run.to_owned(),
             command: words(script),
             resume: Some(words("echo resumed >> log")),
+            beside: Vec::new(),
             directory: self.folder.path().to_owned(),
             environment: vec![("GIVEN".to_owned(), "a b".to_owned())],
             site: "here".to_owned(),

@@ -67,6 +67,8 @@ pub struct Engine {
     pub launcher: Box<dyn Launcher>,
     /// Its sites.
     pub sites: Vec<String>,
+    /// Variables of a job at a site, over those of whoever handed it over.
+    pub environment: BTreeMap<String, Vec<(String, String)>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -147,6 +149,10 @@ impl Keeper {
         let now = moment.wall;
         self.heed_clock(moment, &mut told)?;
         let mut runs = self.state.open_runs()?;
+        if runs.is_empty() {
+            self.last = Some(moment);
+            return Ok(told);
+        }
         let sight = self.see(engines, &runs, now, &mut told)?;
         self.remove_doubles(engines, &mut runs, &sight, now, &mut told)?;
         for run in &mut runs {
@@ -250,251 +256,6 @@ impl Keeper {
         Ok(())
     }
 
-    /// Brings a run to what is seen of it.
-    fn observe(
-        &mut self,
-        run: &mut Run,
-        engines: &mut [Engine],
-        sight: &Sight,
-        outlook: &mut dyn Outlook,
-        now: Timestamp,
-        told: &mut Told,
-    ) -> Result<(), KeeperError> {
-        let before = run.clone();
-        let Some(handed) = run.handed.clone() else {
-            if run.cancel.is_some() && run.ended.is_none() && matches!(run.phase, Phase::New | Phase::Held) {
-                run.phase = Phase::Cancelled;
-                run.ended = Some(now);
-                self.state.save([&*run])?;
-            }
-            return Ok(());
-        };
-        if run.ended.is_some() || is_silent(engines, sight, &handed.site) {
-            return Ok(());
-        }
-        let Some(seen) = current(run, sight) else { return self.unseen(run, &handed, outlook, now, told) };
-        let was_unsure = handed.id.is_none();
-        run.missing = 0;
-        run.handed = Some(Handed { site: handed.site, id: Some(seen.id.clone()) });
-        run.words.clone_from(&seen.words);
-        if seen.has_started() {
-            run.starts = run.starts.max(seen.ran.len() as u32);
-        }
-        match seen.state {
-            SeenState::Waiting { .. } => {
-                if matches!(before.phase, Phase::Running | Phase::Paused) && before.checkpoint_asked.is_none() {
-                    told.lines.push(format!("{}: its engine has queued it again: {}", run.job.name, seen.words));
-                }
-                run.phase = Phase::Waiting;
-                run.used_s = 0.0;
-            }
-            SeenState::Running => {
-                run.phase = Phase::Running;
-                run.used_s = seen.used.as_secs_f64();
-            }
-            SeenState::Paused => {
-                run.phase = Phase::Paused;
-                run.used_s = seen.used.as_secs_f64();
-            }
-            SeenState::Ended(ending) => {
-                run.used_s = seen.used.as_secs_f64();
-                self.ended(run, ending, seen, outlook, now);
-            }
-        }
-        if was_unsure {
-            self.state.settle_steps(run, "found done")?;
-        } else if *run != before {
-            // What it has run so far is not worth a write of its own.
-            let same = Run { used_s: before.used_s, ..run.clone() } == before;
-            if !same {
-                self.state.save([&*run])?;
-            }
-        }
-        Ok(())
-    }
-
-    fn ended(&mut self, run: &mut Run, ending: Ending, seen: &Seen, outlook: &mut dyn Outlook, now: Timestamp) {
-        match ending {
-            Ending::Cancelled if run.phase == Phase::Moving && !seen.has_started() && run.cancel.is_none() => {
-                run.phase = Phase::New;
-                run.handed = None;
-                return;
-            }
-            Ending::Done => (run.phase, run.exit_status) = (Phase::Done, Some(0)),
-            Ending::Failed(status) => (run.phase, run.exit_status) = (Phase::Failed, Some(status)),
-            Ending::Cancelled => {
-                run.phase = Phase::Cancelled;
-                if run.cancel.is_none() {
-                    "it was ended in its engine, not by Greenwich".clone_into(&mut run.words);
-                }
-            }
-            Ending::Lost => {
-                // The meter may have seen what the engine has not.
-                let status = outlook.metered(run).ok().and_then(|all| all.last().and_then(|last| last.exit_status));
-                run.exit_status = status;
-                run.phase = if status == Some(0) { Phase::Done } else { Phase::Failed };
-            }
-        }
-        run.ended = seen.ran.last().and_then(|last| last.end).or(Some(now));
-    }
-
-    /// A run that was handed over to an engine that answers and does not know it.
-    fn unseen(
-        &mut self,
-        run: &mut Run,
-        handed: &Handed,
-        outlook: &mut dyn Outlook,
-        now: Timestamp,
-        told: &mut Told,
-    ) -> Result<(), KeeperError> {
-        run.missing += 1;
-        let name = run.job.name.clone();
-        if handed.id.is_none() {
-            if run.missing >= LOOKS_UNTIL_NOT_TAKEN {
-                // It is handed over again under the same mark, which can be claimed once.
-                run.handed = None;
-                run.phase = Phase::New;
-                run.attempt -= 1;
-                run.missing = 0;
-                told.lines.push(format!("{name}: it had not been taken, and is handed over again"));
-                return self.state.settle_steps(run, "not taken");
-            }
-        } else if run.missing >= LOOKS_UNTIL_GONE {
-            let ran = outlook.metered(run).unwrap_or_default();
-            run.missing = 0;
-            if run.starts > 0 || !ran.is_empty() {
-                run.exit_status = ran.last().and_then(|last| last.exit_status);
-                run.phase = if run.exit_status == Some(0) { Phase::Done } else { Phase::Failed };
-                run.ended = ran.last().map(|last| last.end).or(Some(now));
-                "its engine knows it no more".clone_into(&mut run.words);
-            } else if run.cancel.is_some() {
-                (run.phase, run.ended) = (Phase::Cancelled, Some(now));
-            } else {
-                run.handed = None;
-                run.phase = Phase::New;
-                told.lines.push(format!("{name}: its engine has lost it before it ran; it is handed over again"));
-            }
-        }
-        self.state.save([&*run])
-    }
-
-    /// Plans anew where there is a reason to.
-    fn plan(
-        &mut self,
-        runs: &mut [Run],
-        engines: &mut [Engine],
-        sight: &Sight,
-        outlook: &mut dyn Outlook,
-        now: Timestamp,
-        told: &mut Told,
-    ) -> Result<(), KeeperError> {
-        let open = |run: &&mut Run| run.ended.is_none() && run.phase != Phase::Held && run.cancel.is_none();
-        let listed: Vec<(String, Phase)> = runs
-            .iter()
-            .filter(|run| run.ended.is_none())
-            .map(|run| (run.job.run.clone(), if run.phase == Phase::Moving { Phase::New } else { run.phase }))
-            .collect();
-        if listed.is_empty() {
-            self.planned_for = listed;
-            return Ok(());
-        }
-        let edition = outlook.edition(now);
-        let wrong = edition.as_ref().err().map(|words| format!("no new forecasts: {words}; plans stay as they are"));
-        self.tell_once("forecasts", wrong, now, told)?;
-        let Ok(edition) = edition else { return Ok(()) };
-        let is_due = self.planned.is_none_or(|last| now.duration_since(last) >= self.timing.replan_every || now < last);
-        if !is_due && self.edition == Some(edition) && self.planned_for == listed {
-            return Ok(());
-        }
-        self.survey(engines, sight, now, told)?;
-        let asks: Vec<Ask> = runs.iter_mut().filter(open).map(|run| self.ask(run, now)).collect();
-        let answers = outlook.plan(&asks, &self.sites, now);
-        let wrong = answers.as_ref().err().map(|words| format!("no new plan: {words}; plans stay as they are"));
-        self.tell_once("plans", wrong, now, told)?;
-        let Ok(answers) = answers else { return Ok(()) };
-        let mut changed = Vec::new();
-        for ((run, ask), answer) in runs.iter_mut().filter(open).zip(&asks).zip(answers) {
-            if !ask.is_fixed && self.is_better(run, ask, &answer) {
-                run.plan = Plan { segments: answer.segments, co2e_g: answer.co2e_g, made: now };
-                changed.push(run.clone());
-            }
-        }
-        if !changed.is_empty() {
-            self.state.save(&changed)?;
-            told.lines.push(format!("{} of {} open runs have a new plan", changed.len(), asks.len()));
-        }
-        (self.edition, self.planned, self.planned_for) = (Some(edition), Some(now), listed);
-        Ok(())
-    }
-
-    fn survey(
-        &mut self,
-        engines: &mut [Engine],
-        sight: &Sight,
-        now: Timestamp,
-        told: &mut Told,
-    ) -> Result<(), KeeperError> {
-        for (engine, silent) in engines.iter_mut().zip(&sight.silent) {
-            // A site whose engine does not answer keeps what was last known of it.
-            if *silent {
-                continue;
-            }
-            let Ok(survey) = engine.launcher.survey() else { continue };
-            for site in survey.sites {
-                let wrong = (!site.is_up).then(|| format!("site {}: no node takes work", site.name));
-                self.tell_once(&format!("site {}", site.name), wrong, now, told)?;
-                self.sites.retain(|one| one.name != site.name);
-                self.sites.push(site);
-            }
-        }
-        self.sites.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(())
-    }
-
-    fn ask(&self, run: &Run, now: Timestamp) -> Ask {
-        let has_begun = run.starts > 0;
-        let runs = matches!(run.phase, Phase::Running | Phase::Paused);
-        let is_up = |site: &String| self.sites.iter().find(|one| one.name == **site).is_none_or(|one| one.is_up);
-        let mut sites = if has_begun { vec![run.site().to_owned()] } else { run.job.sites.clone() };
-        if !has_begun && sites.iter().any(is_up) {
-            sites.retain(is_up);
-        }
-        Ask {
-            run: run.job.run.clone(),
-            sites,
-            home: run.job.home.clone(),
-            release: run.job.release.max(now),
-            deadline: run.job.deadline,
-            left_s: run.left().as_secs_f64(),
-            left_safe_s: run.left_safe().as_secs_f64(),
-            accelerators: run.job.accelerators,
-            accelerator: run.job.accelerator.clone(),
-            power_w: run.job.power_w,
-            interruptible: run.job.interruptible && !run.cannot_pause,
-            is_fixed: runs && (!run.job.interruptible || run.cannot_pause || run.is_overdue()),
-            current: run.plan.segments.iter().filter(|segment| segment.end > now).cloned().collect(),
-        }
-    }
-
-    /// Whether a new plan takes the place of the old one.
-    fn is_better(&self, run: &Run, ask: &Ask, answer: &Answer) -> bool {
-        if answer.segments.is_empty() {
-            return false;
-        }
-        let is_there = |segment: &Segment| ask.sites.contains(&segment.site);
-        let Some(current) = answer.current_co2e_g.filter(|_| ask.current.iter().all(is_there) && !ask.current.is_empty())
-        else {
-            return true;
-        };
-        let Some(new) = answer.co2e_g else { return false };
-        // Each pause more costs the work that it takes to stop and to start again.
-        let pauses = |segments: &[Segment]| segments.len().saturating_sub(1) as f64;
-        let more = (pauses(&answer.segments) - pauses(&ask.current)).max(0.0);
-        let lost = run.job.checkpoint_s + run.job.restart_s;
-        let cost = current * more * lost / run.left().as_secs_f64().max(1.0);
-        new + cost < current * (1.0 - self.timing.least_saving)
-    }
-
     fn act(
         &mut self,
         run: &mut Run,
@@ -582,6 +343,8 @@ impl Keeper {
         told.steps += 1;
         let outcome = match (step, id) {
             (Step::Submit { begin, .. }, _) => {
+                let own = engine.environment.get(&site).cloned().unwrap_or_default();
+                let environment = environment.into_iter().chain(own).collect();
                 engine.launcher.submit(&order(run, environment, &site, *begin)).map(|id| {
                     run.handed = Some(Handed { site: site.clone(), id: Some(id) });
                     run.refused = None;
@@ -694,6 +457,7 @@ fn order(run: &Run, environment: Vec<(String, String)>, site: &str, begin: Times
         name: job.name.clone(),
         command: job.command.clone(),
         resume: job.resume.clone(),
+        beside: job.beside.clone(),
         directory: job.directory.clone(),
         environment,
         site: site.to_owned(),
@@ -735,5 +499,7 @@ fn said(step: &Step) -> String {
     }
 }
 
+mod observing;
+mod planning;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -23,6 +23,8 @@ pub struct Job {
     pub command: Vec<String>,
     /// What runs from the second start on, where it differs.
     pub resume: Option<Vec<String>>,
+    /// What runs beside it on each node but its first.
+    pub beside: Vec<String>,
     /// The working directory.
     pub directory: PathBuf,
     /// Accelerators in all.

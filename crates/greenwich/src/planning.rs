@@ -99,13 +99,23 @@ struct Offer {
     mean_power: Power,
 }
 
-/// Plans the job.
+/// Plans the job over the regions of its schedule.
 pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Error> {
-    let schedule = job.spec.schedule.as_ref().ok_or_else(|| {
+    let places = places(job, schedule_of(job)?)?;
+    plan_over(job, &places, options)
+}
+
+fn schedule_of<'a>(job: &'a Job<'_>) -> Result<&'a ScheduleSpec, Error> {
+    job.spec.schedule.as_ref().ok_or_else(|| {
         let place = crate::document::Place { file: job.spec.file.clone(), line: None, key: "schedule".to_owned() };
         let mend = "write [schedule] with release and deadline; `greenwich estimate` needs none".to_owned();
         Error::Document(DocumentError::Missing { place, mend })
-    })?;
+    })
+}
+
+/// Plans the job over these places, home first.
+pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) -> Result<Planned, Error> {
+    let schedule = schedule_of(job)?;
     let replay = options.signals.as_ref().map(|path| Replay::open(path, options.fill)).transpose()?;
     let own = machine_option(job, &job.spec.machine, job.machine.clone())?;
     let until = schedule.window.start() + SignedDuration::from_secs_f64(own.work.median().seconds().ceil() + 1.0);
@@ -118,10 +128,9 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let mut warnings = Vec::new();
 
     let machines = machines(job, schedule, &own, &mut warnings)?;
-    let places = places(job, schedule)?;
     let mut asked = Asked { job, schedule, grid: &grid, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
     let mut candidates = Vec::new();
-    for place in &places {
+    for place in places {
         for option in &machines {
             if asked.offers(place, option)
                 && let Some(candidate) = asked.candidate(place, option, schedule.window)?

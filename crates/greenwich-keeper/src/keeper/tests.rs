@@ -27,6 +27,7 @@ pub(crate) fn job(run: &str, work_s: f64, deadline_s: i64) -> Job {
         asked: at(0),
         command: vec!["train".to_owned()],
         resume: None,
+        beside: Vec::new(),
         directory: "/".into(),
         accelerators: 1,
         accelerator: None,
@@ -270,7 +271,7 @@ impl Stage {
     fn engines(&self) -> Vec<Engine> {
         let launcher = Fused { inner: self.world.clone(), fuse: self.fuse.clone() };
         let sites = vec!["east".to_owned(), "west".to_owned()];
-        vec![Engine { name: "replay".to_owned(), launcher: Box::new(launcher), sites }]
+        vec![Engine { name: "replay".to_owned(), launcher: Box::new(launcher), sites, environment: BTreeMap::new() }]
     }
 
     /// After a kill: another keeper.
