@@ -6,6 +6,7 @@
 mod calibrate;
 mod eval_estimate;
 mod eval_forecast;
+mod eval_keeper;
 mod eval_metering;
 mod eval_plan;
 mod pool;
@@ -22,6 +23,7 @@ cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv a
 cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, from hourly traces
 cargo xtask eval estimate [--data DIR]  measures hours, step times and energy, organisation left out
 cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
+cargo xtask eval keeper [--kills N] [--slurm DIR]  kills the keeper and counts jobs lost or doubled
 cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is
 cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory";
 
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
         ["eval", "estimate", rest @ ..] => eval_estimate::run(rest),
         ["eval", "forecast", rest @ ..] => eval_forecast::run(rest),
         ["pool", rest @ ..] => pool::run(rest),
+        ["eval", "keeper", rest @ ..] => eval_keeper::run(rest),
         ["eval", "metering", rest @ ..] => eval_metering::run(rest),
         ["eval", "plan", rest @ ..] => eval_plan::run(rest),
         ["eval-work"] => eval_metering::work(),

@@ -11,8 +11,8 @@ mod signals;
 pub(crate) use fleet::{FleetArguments, PlanAct};
 pub(crate) use forecast::{BacktestArguments, ForecastArguments, NowArguments, WaitArguments, ZonesArguments, span};
 pub(crate) use jobs::{
-    CarryArguments, CarryVerb, HintArguments, JobsArguments, JobsCommand, KeepArguments, KeptArguments, SubmitArguments,
-    WhenArguments,
+    CarryArguments, CarryVerb, HintArguments, JobsArguments, JobsCommand, KeepArguments, KeptArguments,
+    SubmitArguments, WhenArguments,
 };
 pub(crate) use ledger::{
     AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,

@@ -3,7 +3,9 @@
 //! In: a job or a batch script, and where things are kept. Out: the plan, the run's name, lists. What acts upon an
 //! engine holds the act lock while it does.
 
-use crate::arguments::{Common, Format, HintArguments, JobsArguments, JobsCommand, KeptArguments, SubmitArguments, WhenArguments, span};
+use crate::arguments::{
+    Common, Format, HintArguments, JobsArguments, JobsCommand, KeptArguments, SubmitArguments, WhenArguments, span,
+};
 use crate::forecast::instant;
 use crate::home;
 use crate::ledger::style;
@@ -52,8 +54,15 @@ impl Desk {
         let ledger = absolute(&home::ledger_at(kept.ledger.as_deref(), &settings));
         let folder = absolute(&kept.state.clone().unwrap_or_else(|| ledger.join("keeper")));
         let sites = sites(kept, &settings, job)?;
-        let mut desk =
-            Self { greenwich: Greenwich::load(), sites, settings, folder, ledger, pace: Pace::EARNEST, begun: Instant::now() };
+        let mut desk = Self {
+            greenwich: Greenwich::load(),
+            sites,
+            settings,
+            folder,
+            ledger,
+            pace: Pace::EARNEST,
+            begun: Instant::now(),
+        };
         desk.pace = desk.pace_of(kept)?;
         Ok(desk)
     }
@@ -66,20 +75,16 @@ impl Desk {
             }
             _ => None,
         };
-        let is_there = self.folder.join("state.db").is_file();
-        if !is_there && asked.is_none() {
-            return Ok(Pace::EARNEST);
+        if !self.folder.join("state.db").is_file() {
+            return Ok(asked.unwrap_or(Pace::EARNEST));
         }
-        let mut state = self.state()?;
+        let state = self.state()?;
         let found = state.setting(PACE).map_err(greenwich::Error::from)?.and_then(|text| Pace::parse(&text));
         match (found, asked) {
             (Some(found), None) => Ok(found),
             (Some(found), Some(asked)) if found.scale == asked.scale => Ok(found),
             (None, None) => Ok(Pace::EARNEST),
-            (None, Some(asked)) if state.runs(1).map_err(greenwich::Error::from)?.is_empty() => {
-                state.set(PACE, &asked.to_text()).map_err(greenwich::Error::from)?;
-                Ok(asked)
-            }
+            (None, Some(asked)) if state.runs(1).map_err(greenwich::Error::from)?.is_empty() => Ok(asked),
             _ => Err(Failure::usage(
                 "--time-scale is not that of this state, in which jobs are kept already",
                 "name a new folder by --state DIR for a trial",
@@ -91,8 +96,13 @@ impl Desk {
         Ok(State::open(&self.folder, Durability::PowerCut).map_err(greenwich::Error::from)?)
     }
 
+    /// A keeper of the state, which from then on goes by this pace.
     pub(crate) fn keeper(&self) -> Result<Keeper, Failure> {
-        Ok(Keeper::new(self.state()?, submitting::timing(self.pace.scale)))
+        let mut state = self.state()?;
+        if self.pace.is_trial() && state.setting(PACE).map_err(greenwich::Error::from)?.is_none() {
+            state.set(PACE, &self.pace.to_text()).map_err(greenwich::Error::from)?;
+        }
+        Ok(Keeper::new(state, submitting::timing(self.pace.scale)))
     }
 
     pub(crate) fn grounds(&self) -> Grounds<'_> {
@@ -137,9 +147,8 @@ fn program() -> Result<String, Failure> {
 fn sites(kept: &KeptArguments, settings: &Settings, job: Option<&JobSpec>) -> Result<Sites, Failure> {
     let by_user = || home::keys_file().map(|path| path.with_file_name("sites.toml"));
     let named = kept.sites.clone().or_else(|| home::variable("GREENWICH_SITES").map(PathBuf::from));
-    let found = named.or_else(|| {
-        [Some(PathBuf::from("sites.toml")), by_user()].into_iter().flatten().find(|path| path.is_file())
-    });
+    let found = named
+        .or_else(|| [Some(PathBuf::from("sites.toml")), by_user()].into_iter().flatten().find(|path| path.is_file()));
     let mut sites = match found {
         Some(path) => {
             let bytes = std::fs::read(&path).map_err(|error| {
@@ -154,7 +163,8 @@ fn sites(kept: &KeptArguments, settings: &Settings, job: Option<&JobSpec>) -> Re
             Sites::here(site, ANY_NUMBER)
         }
     };
-    sites.signals = sites.signals.map(|folder| absolute(&folder)).or_else(home::signals).filter(|folder| folder.is_dir());
+    sites.signals =
+        sites.signals.map(|folder| absolute(&folder)).or_else(home::signals).filter(|folder| folder.is_dir());
     sites.slurm_conf = sites.slurm_conf.map(|file| absolute(&file));
     Ok(sites)
 }
@@ -184,7 +194,7 @@ pub(crate) fn submit(asked: &SubmitArguments, common: &Common) -> Result<Answer,
         resume: asked.resume.as_ref().map(|text| text.split_whitespace().map(str::to_owned).collect()),
         directory: here,
         project: asked.project.clone().or_else(|| desk.settings.project.clone()),
-        owner: home::variable("USER").unwrap_or_else(|| "unknown".to_owned()),
+        owner: who(),
         only: asked.when.only.clone(),
         nodes: asked.nodes,
         time_limit_s: asked.time_limit.map(|limit| limit.as_secs() as i64),
@@ -244,7 +254,9 @@ fn answer_text(proposal: &Proposal, run: &greenwich::keeper::Run, desk: &Desk, c
 
 /// A job without a word of its own, whose every key a batch script fills in.
 fn placeholder() -> Vec<(String, String)> {
-    [("machine.accelerator", "h100-sxm5-80g"), ("machine.count", "1")].map(|(key, text)| (key.to_owned(), text.to_owned())).to_vec()
+    [("machine.accelerator", "h100-sxm5-80g"), ("machine.count", "1")]
+        .map(|(key, text)| (key.to_owned(), text.to_owned()))
+        .to_vec()
 }
 
 /// What a batch script asks for, in place of a job file.
@@ -288,14 +300,25 @@ fn copied(script: &Path, folder: &Path) -> Result<String, Failure> {
         Ok(copy.display().to_string())
     };
     put().map_err(|error: std::io::Error| {
-        Failure::usage(&format!("`{}` cannot be copied: {error}", script.display()), "name a state folder by --state DIR")
+        Failure::usage(
+            &format!("`{}` cannot be copied: {error}", script.display()),
+            "name a state folder by --state DIR",
+        )
     })
+}
+
+/// Who types: by name, else by number.
+fn who() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| home::variable(name).filter(|name| !name.is_empty()));
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The environment of whoever hands over, without what is about this hand-over.
 fn environment() -> Vec<(String, String)> {
-    let own = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    own.filter(|(name, _)| !NOT_HANDED_ON.iter().any(|prefix| name.starts_with(prefix)) || name == "SLURM_CONF").collect()
+    let own =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    own.filter(|(name, _)| !NOT_HANDED_ON.iter().any(|prefix| name.starts_with(prefix)) || name == "SLURM_CONF")
+        .collect()
 }
 
 fn deadline(when: &WhenArguments, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
@@ -382,8 +405,7 @@ pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Fai
             let name = act(&desk, common, |keeper, _| {
                 let mut found = keeper.state.find(run).map_err(greenwich::Error::from)?;
                 if found.ended.is_none() {
-                    let who = home::variable("USER").unwrap_or_else(|| "unknown".to_owned());
-                    found.cancel = Some(format!("{who}: {why}"));
+                    found.cancel = Some(format!("{}: {why}", who()));
                     keeper.state.save([&found]).map_err(greenwich::Error::from)?;
                 }
                 Ok(Some(found.job.run))
@@ -408,8 +430,7 @@ pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Fai
             let desk = Desk::new(kept, common, None)?;
             let name = act(&desk, common, |keeper, engines| {
                 let mut found = keeper.state.find(run).map_err(greenwich::Error::from)?;
-                let who = home::variable("USER").unwrap_or_else(|| "unknown".to_owned());
-                let told = submitting::release(keeper, engines, &mut found, &who, why, Timestamp::now())?;
+                let told = submitting::release(keeper, engines, &mut found, &who(), why, Timestamp::now())?;
                 say(&told.lines, common);
                 Ok(Some(found.job.run))
             })?;

@@ -150,7 +150,10 @@ pub fn start(folder: &Path) -> i32 {
     let error = Command::new(program).args(arguments).exec();
     let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
     // The job's own output is where it is looked for.
-    _ = io::Write::write_all(&mut io::stderr(), format!("greenwich: `{program}` cannot be started: {error}\n").as_bytes());
+    _ = io::Write::write_all(
+        &mut io::stderr(),
+        format!("greenwich: `{program}` cannot be started: {error}\n").as_bytes(),
+    );
     code
 }
 

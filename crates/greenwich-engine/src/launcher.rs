@@ -250,7 +250,8 @@ mod tests {
     fn a_mark_reads_back_and_what_others_wrote_does_not() {
         let mark = Mark { run: "01a210da-699d-767e-8e64-19481df828ea".to_owned(), attempt: 12 };
         assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
-        for other in ["", "(null)", "greenwich:a:x", "greenwich:../x:1", "greenwich:a:1:2", "mine:a:1", "greenwich::1"] {
+        for other in ["", "(null)", "greenwich:a:x", "greenwich:../x:1", "greenwich:a:1:2", "mine:a:1", "greenwich::1"]
+        {
             assert_eq!(Mark::parse(other), None, "{other}");
         }
     }

@@ -50,8 +50,7 @@ impl Local {
 
     /// Starts a supervisor where none lives; a second one ends at once by itself.
     fn revive(&self, folder: &Path) -> Result<(), EngineError> {
-        let is_over =
-            read::<Status>(folder, STATUS).is_ok_and(|status| matches!(status.phase, Phase::Ended(_)));
+        let is_over = read::<Status>(folder, STATUS).is_ok_and(|status| matches!(status.phase, Phase::Ended(_)));
         let lives = || {
             File::open(folder.join(LOCK))
                 .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_err())
@@ -139,11 +138,7 @@ impl Launcher for Local {
             is_up: true,
             abilities: Abilities { pauses: true, requeues: true },
         });
-        Ok(Survey {
-            version: "this machine".to_owned(),
-            sites: sites.collect(),
-            notes: Vec::new(),
-        })
+        Ok(Survey { version: "this machine".to_owned(), sites: sites.collect(), notes: Vec::new() })
     }
 
     fn jobs(&mut self, known: &[(Mark, String)]) -> Result<Vec<Seen>, EngineError> {

@@ -33,8 +33,11 @@ pub(crate) fn of(mark: &Mark) -> BTreeSet<i32> {
         }
     }
     loop {
-        let next: Vec<i32> =
-            parents.iter().filter(|(pid, parent)| found.contains(parent) && !found.contains(pid)).map(|(pid, _)| *pid).collect();
+        let next: Vec<i32> = parents
+            .iter()
+            .filter(|(pid, parent)| found.contains(parent) && !found.contains(pid))
+            .map(|(pid, _)| *pid)
+            .collect();
         if next.is_empty() {
             return found;
         }
@@ -97,7 +100,8 @@ mod tests {
         }
         assert!(signal(&mark, Signal::STOP));
         let all = of(&mark);
-        let states = || all.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| state(&stat)));
+        let states =
+            || all.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| state(&stat)));
         while !states().all(|state| state.is_some_and(|(state, _)| state == 'T')) {
             std::thread::yield_now();
         }

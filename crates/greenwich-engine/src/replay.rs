@@ -255,11 +255,7 @@ impl Launcher for Replay {
             is_up: site.is_up,
             abilities: Abilities { pauses: world.pauses, requeues: true },
         });
-        Ok(Survey {
-            version: "replay".to_owned(),
-            sites: sites.collect(),
-            notes: Vec::new(),
-        })
+        Ok(Survey { version: "replay".to_owned(), sites: sites.collect(), notes: Vec::new() })
     }
 
     fn jobs(&mut self, known: &[(Mark, String)]) -> Result<Vec<Seen>, EngineError> {

@@ -108,11 +108,6 @@ impl Slurm {
         Self { sites, folder, conf, tools: Tools { patience: PATIENCE, lock }, version: None }
     }
 
-    /// Holds this lock from now on.
-    pub fn hold(&mut self, lock: Option<Arc<File>>) {
-        self.tools.lock = lock;
-    }
-
     fn command(&self, program: &str, cluster: Option<&str>) -> Command {
         let mut command = Command::new(program);
         if let Some(conf) = &self.conf {
@@ -167,7 +162,7 @@ impl Slurm {
             begin: row.eligible,
             ran: row.ran.into_iter().collect(),
             used: row.used,
-            words: words(&row.reason),
+            words: if row.reason == "None" { String::new() } else { words(&row.reason) },
             mark: row.mark,
         }
     }
@@ -330,9 +325,9 @@ impl Launcher for Slurm {
                 Self::complete(seen, &rows);
             }
             // Of what neither the queue nor accounting knows, nothing is said.
-            all.extend(here.into_iter().filter(|seen| {
-                shown.contains(&seen.id) || by_job.contains_key(named(&seen.id).number)
-            }));
+            all.extend(
+                here.into_iter().filter(|seen| shown.contains(&seen.id) || by_job.contains_key(named(&seen.id).number)),
+            );
         }
         Ok(all)
     }
@@ -401,7 +396,8 @@ impl Launcher for Slurm {
                     return Err(EngineError::Unable {
                         engine: "Slurm".to_owned(),
                         what: "suspend jobs there".to_owned(),
-                        mend: "write pause = \"requeue\" for the site, or \"suspend\" where you are an operator".to_owned(),
+                        mend: "write pause = \"requeue\" for the site, or \"suspend\" where you are an operator"
+                            .to_owned(),
                     });
                 }
                 self.guard(&job, site, *latest)?;
@@ -461,11 +457,7 @@ fn unheard(program: &str, error: &io::Error) -> EngineError {
             said: format!("there is no `{program}` on PATH"),
             mend: "install Slurm's client tools, or load their module, before Greenwich is started".to_owned(),
         },
-        _ => EngineError::Unreachable {
-            engine: "Slurm".to_owned(),
-            said: format!("`{program}`: {error}"),
-            look: LOOK,
-        },
+        _ => EngineError::Unreachable { engine: "Slurm".to_owned(), said: format!("`{program}`: {error}"), look: LOOK },
     }
 }
 

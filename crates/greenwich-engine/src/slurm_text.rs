@@ -226,12 +226,9 @@ mod tests {
 
     #[test]
     fn versions_are_told_apart() {
-        for (text, found) in [
-            ("slurm-wlm 22.05.8\n", Some((22, 5))),
-            ("slurm 24.11.0-1", Some((24, 11))),
-            ("slurm", None),
-            ("", None),
-        ] {
+        for (text, found) in
+            [("slurm-wlm 22.05.8\n", Some((22, 5))), ("slurm 24.11.0-1", Some((24, 11))), ("slurm", None), ("", None)]
+        {
             assert_eq!(version(text), found);
         }
     }

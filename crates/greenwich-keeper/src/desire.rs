@@ -151,11 +151,8 @@ mod tests {
 
     /// A job of 100 s, in the worst case 120 s, planned in these stretches; it may run until 1000 s.
     fn run(stretches: &[(i64, i64)]) -> Run {
-        let segments = stretches.iter().map(|(start, end)| Segment {
-            site: "east".to_owned(),
-            start: at(*start),
-            end: at(*end),
-        });
+        let segments =
+            stretches.iter().map(|(start, end)| Segment { site: "east".to_owned(), start: at(*start), end: at(*end) });
         let plan = Plan { segments: segments.collect(), co2e_g: None, made: at(0) };
         Run::new(job("r", 100.0, 1000), plan, Phase::New)
     }

@@ -15,7 +15,9 @@ pub enum KeeperError {
     #[error("the state `{path}` cannot be {verb}: {said}")]
     #[diagnostic(
         code(greenwich::keeper::state),
-        help("nothing is done that is not written first, and jobs keep the begin times that their engines have; free space, or name another folder by --state DIR")
+        help(
+            "nothing is done that is not written first, and jobs keep the begin times that their engines have; free space, or name another folder by --state DIR"
+        )
     )]
     State {
         /// Its file.

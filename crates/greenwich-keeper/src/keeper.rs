@@ -6,10 +6,10 @@
 
 use crate::desire::{Slack, Step, desire};
 use crate::error::KeeperError;
-use crate::outlook::{Account, Answer, Ask, Metered, Outlook};
-use crate::run::{Handed, Phase, Plan, Run, Segment};
+use crate::outlook::{Account, Metered, Outlook};
+use crate::run::{Handed, Phase, Run};
 use crate::state::State;
-use greenwich_engine::{Abilities, Act, EngineError, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen};
+use greenwich_engine::{Abilities, Act, EngineError, Launcher, Mark, Order, Seen, SiteSeen};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -106,11 +106,30 @@ pub struct Keeper {
     wrong: BTreeMap<String, String>,
 }
 
+/// A step that is due for a run, by its place in a list, upon a job by the engine's own name of it.
+struct Due {
+    index: usize,
+    id: Option<String>,
+    step: Step,
+}
+
 /// What the engines said at this look.
 struct Sight {
     seen: Vec<Seen>,
+    /// The places in that list of the jobs with a mark.
+    by_mark: BTreeMap<Mark, Vec<usize>>,
     /// Engines that did not answer, by their place.
     silent: Vec<bool>,
+}
+
+impl Sight {
+    /// What is seen of the last attempt of a run; of two jobs with its mark the one that lives.
+    fn current(&self, run: &Run) -> Option<&Seen> {
+        let own = run.handed.as_ref().and_then(|handed| handed.id.as_deref());
+        let all = || self.by_mark.get(&mark(run)).into_iter().flatten().map(|place| &self.seen[*place]);
+        let by_id = || all().find(|seen| own == Some(seen.id.as_str()));
+        all().find(|seen| !seen.is_over()).or_else(by_id).or_else(|| all().next())
+    }
 }
 
 impl Keeper {
@@ -155,19 +174,40 @@ impl Keeper {
         }
         let sight = self.see(engines, &runs, now, &mut told)?;
         self.remove_doubles(engines, &mut runs, &sight, now, &mut told)?;
-        for run in &mut runs {
-            self.observe(run, engines, &sight, outlook, now, &mut told)?;
+        let mut changed = Vec::new();
+        for (index, run) in runs.iter_mut().enumerate() {
+            if self.observe(run, engines, &sight, outlook, now, &mut told)? {
+                changed.push(index);
+            }
+        }
+        if !changed.is_empty() {
+            self.state.save(changed.iter().map(|index| &runs[*index]))?;
+        }
+        if self.last.is_none() {
+            self.settle_old_steps(&runs)?;
         }
         self.plan(&mut runs, engines, &sight, outlook, now, &mut told)?;
-        for run in runs.iter_mut().filter(|run| run.ended.is_none()) {
-            self.act(run, engines, &sight, now, &mut told)?;
+        let mut steps = Vec::new();
+        for (index, run) in runs.iter_mut().enumerate().filter(|(_, run)| run.ended.is_none()) {
+            steps.extend(self.next(run, engines, &sight, now)?.map(|(id, step)| Due { index, id, step }));
         }
+        self.take(&mut runs, &steps, engines, now, &mut told)?;
         for run in runs.iter_mut().filter(|run| run.ended.is_some()) {
             self.close(run, outlook, now, &mut told)?;
         }
         told.open = runs.iter().filter(|run| run.ended.is_none()).count();
         self.last = Some(moment);
         Ok(told)
+    }
+
+    /// Steps that an earlier keeper wrote down and did not live to see through: what is to be done is decided anew.
+    fn settle_old_steps(&mut self, runs: &[Run]) -> Result<(), KeeperError> {
+        let unsettled = self.state.unsettled()?;
+        let is_known = |run: &&Run| run.handed.as_ref().is_none_or(|handed| handed.id.is_some());
+        for run in runs.iter().filter(is_known).filter(|run| unsettled.contains(&run.job.run)) {
+            self.state.settle_steps(run, "not seen to its end")?;
+        }
+        Ok(())
     }
 
     fn heed_clock(&mut self, moment: Moment, told: &mut Told) -> Result<(), KeeperError> {
@@ -185,7 +225,13 @@ impl Keeper {
     }
 
     /// Tells something that is wrong the first time, and when it is over.
-    fn tell_once(&mut self, key: &str, wrong: Option<String>, now: Timestamp, told: &mut Told) -> Result<(), KeeperError> {
+    fn tell_once(
+        &mut self,
+        key: &str,
+        wrong: Option<String>,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), KeeperError> {
         if self.wrong.get(key) == wrong.as_ref() {
             return Ok(());
         }
@@ -206,7 +252,7 @@ impl Keeper {
         now: Timestamp,
         told: &mut Told,
     ) -> Result<Sight, KeeperError> {
-        let mut sight = Sight { seen: Vec::new(), silent: Vec::new() };
+        let mut sight = Sight { seen: Vec::new(), by_mark: BTreeMap::new(), silent: Vec::new() };
         for engine in engines {
             let known: Vec<(Mark, String)> = runs
                 .iter()
@@ -218,6 +264,9 @@ impl Keeper {
             let wrong = answer.as_ref().err().map(ToString::to_string);
             self.tell_once(&engine.name, wrong, now, told)?;
             sight.seen.extend(answer.unwrap_or_default());
+        }
+        for (place, seen) in sight.seen.iter().enumerate() {
+            sight.by_mark.entry(seen.mark.clone()).or_default().push(place);
         }
         Ok(sight)
     }
@@ -238,17 +287,19 @@ impl Keeper {
         for (name, mut several) in live.into_iter().filter(|(_, several)| several.len() > 1) {
             let Some(run) = runs.iter_mut().find(|run| run.job.run == name) else { continue };
             let own = run.handed.as_ref().and_then(|handed| handed.id.clone());
-            several.sort_by_key(|seen| (!seen.has_started(), own.as_ref() != Some(&seen.id), u32::MAX - seen.mark.attempt));
+            several.sort_by_key(|seen| {
+                (!seen.has_started(), own.as_ref() != Some(&seen.id), u32::MAX - seen.mark.attempt)
+            });
             let kept = several[0];
             run.attempt = kept.mark.attempt;
             run.handed = Some(Handed { site: kept.site.clone(), id: Some(kept.id.clone()) });
             for double in &several[1..] {
                 let step = Step::Cancel { why: format!("job {} has the same mark", kept.id) };
-                let row = self.state.begin_step(run, &step, now)?;
+                let rows = self.state.begin_steps([(&*run, &step)], now)?;
                 let Some(engine) = engine_of(engines, &double.site) else { continue };
                 let done = engine.launcher.act(&double.id, &Act::Cancel);
                 let outcome = done.as_ref().map_or_else(ToString::to_string, |()| "done".to_owned());
-                self.state.finish_step(row, &outcome, run)?;
+                self.state.finish_steps(rows.into_iter().map(|row| (row, outcome.as_str(), &*run)))?;
                 told.steps += 1;
                 told.lines.push(format!("{name}: job {} was a double and is ended: {outcome}", double.id));
             }
@@ -256,29 +307,28 @@ impl Keeper {
         Ok(())
     }
 
-    fn act(
+    /// The next step of a run, and the job that it is taken upon.
+    fn next(
         &mut self,
         run: &mut Run,
-        engines: &mut [Engine],
+        engines: &[Engine],
         sight: &Sight,
         now: Timestamp,
-        told: &mut Told,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<Option<(Option<String>, Step)>, KeeperError> {
         // A step of which it is not known whether it was done is waited for.
         if run.handed.as_ref().is_some_and(|handed| handed.id.is_none() || is_silent(engines, sight, &handed.site)) {
-            return Ok(());
+            return Ok(None);
         }
-        let seen = run.handed.as_ref().and_then(|_| current(run, sight));
+        let seen = run.handed.as_ref().and_then(|_| sight.current(run));
         if run.handed.is_some() && seen.is_none() {
-            return Ok(());
+            return Ok(None);
         }
-        let site = run.site().to_owned();
-        let known = self.sites.iter().find(|one| one.name == site).map(|one| one.abilities);
+        let known = self.sites.iter().find(|one| one.name == run.site()).map(|one| one.abilities);
         let able = known.unwrap_or(Abilities { pauses: false, requeues: false });
         let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
         match desire(run, seen, now, able, slack) {
-            Some(step) => self.take(run, seen.map(|seen| seen.id.as_str()), &step, engines, now, told),
-            None => self.forget_checkpoint(run, now),
+            Some(step) => Ok(Some((seen.map(|seen| seen.id.clone()), step))),
+            None => self.forget_checkpoint(run, now).map(|()| None),
         }
     }
 
@@ -300,37 +350,49 @@ impl Keeper {
         let mut told = Told::default();
         let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
         if let Some(step) = desire(run, None, now, Abilities::default(), slack) {
-            self.take(run, None, &step, engines, now, &mut told)?;
+            let due = Due { index: 0, id: None, step };
+            self.take(std::slice::from_mut(run), &[due], engines, now, &mut told)?;
         }
         Ok(told)
     }
 
-    /// Writes a step down, takes it, and writes down what came of it.
+    /// Writes steps down, takes them, and writes down what came of them: all of a look in one commit before and one
+    /// after, since a commit waits for the disk.
     fn take(
         &mut self,
-        run: &mut Run,
-        id: Option<&str>,
-        step: &Step,
+        runs: &mut [Run],
+        steps: &[Due],
         engines: &mut [Engine],
         now: Timestamp,
         told: &mut Told,
     ) -> Result<(), KeeperError> {
-        match step {
-            Step::Submit { site, attempt, .. } => {
-                run.attempt = *attempt;
-                run.handed = Some(Handed { site: site.clone(), id: None });
-                run.phase = Phase::Waiting;
-                run.missing = 0;
-            }
-            Step::Withdraw => run.phase = Phase::Moving,
-            Step::Checkpoint { .. } => run.checkpoint_asked = Some(now),
-            _ => {}
+        if steps.is_empty() {
+            return Ok(());
         }
-        let environment = match step {
-            Step::Submit { .. } => self.state.environment(&run.job.run)?,
-            _ => Vec::new(),
-        };
-        let row = self.state.begin_step(run, step, now)?;
+        for due in steps {
+            prepare(&mut runs[due.index], &due.step, now);
+        }
+        let rows = self.state.begin_steps(steps.iter().map(|due| (&runs[due.index], &due.step)), now)?;
+        let mut finished = Vec::with_capacity(steps.len());
+        for (due, row) in steps.iter().zip(rows) {
+            if let Some(words) = self.do_step(&mut runs[due.index], due, engines, now, told)? {
+                finished.push((row, words, due.index));
+            }
+        }
+        let finished = finished.iter().map(|(row, words, index)| (*row, words.as_str(), &runs[*index]));
+        self.state.finish_steps(finished)
+    }
+
+    /// Takes a step that is written down. What came of it, in words; `None` while that is not known.
+    fn do_step(
+        &self,
+        run: &mut Run,
+        due: &Due,
+        engines: &mut [Engine],
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<Option<String>, KeeperError> {
+        let step = &due.step;
         let site = run.site().to_owned();
         let Some(engine) = engine_of(engines, &site) else {
             let words = format!("no engine serves site `{site}`: is it still in sites.toml?");
@@ -338,13 +400,13 @@ impl Keeper {
                 (run.handed, run.phase) = (None, Phase::New);
             }
             told.lines.push(format!("{}: {words}", run.job.name));
-            return self.state.finish_step(row, &words, run);
+            return Ok(Some(words));
         };
         told.steps += 1;
-        let outcome = match (step, id) {
+        let outcome = match (step, &due.id) {
             (Step::Submit { begin, .. }, _) => {
                 let own = engine.environment.get(&site).cloned().unwrap_or_default();
-                let environment = environment.into_iter().chain(own).collect();
+                let environment = self.state.environment(&run.job.run)?.into_iter().chain(own).collect();
                 engine.launcher.submit(&order(run, environment, &site, *begin)).map(|id| {
                     run.handed = Some(Handed { site: site.clone(), id: Some(id) });
                     run.refused = None;
@@ -355,22 +417,13 @@ impl Keeper {
         };
         let words = match &outcome {
             Ok(()) => {
-                match step {
-                    Step::Requeue { .. } => {
-                        let since = run.checkpoint_asked.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
-                        run.done_s += (run.used_s - since.max(0.0)).max(0.0);
-                        run.used_s = 0.0;
-                        run.checkpoint_asked = None;
-                    }
-                    Step::Resume => run.checkpoint_asked = None,
-                    _ => {}
-                }
+                settle(run, step, now);
                 "done".to_owned()
             }
             // Whether a job was taken is seen at the next look.
             Err(error) if error.may_work_later() && matches!(step, Step::Submit { .. }) => {
                 told.lines.push(format!("{}: {error}", run.job.name));
-                return Ok(());
+                return Ok(None);
             }
             Err(error) => {
                 self.refused(run, step, error, now);
@@ -378,14 +431,15 @@ impl Keeper {
             }
         };
         told.lines.push(format!("{}: {}: {words}", run.job.name, said(step)));
-        self.state.finish_step(row, &words, run)
+        Ok(Some(words))
     }
 
     fn refused(&self, run: &mut Run, step: &Step, error: &EngineError, now: Timestamp) {
         match step {
             Step::Submit { .. } => {
                 let times = run.refused.map_or(0, |(times, _)| times) + 1;
-                let wait = (30_i64 << times.min(7)).min(LONGEST_BACKOFF_S).min(self.timing.replan_every.as_secs().max(1));
+                let wait =
+                    (30_i64 << times.min(7)).min(LONGEST_BACKOFF_S).min(self.timing.replan_every.as_secs().max(1));
                 run.refused = Some((times, now + SignedDuration::from_secs(wait)));
                 run.handed = None;
                 run.phase = Phase::New;
@@ -432,13 +486,34 @@ fn mark(run: &Run) -> Mark {
     Mark { run: run.job.run.clone(), attempt: run.attempt }
 }
 
-/// What is seen of the last attempt of a run; of two jobs with its mark the one that lives.
-fn current<'a>(run: &Run, sight: &'a Sight) -> Option<&'a Seen> {
-    let wanted = mark(run);
-    let own = run.handed.as_ref().and_then(|handed| handed.id.as_deref());
-    let all = || sight.seen.iter().filter(|seen| seen.mark == wanted);
-    let by_id = || all().find(|seen| own == Some(seen.id.as_str()));
-    all().find(|seen| !seen.is_over()).or_else(by_id).or_else(|| all().next())
+/// What holds of a run from the moment on in which a step may have been done.
+fn prepare(run: &mut Run, step: &Step, now: Timestamp) {
+    match step {
+        Step::Submit { site, attempt, .. } => {
+            run.attempt = *attempt;
+            run.handed = Some(Handed { site: site.clone(), id: None });
+            run.phase = Phase::Waiting;
+            run.missing = 0;
+        }
+        Step::Withdraw => run.phase = Phase::Moving,
+        Step::Checkpoint { .. } => run.checkpoint_asked = Some(now),
+        _ => {}
+    }
+}
+
+/// What holds of a run once a step was done.
+fn settle(run: &mut Run, step: &Step, now: Timestamp) {
+    match step {
+        Step::Requeue { .. } => {
+            let since = run.checkpoint_asked.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
+            run.done_s += (run.used_s - since.max(0.0)).max(0.0);
+            run.used_s = 0.0;
+            run.checkpoint_asked = None;
+            run.phase = Phase::Waiting;
+        }
+        Step::Resume => run.checkpoint_asked = None,
+        _ => {}
+    }
 }
 
 fn engine_of<'a>(engines: &'a mut [Engine], site: &str) -> Option<&'a mut Engine> {

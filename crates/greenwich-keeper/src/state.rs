@@ -3,11 +3,11 @@
 //! In: runs, steps, accounts. Out: the same, as they were last written whole. Each commit is forced to the disk. A
 //! ledger's entry can be accounted once: its id is a primary key.
 
+use crate::budget::Spent;
 use crate::desire::Step;
 use crate::error::KeeperError;
 use crate::outlook::{Account, Metered};
 use crate::run::Run;
-use crate::budget::Spent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
@@ -226,27 +226,40 @@ impl State {
         self.write(|db| runs.into_iter().try_for_each(|run| put(db, run)))
     }
 
-    /// Writes down a step before it is done, with the run as it stands from then on.
+    /// Writes down steps before they are done, with their runs as they stand from then on; gives the steps' numbers.
     ///
     /// # Errors
     /// [`KeeperError::State`]; nothing may be done then.
-    pub fn begin_step(&mut self, run: &Run, step: &Step, now: Timestamp) -> Result<i64, KeeperError> {
+    pub fn begin_steps<'a>(
+        &mut self,
+        steps: impl IntoIterator<Item = (&'a Run, &'a Step)>,
+        now: Timestamp,
+    ) -> Result<Vec<i64>, KeeperError> {
         self.write(|db| {
-            put(db, run)?;
-            let sql = "INSERT INTO steps (run, step, written) VALUES (?1, ?2, ?3)";
-            db.execute(sql, params![run.job.run, json(step)?, now.to_string()])?;
-            Ok(db.last_insert_rowid())
+            let mut insert = db.prepare_cached("INSERT INTO steps (run, step, written) VALUES (?1, ?2, ?3)")?;
+            let mut one = |(run, step): (&Run, &Step)| {
+                put(db, run)?;
+                insert.execute(params![run.job.run, json(step)?, now.to_string()])?;
+                Ok(db.last_insert_rowid())
+            };
+            steps.into_iter().map(&mut one).collect()
         })
     }
 
-    /// Writes down what came of a step.
+    /// Writes down what came of steps, by their numbers, with their runs as they now stand.
     ///
     /// # Errors
     /// [`KeeperError::State`].
-    pub fn finish_step(&mut self, id: i64, outcome: &str, run: &Run) -> Result<(), KeeperError> {
+    pub fn finish_steps<'a>(
+        &mut self,
+        steps: impl IntoIterator<Item = (i64, &'a str, &'a Run)>,
+    ) -> Result<(), KeeperError> {
         self.write(|db| {
-            db.execute("UPDATE steps SET outcome = ?2 WHERE id = ?1", params![id, outcome])?;
-            put(db, run)
+            let mut update = db.prepare_cached("UPDATE steps SET outcome = ?2 WHERE id = ?1")?;
+            steps.into_iter().try_for_each(|(id, outcome, run)| {
+                update.execute(params![id, outcome])?;
+                put(db, run)
+            })
         })
     }
 
@@ -385,9 +398,7 @@ impl State {
     /// # Errors
     /// [`KeeperError::State`].
     pub fn setting(&self, name: &str) -> Result<Option<String>, KeeperError> {
-        self.read(|db| {
-            db.query_row("SELECT value FROM settings WHERE name = ?1", [name], |row| row.get(0)).optional()
-        })
+        self.read(|db| db.query_row("SELECT value FROM settings WHERE name = ?1", [name], |row| row.get(0)).optional())
     }
 
     /// Sets a setting.
@@ -395,9 +406,7 @@ impl State {
     /// # Errors
     /// [`KeeperError::State`].
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), KeeperError> {
-        self.write(|db| {
-            db.execute("INSERT OR REPLACE INTO settings VALUES (?1, ?2)", [name, value]).map(drop)
-        })
+        self.write(|db| db.execute("INSERT OR REPLACE INTO settings VALUES (?1, ?2)", [name, value]).map(drop))
     }
 
     /// Lets the file grow to so many pages at most, as a disk that is full would.
@@ -420,7 +429,8 @@ fn parsed<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> rusqlite::Resu
     let wrong = |error: Box<dyn std::error::Error + Send + Sync>| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
     };
-    serde_json::from_str(value.as_str().map_err(|error| wrong(Box::new(error)))?).map_err(|error| wrong(Box::new(error)))
+    serde_json::from_str(value.as_str().map_err(|error| wrong(Box::new(error)))?)
+        .map_err(|error| wrong(Box::new(error)))
 }
 
 fn instant(value: ValueRef<'_>) -> rusqlite::Result<Timestamp> {

@@ -94,13 +94,12 @@ pub fn show(state: &State, name: &str) -> Result<Shown, Error> {
 impl Shown {
     /// `greenwich.kept/1`.
     pub fn json(&self, pace: Pace) -> Value {
-        let steps = self.steps.iter().map(|row| {
-            json!({"at": row.written.to_string(), "step": row.step, "outcome": row.outcome})
-        });
-        let events = self
-            .events
+        let steps = self
+            .steps
             .iter()
-            .map(|event| json!({"at": event.at.to_string(), "who": event.who, "words": event.words}));
+            .map(|row| json!({"at": row.written.to_string(), "step": row.step, "outcome": row.outcome}));
+        let events =
+            self.events.iter().map(|event| json!({"at": event.at.to_string(), "who": event.who, "words": event.words}));
         let mut value = run_json(&self.run, pace);
         value["schema"] = json!("greenwich.kept/1");
         value["steps"] = steps.collect();
@@ -116,7 +115,10 @@ impl Shown {
         sheet.headline(&format!("{} ({}) is {} at {site}", run.job.name, run.job.run, run.phase.as_str()));
         sheet.named("Command", &run.job.command.join(" "));
         sheet.named("Asked", &format!("{} by {}", moment(pace.to_grid(run.job.asked)), run.job.owner));
-        sheet.named("Window", &format!("{} to {}", moment(pace.to_grid(run.job.release)), moment(pace.to_grid(run.job.deadline))));
+        sheet.named(
+            "Window",
+            &format!("{} to {}", moment(pace.to_grid(run.job.release)), moment(pace.to_grid(run.job.deadline))),
+        );
         for segment in &run.plan.segments {
             let (from, until) = (pace.to_grid(segment.start), pace.to_grid(segment.end));
             sheet.named("Plan", &format!("{} to {} at {}", moment(from), moment(until), segment.site));
@@ -156,7 +158,12 @@ fn account_text(sheet: &mut Sheet, account: &Account, run: &Run) {
     });
     sheet.named(
         "At home",
-        &format!("{} for the same energy at {} at once{}", grams(account.home_co2e_g), run.job.home, saved.unwrap_or_default()),
+        &format!(
+            "{} for the same energy at {} at once{}",
+            grams(account.home_co2e_g),
+            run.job.home,
+            saved.unwrap_or_default()
+        ),
     );
     let [planned, baseline] = [account.planned_co2e_g, run.job.baseline_co2e_g].map(grams);
     sheet.named("Planned", &format!("{planned}, against {baseline} at home at once, by the energy that was estimated"));
@@ -186,7 +193,10 @@ pub fn proposal_text(proposal: &Proposal, pace: Pace, style: Style) -> String {
 
 /// A proposal as JSON: `greenwich.plan/1` with the run's own keys beside it.
 pub fn proposal_json(proposal: &Proposal, run: Option<&Run>, pace: Pace) -> Value {
-    let over = proposal.over_budget.as_ref().map(|(words, action)| json!({"why": words, "held": *action == BudgetAction::Hold}));
+    let over = proposal
+        .over_budget
+        .as_ref()
+        .map(|(words, action)| json!({"why": words, "held": *action == BudgetAction::Hold}));
     json!({
         "schema": "greenwich.submit/1",
         "run": run.map(|run| run.job.run.as_str()),
@@ -202,9 +212,11 @@ pub fn proposal_json(proposal: &Proposal, run: Option<&Run>, pace: Pace) -> Valu
 
 fn run_json(run: &Run, pace: Pace) -> Value {
     let instant = |at: Timestamp| pace.to_grid(at).to_string();
-    let segments = run.plan.segments.iter().map(|segment| {
-        json!({"site": segment.site, "start": instant(segment.start), "end": instant(segment.end)})
-    });
+    let segments = run
+        .plan
+        .segments
+        .iter()
+        .map(|segment| json!({"site": segment.site, "start": instant(segment.start), "end": instant(segment.end)}));
     json!({
         "run": run.job.run,
         "job": run.job.name,
@@ -242,10 +254,13 @@ fn account_json(account: &Account) -> Value {
 /// What to say when a run was taken.
 pub fn taken(run: &Run) -> String {
     match run.phase {
-        Phase::Held => format!("{} is held; `greenwich jobs release {} --why …` lets it go", run.job.name, short(&run.job.run)),
+        Phase::Held => {
+            format!("{} is held; `greenwich jobs release {} --why …` lets it go", run.job.name, short(&run.job.run))
+        }
         Phase::New => format!("{} could not be handed over yet; `greenwich keep` tries again", run.job.name),
         _ => {
-            let id = run.handed.as_ref().and_then(|handed| handed.id.clone()).unwrap_or_else(|| "not known yet".to_owned());
+            let id =
+                run.handed.as_ref().and_then(|handed| handed.id.clone()).unwrap_or_else(|| "not known yet".to_owned());
             format!("{} is handed over to {}: job {id}", run.job.name, run.site())
         }
     }

@@ -70,12 +70,7 @@ impl Grounds<'_> {
     }
 
     /// Intensity at a site over a span of the grid's time; `None` where nothing is known.
-    fn series(
-        &self,
-        place: &Place,
-        replay: Option<&Replay>,
-        span: Window,
-    ) -> Result<Option<IntensitySeries>, Error> {
+    fn series(&self, place: &Place, replay: Option<&Replay>, span: Window) -> Result<Option<IntensitySeries>, Error> {
         let kept = self.kept.as_ref().map(Signals::kept).transpose()?;
         let ahead = Some(Ahead::new(None, span, kept));
         let grid =
@@ -209,9 +204,10 @@ impl Grounds<'_> {
         for one in metered {
             pieces.extend(self.pieces(&ledger, one)?);
         }
-        let (Some(from), Some(until)) =
-            (pieces.iter().map(|(window, _)| window.start()).min(), pieces.iter().map(|(window, _)| window.end()).max())
-        else {
+        let (Some(from), Some(until)) = (
+            pieces.iter().map(|(window, _)| window.start()).min(),
+            pieces.iter().map(|(window, _)| window.end()).max(),
+        ) else {
             return Ok(());
         };
         let span = Window::new(floor(from), floor(until) + HOUR).expect("it ends after it begins");
@@ -272,7 +268,9 @@ impl Grounds<'_> {
                 add(from, until, hour.it_energy_j);
             }
         }
-        if pieces.is_empty() && let Some(joules) = one.it_energy_j {
+        if pieces.is_empty()
+            && let Some(joules) = one.it_energy_j
+        {
             // Its samples could not be kept: its sum is spread over its time.
             if let Ok(window) = Window::new(self.pace.to_grid(one.start), self.pace.to_grid(one.end)) {
                 pieces.push((window, ItEnergy::from_joules(joules)));
@@ -324,8 +322,7 @@ impl Planning {
             });
             sights.push(Sight { name: site.name.clone(), pue: place.pue.median(), series });
         }
-        let mut planning =
-            Self { pace, now: grid_now, start, hours: hours as u32, sights, fleet, places: Vec::new() };
+        let mut planning = Self { pace, now: grid_now, start, hours: hours as u32, sights, fleet, places: Vec::new() };
         planning.take(asks);
         Ok(planning)
     }
@@ -438,15 +435,19 @@ impl Planning {
         segments.iter().map(one).sum()
     }
 
-    /// What the plan so far would emit, if it can still be kept.
+    /// What the plan so far would emit, if it can still be kept. A stretch whose time has come and which has not begun is
+    /// late, not lost: what it lacks is made good behind the last one.
     fn current(&self, ask: &Ask) -> Option<f64> {
-        let ahead = |segment: &Segment| {
-            let from = segment.start.max(self.pace.to_clock(self.now));
-            segment.end.duration_since(from).as_secs_f64().max(0.0)
-        };
-        let planned: f64 = ask.current.iter().map(ahead).sum();
-        let last = ask.current.last()?.end;
-        let can_be_kept = planned >= 0.9 * ask.left_s && last <= ask.deadline;
-        can_be_kept.then(|| self.grams(ask, &ask.current)).flatten()
+        let now = self.pace.to_clock(self.now);
+        let ahead = |segment: &Segment| segment.end.duration_since(segment.start.max(now)).as_secs_f64().max(0.0);
+        let lacks = ask.left_s - ask.current.iter().map(ahead).sum::<f64>();
+        let mut kept = ask.current.clone();
+        let is_late = kept.first()?.start <= now;
+        let last = kept.last_mut()?;
+        if is_late && lacks > 0.0 {
+            last.end += SignedDuration::from_secs_f64(lacks);
+        }
+        let can_be_kept = (is_late || lacks <= 0.1 * ask.left_s) && last.end <= ask.deadline;
+        can_be_kept.then(|| self.grams(ask, &kept)).flatten()
     }
 }

@@ -51,14 +51,38 @@ const SHORT: [(char, &str); 22] = [
     ('x', "exclude"),
 ];
 /// Options without a value.
-const BARE: [&str; 10] =
-    ["exclusive", "hold", "requeue", "no-requeue", "contiguous", "overcommit", "oversubscribe", "spread-job", "wait", "parsable"];
+const BARE: [&str; 10] = [
+    "exclusive",
+    "hold",
+    "requeue",
+    "no-requeue",
+    "contiguous",
+    "overcommit",
+    "oversubscribe",
+    "spread-job",
+    "wait",
+    "parsable",
+];
 /// What the plan or the sites file decides, or what is ours.
-const DECIDED: [&str; 12] =
-    ["begin", "clusters", "cluster", "comment", "deadline", "hold", "job-name", "partition", "parsable", "nodes", "time", "wait"];
+const DECIDED: [&str; 12] = [
+    "begin",
+    "clusters",
+    "cluster",
+    "comment",
+    "deadline",
+    "hold",
+    "job-name",
+    "partition",
+    "parsable",
+    "nodes",
+    "time",
+    "wait",
+];
 /// What cannot be kept as one job, with why.
-const REFUSED: [(&str, &str); 2] =
-    [("array", "an array is many jobs: submit each of its tasks"), ("dependency", "a job that waits for another cannot be moved in time")];
+const REFUSED: [(&str, &str); 2] = [
+    ("array", "an array is many jobs: submit each of its tasks"),
+    ("dependency", "a job that waits for another cannot be moved in time"),
+];
 
 /// Reads the `#SBATCH` lines of a script; they end where its first command begins, as they do for Slurm.
 ///
@@ -81,8 +105,9 @@ pub fn read(text: &str) -> Result<Asked, (usize, String, String)> {
         };
         let mut words = words(rest).map_err(|found| (number, found, "close the quotes".to_owned()))?;
         while let Some(word) = words.pop_front() {
-            let (name, value) = option(&word, &mut words)
-                .ok_or_else(|| (number, format!("`{word}` is no option of sbatch"), "write `--name=value`".to_owned()))?;
+            let (name, value) = option(&word, &mut words).ok_or_else(|| {
+                (number, format!("`{word}` is no option of sbatch"), "write `--name=value`".to_owned())
+            })?;
             if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
                 return Err((number, format!("`--{name}` cannot be planned"), (*why).to_owned()));
             }
@@ -134,12 +159,14 @@ fn take(asked: &mut Asked, gpus: &mut Gpus, name: &str, value: Option<&str>) -> 
         "ntasks" => gpus.tasks = Some(given.parse().map_err(|_| wrong())?),
         "signal" => {
             let named = given.strip_prefix("B:").or_else(|| given.strip_prefix("BR:"));
-            asked.signal = named.and_then(|rest| rest.split('@').next()).map(|name| name.trim_start_matches("SIG").to_owned());
+            asked.signal =
+                named.and_then(|rest| rest.split('@').next()).map(|name| name.trim_start_matches("SIG").to_owned());
         }
         _ => {}
     }
     // GPUs are asked for anew, of the kind that the site has.
-    let is_gpus = matches!(name, "gpus" | "gpus-per-node") || (name == "gres" && given.starts_with("gpu") && !given.contains(','));
+    let is_gpus = matches!(name, "gpus" | "gpus-per-node")
+        || (name == "gres" && given.starts_with("gpu") && !given.contains(','));
     if !DECIDED.contains(&name) && !is_gpus {
         asked.options.push(value.map_or_else(|| format!("--{name}"), |value| format!("--{name}={value}")));
     }

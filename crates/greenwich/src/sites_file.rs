@@ -57,13 +57,8 @@ impl Sites {
     /// This machine alone, at the place that is set: for those who have written no sites file.
     #[must_use]
     pub fn here(site: SiteSpec, accelerators: u32) -> Self {
-        let here = SiteEntry {
-            name: "here".to_owned(),
-            site,
-            accelerator: None,
-            accelerators,
-            backend: Backend::Local,
-        };
+        let here =
+            SiteEntry { name: "here".to_owned(), site, accelerator: None, accelerators, backend: Backend::Local };
         Self {
             file: "no sites.toml".to_owned(),
             sites: vec![here],
@@ -276,7 +271,10 @@ action = "hold"
         let told = |from: &str, to: &str| {
             parse("sites.toml", FILE.replace(from, to).as_bytes()).expect_err("a slip").to_string()
         };
-        assert_eq!(told("backend = \"local\"", "backend = \"k8s\""), "sites.toml:21: `site.2.backend`: found \"k8s\", allowed is \"local\" or \"slurm\"");
+        assert_eq!(
+            told("backend = \"local\"", "backend = \"k8s\""),
+            "sites.toml:21: `site.2.backend`: found \"k8s\", allowed is \"local\" or \"slurm\""
+        );
         assert!(told("home = \"east\"", "home = \"north\"").contains("allowed is one of east, desk"));
         assert!(told("cluster = \"east\"", "cluter = \"east\"").contains("unknown key"));
         assert!(told("name = \"desk\"", "name = \"east\"").contains("two sites named \"east\""));

@@ -256,8 +256,7 @@ fn metered(program: Option<&str>, grounds: &Grounds<'_>, run: &str, command: Vec
     let Some(program) = program else { return command };
     let ledger = grounds.ledger.display().to_string();
     let tag = format!("{RUN_TAG}={run}");
-    let mut words: Vec<String> =
-        [program, "run", "--ledger", &ledger, "--tag", &tag, "--"].map(str::to_owned).to_vec();
+    let mut words: Vec<String> = [program, "run", "--ledger", &ledger, "--tag", &tag, "--"].map(str::to_owned).to_vec();
     words.extend(command);
     words
 }
@@ -272,8 +271,12 @@ pub fn of_script(
     overrides: &[(String, String)],
     grounds: &Grounds<'_>,
 ) -> Result<(JobSpec, sbatch::Asked), Error> {
-    let asked = sbatch::read(text)
-        .map_err(|(line, problem, mend)| Error::Script { file: file.to_owned(), line, problem, mend })?;
+    let asked = sbatch::read(text).map_err(|(line, problem, mend)| Error::Script {
+        file: file.to_owned(),
+        line,
+        problem,
+        mend,
+    })?;
     let stem = || std::path::Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
     let name = asked.name.clone().or_else(stem).unwrap_or_else(|| "job".to_owned());
     let mut keys: Vec<(String, String)> = vec![("name".to_owned(), name)];

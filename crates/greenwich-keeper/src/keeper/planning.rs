@@ -3,7 +3,11 @@
 //! In: what is left of each open run, sites as they stand, forecasts. Out: new plans. An old plan stays where a new one
 //! saves too little, where there is no news, and where nobody can plan.
 
-use super::*;
+use super::{Engine, Keeper, Sight, Told};
+use crate::error::KeeperError;
+use crate::outlook::{Answer, Ask, Outlook};
+use crate::run::{Phase, Plan, Run, Segment};
+use jiff::Timestamp;
 
 impl Keeper {
     /// Plans anew where there is a reason to.
@@ -110,7 +114,8 @@ impl Keeper {
             return false;
         }
         let is_there = |segment: &Segment| ask.sites.contains(&segment.site);
-        let Some(current) = answer.current_co2e_g.filter(|_| ask.current.iter().all(is_there) && !ask.current.is_empty())
+        let Some(current) =
+            answer.current_co2e_g.filter(|_| ask.current.iter().all(is_there) && !ask.current.is_empty())
         else {
             return true;
         };

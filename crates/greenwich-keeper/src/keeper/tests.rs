@@ -1,8 +1,9 @@
 use super::*;
 use crate::lock::ActLock;
-use crate::run::Job;
+use crate::outlook::{Answer, Ask};
+use crate::run::{Job, Plan, Segment};
 use crate::state::Durability;
-use greenwich_engine::{Fault, Replay, ReplaySite, Survey};
+use greenwich_engine::{Ending, Fault, Replay, ReplaySite, SeenState, Survey};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, set_hook, take_hook};
@@ -532,9 +533,10 @@ fn with_a_full_disk_nothing_is_done_and_nothing_is_lost() {
     let mut two = Run::new(job("two", 100.0, 2000), run.plan.clone(), Phase::New);
     stage.keeper.state.take(&two, &[]).expect("there is room yet");
     stage.keeper.state.limit_pages(1);
-    let refused = stage.keeper.state.take(&Run::new(job("three", 100.0, 2000), run.plan, Phase::New), &[
-        ("BIG".to_owned(), "x".repeat(100_000)),
-    ]);
+    let refused = stage
+        .keeper
+        .state
+        .take(&Run::new(job("three", 100.0, 2000), run.plan, Phase::New), &[("BIG".to_owned(), "x".repeat(100_000))]);
     let error = refused.expect_err("the disk is full");
     assert!(error.to_string().contains("cannot be written: database or disk is full"), "{error}");
     // A step that cannot be written is not taken.
