@@ -153,12 +153,12 @@ impl Stage {
         Ok(self.json(&["jobs", "list"])?["jobs"].as_array().map_or(0, Vec::len))
     }
 
-    /// A moment from 50 ms to 1.05 s, by xorshift.
+    /// A moment from 50 ms to 2.05 s, by xorshift.
     fn moment(&mut self) -> Duration {
         self.lot ^= self.lot << 13;
         self.lot ^= self.lot >> 7;
         self.lot ^= self.lot << 17;
-        Duration::from_millis(50 + self.lot % 1000)
+        Duration::from_millis(50 + self.lot % 2000)
     }
 
     fn play(&mut self, kills: u32) -> Result<()> {

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The columns of [`Queued`]; the comment comes last, so that what others write there cannot shift a column.
 pub(crate) const QUEUE: &str =
-    "JobID:|,State:|,EligibleTime:|,StartTime:|,EndTime:|,TimeUsed:|,Partition:|,Reason:|,Comment:|";
+    "JobID:|,State:|,EligibleTime:|,StartTime:|,EndTime:|,TimeUsed:|,Partition:|,NodeList:|,Reason:|,Comment:|";
 /// The columns of [`Accounted`].
-pub(crate) const ACCOUNTING: &str = "JobIDRaw,State,ExitCode,Start,End,Suspended";
+pub(crate) const ACCOUNTING: &str = "JobIDRaw,State,ExitCode,Start,End,Suspended,NodeList";
 /// The columns of [`accelerators`].
 pub(crate) const NODES: &str = "NodeHost:|,StateLong:|,Gres:|";
 /// The most lines that are read of one answer.
@@ -36,16 +36,16 @@ pub(crate) fn queued(text: &str) -> Vec<Queued> {
 }
 
 fn queued_line(line: &str) -> Option<Queued> {
-    let mut cells = line.splitn(9, '|').map(str::trim);
+    let mut cells = line.splitn(10, '|').map(str::trim);
     let mut next = || cells.next();
     let (id, state, eligible, start, end) = (next()?, next()?, next()?, next()?, next()?);
-    let (used, partition, reason, comment) = (next()?, next()?, next()?, next()?);
+    let (used, partition, nodes, reason, comment) = (next()?, next()?, next()?, next()?, next()?);
     let mark = Mark::parse(comment.trim_end_matches('|'))?;
     let state = state_of(state, reason, None)?;
     let is_over = matches!(state, SeenState::Ended(_));
     let began = matches!(state, SeenState::Running | SeenState::Paused) || is_over;
-    // A job that was given up before it started has a start that never came, after its end.
-    let ran = stretch(start, if is_over { end } else { "" }).filter(|_| began);
+    // A job that was given up before it started may have a start all the same: when it could have. It has no nodes.
+    let ran = stretch(start, if is_over { end } else { "" }).filter(|_| began && !nodes.is_empty());
     Some(Queued {
         id: id.to_owned(),
         mark,
@@ -79,7 +79,9 @@ pub(crate) fn accounted(text: &str) -> Vec<Accounted> {
             _ => None,
         };
         let suspended = duration(suspended).unwrap_or(SignedDuration::ZERO);
-        Some(Accounted { id: id.to_owned(), ending, ran: stretch(start, end), suspended })
+        let ran =
+            stretch(start, end).filter(|_| next().is_some_and(|nodes| !nodes.is_empty() && !nodes.starts_with("None")));
+        Some(Accounted { id: id.to_owned(), ending, ran, suspended })
     };
     text.lines().take(MOST_LINES).filter_map(line).collect()
 }
@@ -175,13 +177,13 @@ mod tests {
 
     /// As `squeue` of 22.05.8 printed it, but for the run's name.
     const SQUEUE: &str = "\
-67108866|PENDING|1795720928|1795720928|1795722728|0:00|train|BeginTime|greenwich:k3:1|
-67108865|RUNNING|1795720029|1795720029|1827256029|1-00:00:03|train|None|greenwich:k2:1|
-67108867|PENDING|1795720928|1795720928|NONE|0:00|train|JobHeldAdmin|greenwich:k4:2|
-67108868|CANCELLED|1795720928|1795720928|1795720063|0:00|train|None|greenwich:k5:1|
-67108869|RUNNING|1795720029|1795720029|N/A|0:03|train|None|(null)|
-67108870|REVOKED|1795720029|1795720029|N/A|0:03|train|None|greenwich:k6:1|
-67108871|RUNNING|1795720029|1795720029|N/A|0:03|train|None|someone's own | with a bar|
+67108866|PENDING|1795720928|1795720928|1795722728|0:00|train||BeginTime|greenwich:k3:1|
+67108865|RUNNING|1795720029|1795720029|1827256029|1-00:00:03|train|e1|None|greenwich:k2:1|
+67108867|PENDING|1795720928|1795720928|NONE|0:00|train||JobHeldAdmin|greenwich:k4:2|
+67108868|CANCELLED|1795720928|1795720060|1795720063|0:00|train||None|greenwich:k5:1|
+67108869|RUNNING|1795720029|1795720029|N/A|0:03|train|e1|None|(null)|
+67108870|REVOKED|1795720029|1795720029|N/A|0:03|train||None|greenwich:k6:1|
+67108871|RUNNING|1795720029|1795720029|N/A|0:03|train|e1|None|someone's own | with a bar|
 ";
 
     #[test]
@@ -204,10 +206,10 @@ mod tests {
 
     #[test]
     fn each_start_of_a_job_is_a_row_of_accounting() {
-        let text = "67108865|REQUEUED|0:0|1795720029|1795720048|00:00:00\n\
-                    67108865|FAILED|0:9|1795720055|1795720100|00:00:12\n\
-                    67108866|CANCELLED by 0|0:0|None|1795720063|00:00:00\n\
-                    67108867|PENDING|0:0|Unknown|Unknown|00:00:00\n";
+        let text = "67108865|REQUEUED|0:0|1795720029|1795720048|00:00:00|e1\n\
+                    67108865|FAILED|0:9|1795720055|1795720100|00:00:12|e1\n\
+                    67108866|CANCELLED by 0|0:0|1795720060|1795720063|00:00:00|None assigned\n\
+                    67108867|PENDING|0:0|Unknown|Unknown|00:00:00|None assigned\n";
         let found = accounted(text);
         let endings: Vec<Option<Ending>> = found.iter().map(|row| row.ending).collect();
         assert_eq!(endings, [None, Some(Ending::Failed(137)), Some(Ending::Cancelled), None]);

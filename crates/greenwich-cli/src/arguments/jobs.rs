@@ -39,33 +39,33 @@ pub(crate) struct SubmitArguments {
     #[arg(last = true, value_name = "CMD", required_unless_present = "slurm", conflicts_with = "slurm")]
     pub(crate) command: Vec<OsString>,
     /// A batch script whose #SBATCH lines say what it needs; it is copied, and runs as it stands.
-    #[arg(long, value_name = "SCRIPT", conflicts_with = "job")]
+    #[arg(help_heading = "Handing over", long, value_name = "SCRIPT", conflicts_with = "job")]
     pub(crate) slurm: Option<PathBuf>,
     /// Show the plan and hand nothing over.
-    #[arg(long)]
+    #[arg(help_heading = "Handing over", long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) when: WhenArguments,
     /// The project whose budget it counts in.
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = "Handing over", long, value_name = "NAME")]
     pub(crate) project: Option<String>,
     /// Nodes that it can use, where Slurm may choose.
-    #[arg(long, value_name = "LEAST-MOST", value_parser = nodes)]
+    #[arg(help_heading = "Handing over", long, value_name = "LEAST-MOST", value_parser = nodes)]
     pub(crate) nodes: Option<(u32, u32)>,
     /// The signal on which it writes a checkpoint: USR1. Where jobs are not suspended, a pause needs one.
-    #[arg(long, value_name = "NAME", value_parser = signal)]
+    #[arg(help_heading = "Handing over", long, value_name = "NAME", value_parser = signal)]
     pub(crate) checkpoint_signal: Option<String>,
     /// What runs instead after a pause that ended it, parted by blanks: "python train.py --resume".
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(help_heading = "Handing over", long, value_name = "COMMAND")]
     pub(crate) resume: Option<String>,
     /// Its engine ends it after so long: 90min, 6h.
-    #[arg(long, value_name = "TIME", value_parser = span)]
+    #[arg(help_heading = "Handing over", long, value_name = "TIME", value_parser = span)]
     pub(crate) time_limit: Option<Duration>,
     /// An option of the engine's own, one word; may be given often: --option=--account=ml
-    #[arg(long = "option", value_name = "OPTION", allow_hyphen_values = true)]
+    #[arg(help_heading = "Handing over", long = "option", value_name = "OPTION", allow_hyphen_values = true)]
     pub(crate) options: Vec<String>,
     /// Run it without the meter.
-    #[arg(long)]
+    #[arg(help_heading = "Handing over", long)]
     pub(crate) unmetered: bool,
     #[command(flatten)]
     pub(crate) kept: KeptArguments,
@@ -75,10 +75,10 @@ pub(crate) struct SubmitArguments {
 #[derive(Debug, Args)]
 pub(crate) struct WhenArguments {
     /// By when it has to have ended: 48h from now, or an instant; else schedule.deadline of the job file.
-    #[arg(long, value_name = "TIME")]
+    #[arg(help_heading = "When and where", long, value_name = "TIME")]
     pub(crate) deadline: Option<String>,
     /// A site that is allowed; may be given often. All of the sites file where none is given.
-    #[arg(long = "site", value_name = "NAME")]
+    #[arg(help_heading = "When and where", long = "site", value_name = "NAME")]
     pub(crate) only: Vec<String>,
 }
 

@@ -9,6 +9,9 @@ use crate::outlook::{Answer, Ask, Outlook};
 use crate::run::{Phase, Plan, Run, Segment};
 use jiff::Timestamp;
 
+/// The name under which the state keeps which sites were last seen down.
+const DOWN: &str = "down";
+
 impl Keeper {
     /// Plans anew where there is a reason to.
     pub(super) fn plan(
@@ -38,7 +41,7 @@ impl Keeper {
         if !is_due && self.edition == Some(edition) && self.planned_for == listed {
             return Ok(());
         }
-        self.survey(engines, sight, now, told)?;
+        let in_doubt = self.survey(engines, sight, now, told)?;
         let asks: Vec<Ask> = runs.iter_mut().filter(open).map(|run| self.ask(run, now)).collect();
         let answers = outlook.plan(&asks, &self.sites, now);
         let wrong = answers.as_ref().err().map(|words| format!("no new plan: {words}; plans stay as they are"));
@@ -55,24 +58,37 @@ impl Keeper {
             self.state.save(&changed)?;
             told.lines.push(format!("{} of {} open runs have a new plan", changed.len(), asks.len()));
         }
-        (self.edition, self.planned, self.planned_for) = (Some(edition), Some(now), listed);
+        // A site in doubt is looked at again soon.
+        let planned = (!in_doubt).then_some(now);
+        (self.edition, self.planned, self.planned_for) = (Some(edition), planned, listed);
         Ok(())
     }
 
+    /// How sites stand. One that was up is believed to be down when it is seen so twice, since a controller that has just
+    /// come back says so of all its nodes for a moment; says whether there is such a doubt.
     fn survey(
         &mut self,
         engines: &mut [Engine],
         sight: &Sight,
         now: Timestamp,
         told: &mut Told,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<bool, KeeperError> {
+        let before: Vec<String> =
+            self.state.setting(DOWN)?.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        let mut down = Vec::new();
         for (engine, silent) in engines.iter_mut().zip(&sight.silent) {
             // A site whose engine does not answer keeps what was last known of it.
             if *silent {
                 continue;
             }
             let Ok(survey) = engine.launcher.survey() else { continue };
-            for site in survey.sites {
+            for mut site in survey.sites {
+                if !site.is_up {
+                    down.push(site.name.clone());
+                    if !before.contains(&site.name) {
+                        (site.is_up, site.accelerators) = (true, None);
+                    }
+                }
                 let wrong = (!site.is_up).then(|| format!("site {}: no node takes work", site.name));
                 self.tell_once(&format!("site {}", site.name), wrong, now, told)?;
                 self.sites.retain(|one| one.name != site.name);
@@ -80,7 +96,10 @@ impl Keeper {
             }
         }
         self.sites.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(())
+        if down != before {
+            self.state.set(DOWN, &down.join(" "))?;
+        }
+        Ok(down.iter().any(|name| !before.contains(name)))
     }
 
     fn ask(&self, run: &Run, now: Timestamp) -> Ask {
