@@ -273,7 +273,7 @@ action = "hold"
         };
         assert_eq!(
             told("backend = \"local\"", "backend = \"k8s\""),
-            "sites.toml:21: `site.2.backend`: found \"k8s\", allowed is \"local\" or \"slurm\""
+            "sites.toml:21: `site.backend`: found \"k8s\", allowed is \"local\" or \"slurm\""
         );
         assert!(told("home = \"east\"", "home = \"north\"").contains("allowed is one of east, desk"));
         assert!(told("cluster = \"east\"", "cluter = \"east\"").contains("unknown key"));
