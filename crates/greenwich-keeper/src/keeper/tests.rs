@@ -9,7 +9,7 @@ use crate::desire::Step;
 use crate::error::KeeperError;
 use crate::lock::ActLock;
 use crate::run::{Phase, Run};
-use greenwich_engine::{Fault, Launcher};
+use greenwich_engine::{Act, Fault, Launcher};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 pub(crate) use stage::{Fuse, at, job};
@@ -230,4 +230,42 @@ fn the_state_is_private_and_one_acts_at_a_time() {
     assert!(matches!(error, KeeperError::Busy { .. }));
     drop(held);
     ActLock::take(stage.folder.path(), Duration::ZERO).expect("free again");
+}
+
+/// Looks until the one run has started.
+fn started(stage: &mut Stage) -> i64 {
+    waiting_run(stage, 600);
+    let mut second = TICK_S;
+    while stage.keeper.state.find("one").expect("kept").phase != Phase::Running {
+        stage.look(second);
+        second += TICK_S;
+        assert!(second < 600, "it starts by its deadline");
+    }
+    second
+}
+
+#[test]
+fn a_job_that_somebody_ends_in_its_engine_is_closed_and_not_run_again() {
+    let mut stage = Stage::new(1, LONG);
+    let second = started(&mut stage);
+    stage.world.act("1", &Act::Cancel).expect("it runs");
+    (0..3).for_each(|look| drop(stage.look(second + look * TICK_S)));
+    let run = stage.keeper.state.find("one").expect("kept");
+    assert_eq!((run.phase, run.words.as_str()), (Phase::Cancelled, "it was ended in its engine, not by Greenwich"));
+    assert_eq!(stage.world.history().len(), 1);
+}
+
+#[test]
+fn a_job_whose_node_fails_is_queued_again_by_its_engine_and_runs_to_its_end() {
+    let mut stage = Stage::new(1, LONG);
+    stage.world.takes("one", SignedDuration::from_secs(100));
+    let second = started(&mut stage);
+    stage.world.act("1", &Act::Requeue { begin: at(second) }).expect("it runs");
+    let told: Vec<String> =
+        (0..12).filter_map(|look| stage.look(second + look * TICK_S)).flat_map(|told| told.lines).collect();
+    assert!(told.iter().any(|line| line.contains("its engine has queued it again")), "{told:?}");
+    let run = stage.keeper.state.find("one").expect("kept");
+    assert_eq!((run.phase, run.attempt, run.starts), (Phase::Done, 1, 2), "{run:?}");
+    let account = stage.keeper.state.account("one").expect("readable").expect("closed");
+    assert_eq!(account.entries, 2, "both starts are accounted");
 }
