@@ -105,6 +105,7 @@ impl Keeper {
     fn ask(&self, run: &Run, now: Timestamp) -> Ask {
         let has_begun = run.starts > 0;
         let runs = matches!(run.phase, Phase::Running | Phase::Paused);
+        let current: Vec<Segment> = run.plan.segments.iter().filter(|segment| segment.end > now).cloned().collect();
         let is_up = |site: &String| self.sites.iter().find(|one| one.name == **site).is_none_or(|one| one.is_up);
         let mut sites = if has_begun { vec![run.site().to_owned()] } else { run.job.sites.clone() };
         if !has_begun && sites.iter().any(is_up) {
@@ -122,8 +123,9 @@ impl Keeper {
             accelerator: run.job.accelerator.clone(),
             power_w: run.job.power_w,
             interruptible: run.job.interruptible && !run.cannot_pause,
-            is_fixed: runs && (!run.job.interruptible || run.cannot_pause || run.is_overdue()),
-            current: run.plan.segments.iter().filter(|segment| segment.end > now).cloned().collect(),
+            // What outlasts its plan or its estimate runs on.
+            is_fixed: runs && (!run.job.interruptible || run.cannot_pause || run.is_overdue() || current.is_empty()),
+            current,
         }
     }
 
