@@ -45,6 +45,8 @@ pub struct Timing {
     pub least_saving: f64,
     /// How long after its end the entries of a run are waited for.
     pub entries_within: SignedDuration,
+    /// How long no node of a site has to have taken work until jobs go elsewhere.
+    pub down_after: SignedDuration,
 }
 
 impl Default for Timing {
@@ -55,6 +57,7 @@ impl Default for Timing {
             replan_every: SignedDuration::from_mins(15),
             least_saving: 0.01,
             entries_within: SignedDuration::from_mins(10),
+            down_after: SignedDuration::from_mins(2),
         }
     }
 }

@@ -364,6 +364,8 @@ pub fn timing(scale: f64) -> greenwich_keeper::Timing {
         begin_slack: shrink(real.begin_slack, 1000),
         replan_every: shrink(real.replan_every, 1000),
         entries_within: shrink(real.entries_within, 15_000),
+        // A controller's nodes come back in seconds, whatever the grid's time does.
+        down_after: shrink(real.down_after, 12_000),
         ..real
     }
 }

@@ -64,8 +64,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// How sites stand. One that was up is believed to be down when it is seen so twice, since a controller that has just
-    /// come back says so of all its nodes for a moment; says whether there is such a doubt.
+    /// How sites stand. One is believed to be down when it has been for a while, since a controller that has just come
+    /// back says so of all its nodes for a moment; says whether there is such a doubt.
     fn survey(
         &mut self,
         engines: &mut [Engine],
@@ -73,9 +73,12 @@ impl Keeper {
         now: Timestamp,
         told: &mut Told,
     ) -> Result<bool, KeeperError> {
-        let before: Vec<String> =
-            self.state.setting(DOWN)?.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-        let mut down = Vec::new();
+        let kept = self.state.setting(DOWN)?.unwrap_or_default();
+        let since = |name: &str| {
+            let found = kept.split_whitespace().filter_map(|word| word.split_once('='));
+            found.filter(|(site, _)| *site == name).find_map(|(_, at)| at.parse::<Timestamp>().ok())
+        };
+        let (mut down, mut in_doubt) = (Vec::new(), false);
         for (engine, silent) in engines.iter_mut().zip(&sight.silent) {
             // A site whose engine does not answer keeps what was last known of it.
             if *silent {
@@ -84,8 +87,10 @@ impl Keeper {
             let Ok(survey) = engine.launcher.survey() else { continue };
             for mut site in survey.sites {
                 if !site.is_up {
-                    down.push(site.name.clone());
-                    if !before.contains(&site.name) {
+                    let first = since(&site.name).unwrap_or(now).min(now);
+                    down.push(format!("{}={first}", site.name));
+                    if now.duration_since(first) < self.timing.down_after {
+                        in_doubt = true;
                         (site.is_up, site.accelerators) = (true, None);
                     }
                 }
@@ -96,10 +101,11 @@ impl Keeper {
             }
         }
         self.sites.sort_by(|a, b| a.name.cmp(&b.name));
-        if down != before {
-            self.state.set(DOWN, &down.join(" "))?;
+        let down = down.join(" ");
+        if down != kept {
+            self.state.set(DOWN, &down)?;
         }
-        Ok(down.iter().any(|name| !before.contains(name)))
+        Ok(in_doubt)
     }
 
     fn ask(&self, run: &Run, now: Timestamp) -> Ask {

@@ -232,6 +232,7 @@ fn timing() -> Timing {
         replan_every: SignedDuration::from_secs(100),
         least_saving: 0.01,
         entries_within: SignedDuration::from_secs(60),
+        down_after: SignedDuration::from_secs(TICK_S),
     }
 }
 
