@@ -24,7 +24,7 @@ use greenwich_keeper::{Account, ActLock, Answer, Ask, Engine, Metered, Outlook, 
 use greenwich_signals::{Fill, Replay};
 use greenwich_store::Ledger;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -201,8 +201,12 @@ impl Grounds<'_> {
     fn fill(&self, run: &Run, metered: &[Metered], account: &mut Account) -> Result<(), Error> {
         let ledger = Ledger::at(&self.ledger);
         let mut pieces: Vec<(Window, ItEnergy)> = Vec::new();
+        let mut summed = BTreeSet::new();
         for one in metered {
-            pieces.extend(self.pieces(&ledger, one)?);
+            // The nodes of one job are entries under one name, by which all of them are found.
+            if summed.insert(ledger.find(&one.entry)?.run) {
+                pieces.extend(self.pieces(&ledger, one)?);
+            }
         }
         let (Some(from), Some(until)) = (
             pieces.iter().map(|(window, _)| window.start()).min(),
