@@ -6,6 +6,7 @@
 mod calibrate;
 mod eval_estimate;
 mod eval_forecast;
+mod eval_keeper;
 mod eval_metering;
 mod eval_plan;
 mod eval_simulate;
@@ -23,6 +24,7 @@ cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv a
 cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, from hourly traces
 cargo xtask eval estimate [--data DIR] [--write]  measures hours, step times and energy, organisation left out
 cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
+cargo xtask eval keeper [--kills N] [--slurm DIR]  kills the keeper and counts jobs lost or doubled
 cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is
 cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory
 cargo xtask eval plan awhile|rolling|policies [--data DIR]  one of its other tables: what policies realise";
@@ -38,6 +40,7 @@ fn main() -> Result<()> {
         ["eval", "estimate", rest @ ..] => eval_estimate::run(rest),
         ["eval", "forecast", rest @ ..] => eval_forecast::run(rest),
         ["pool", rest @ ..] => pool::run(rest),
+        ["eval", "keeper", rest @ ..] => eval_keeper::run(rest),
         ["eval", "metering", rest @ ..] => eval_metering::run(rest),
         ["eval", "plan", "awhile", rest @ ..] => eval_simulate::awhile(rest),
         ["eval", "plan", "rolling", rest @ ..] => eval_simulate::rolling(rest),

@@ -7,7 +7,7 @@ use crate::arguments::{
     SignalName,
 };
 use crate::terminal::{self, Answer, Failure};
-use crate::{doctor, fleet, forecast, home, ledger, signals, simulate, top};
+use crate::{doctor, fleet, forecast, home, jobs, ledger, signals, simulate, top};
 use greenwich::facts::{self, Look};
 use greenwich::job_file::{self, JobSpec};
 use greenwich::report::{Style, json, svg, text};
@@ -25,6 +25,9 @@ pub(crate) fn any(arguments: &Arguments) -> Result<Answer, Failure> {
         Command::Now(asked) => forecast::now(asked, &arguments.common),
         Command::Zones(asked) => forecast::zones(asked, &arguments.common),
         Command::Simulate(asked) => simulate::run(asked, &arguments.common),
+        Command::Submit(asked) => jobs::submit(asked, &arguments.common),
+        Command::Hint(asked) => jobs::hint(asked, &arguments.common),
+        Command::Jobs(asked) => jobs::jobs(asked, &arguments.common),
         Command::Signals(asked) => signals::signals(asked, &arguments.common),
         Command::Plan(asked) if asked.act.is_some() => fleet::act(asked.act.as_ref(), &arguments.common),
         Command::Plan(asked) if asked.fleet.jobs.is_some() => fleet::fleet(asked, options(asked)?, &arguments.common),
@@ -126,7 +129,7 @@ fn open(path: &std::path::Path, overrides: &[(String, String)]) -> Result<JobSpe
 }
 
 /// The job of a file with flags over it, or of flags alone.
-fn read(job: &JobArguments, more: &[(String, String)]) -> Result<JobSpec, Failure> {
+pub(crate) fn read(job: &JobArguments, more: &[(String, String)]) -> Result<JobSpec, Failure> {
     let mut overrides = job.keys.overrides();
     overrides.extend_from_slice(more);
     match &job.job {
@@ -147,7 +150,7 @@ fn planned_job(plan: &PlanArguments) -> Result<JobSpec, Failure> {
 }
 
 /// The user's folder of signals, where it holds traces.
-fn traces() -> Option<std::path::PathBuf> {
+pub(crate) fn traces() -> Option<std::path::PathBuf> {
     home::kept_signals().filter(|folder| greenwich::Replay::open(folder, Fill::Refuse).is_ok())
 }
 

@@ -4,6 +4,7 @@
 
 mod fleet;
 mod forecast;
+mod jobs;
 mod ledger;
 mod signals;
 mod simulate;
@@ -11,6 +12,10 @@ mod simulate;
 pub(crate) use fleet::{FleetArguments, PlanAct};
 pub(crate) use forecast::{
     BacktestArguments, ForecastArguments, InputArguments, NowArguments, WaitArguments, ZonesArguments, span,
+};
+pub(crate) use jobs::{
+    CarryArguments, CarryVerb, HintArguments, JobsArguments, JobsCommand, KeepArguments, KeptArguments,
+    SubmitArguments, WhenArguments,
 };
 pub(crate) use ledger::{
     AccountArguments, DoctorArguments, ImportArguments, LedgerArguments, LedgerCommand, MeterName, OnlyArguments,
@@ -29,7 +34,7 @@ use std::path::PathBuf;
     version,
     about = "Where, when and on which machine to train, what it will emit, and where each number is from",
     before_help = "Examples:\n  greenwich plan examples/llm-7b.toml\n  greenwich estimate --params 7e9 --tokens 2e12 --accelerator h100-sxm --count 512 --region gcp/us-central1",
-    after_help = "Exit status: 0 done, 1 a bug of ours, 2 usage or bad input, 3 facts missing, 4 signal unavailable,\n  5 infeasible, 6 nothing can be metered. `run` gives back its command's own.",
+    after_help = "Exit status: 0 done, 1 a bug of ours, 2 usage or bad input, 3 facts missing, 4 signal unavailable,\n  5 infeasible, 6 nothing can be metered, 7 over budget, 8 what runs jobs refused. `run` gives back its\n  command's own.",
     disable_help_subcommand = true,
     max_term_width = 100
 )]
@@ -144,6 +149,24 @@ pub(crate) enum Command {
         before_help = "Examples:\n  greenwich run -- python train.py\n  greenwich run --zone DE --project llm-7b --phase search --summary out.json -- torchrun --nproc-per-node 8 train.py"
     )]
     Run(RunArguments),
+    /// Plan a job, show the plan, and hand it over to what runs it; then it is kept.
+    #[command(
+        before_help = "Examples:\n  greenwich submit examples/two-sites/job.toml --sites examples/two-sites/sites.toml --deadline 48h --dry-run -- python train.py\n\nWith a batch script:\n  greenwich submit --slurm train.sbatch --deadline 48h --sites sites.toml"
+    )]
+    Submit(Box<SubmitArguments>),
+    /// Say where and when a batch script should be submitted, and submit nothing.
+    #[command(
+        before_help = "Examples:\n  greenwich hint examples/two-sites/train.sbatch --sites examples/two-sites/sites.toml --deadline 48h"
+    )]
+    Hint(HintArguments),
+    /// List, show, end, plan anew and let go the jobs that were handed over.
+    #[command(before_help = "Examples:\n  greenwich jobs list\n\nOf one job:\n  greenwich jobs show last")]
+    Jobs(JobsArguments),
+    /// Keep the jobs: follow new forecasts, plan anew, pause, wake and move, and close accounts.
+    #[command(before_help = "Usage by example:\n  greenwich keep --sites sites.toml --fetch")]
+    Keep(KeepArguments),
+    #[command(hide = true)]
+    Carry(CarryArguments),
     /// Watch the runs in progress: watts by device, energy, CO2e, the grid now and next.
     #[command(before_help = "Examples:\n  greenwich top --once\n  greenwich top --once --zone DE")]
     Top(TopArguments),

@@ -9,6 +9,8 @@ mod doctor;
 mod fleet;
 mod forecast;
 mod home;
+mod jobs;
+mod keep;
 mod ledger;
 mod metrics;
 mod progress;
@@ -32,6 +34,12 @@ fn main() -> ExitCode {
             }
             if let arguments::Command::Wait(wait) = &arguments.command {
                 return wait::wait(wait, &arguments.common);
+            }
+            if let arguments::Command::Keep(asked) = &arguments.command {
+                return keep::keep(asked, &arguments.common);
+            }
+            if let arguments::Command::Carry(asked) = &arguments.command {
+                return keep::carry(&asked.verb);
             }
             if let arguments::Command::Top(top) = &arguments.command
                 && !top.once

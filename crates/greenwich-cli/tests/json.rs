@@ -170,6 +170,28 @@ fn answers_of_a_fleet() -> Vec<Value> {
     asked.iter().map(answer).collect()
 }
 
+/// What is said of jobs that are kept: one that is planned, one that waits on this machine and is ended.
+fn answers_of_kept_jobs() -> Vec<Value> {
+    let rig = Rig::new();
+    let sites = "schema = \"greenwich.sites/1\"\n[[site]]\nname = \"here\"\nzone = \"GB\"\naccelerators = 8\n\
+                 backend = \"local\"\n[[budget]]\nproject = \"poor\"\nenergy_kwh = 0\naction = \"warn\"\n";
+    std::fs::write(rig.folder.path().join("sites.toml"), sites).expect("writable");
+    let job = "submit --accelerator h100-sxm --count 8 --hours 2 --project poor --deadline 48h \
+               --time-scale 2 --origin 2026-06-01T00:00:00Z --set schedule.release=2026-06-02T00:00:00Z \
+               --set schedule.deadline=2026-06-03T00:00:00Z --format json --quiet";
+    let of = |words: &str| {
+        let output = rig.run(&words.split_whitespace().collect::<Vec<_>>());
+        assert!(output.status.success(), "{words}\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    vec![
+        of(&format!("{job} --dry-run -- true")),
+        of(&format!("{job} -- true")),
+        of("jobs list --format json"),
+        of("jobs cancel last --why tried --format json"),
+    ]
+}
+
 fn answer(command: &str) -> Value {
     let words = command.split_whitespace().chain(["--format", "json"]);
     let output = Command::new(env!("CARGO_BIN_EXE_greenwich")).args(words).current_dir(root()).output();
@@ -220,6 +242,7 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
         .chain(answers_of_signals())
         .chain(answers_of_a_fleet())
         .chain([answer_of_a_tracing()])
+        .chain(answers_of_kept_jobs())
     {
         let schema = answer["schema"].as_str().expect("every answer names its schema").to_owned();
         keys(&answer, seen.entry(schema).or_default());
@@ -233,6 +256,8 @@ fn every_key_that_comes_out_is_named_under_its_schema_and_every_key_named_first_
         let of_another = match schema.as_str() {
             "greenwich.account/1" => named(sections["greenwich.estimate/1"]),
             "greenwich.runs/1" => named(sections["greenwich.run/1"]),
+            "greenwich.kept/1" => named(sections["greenwich.jobs/1"]),
+            "greenwich.submit/1" => &named(sections["greenwich.plan/1"]) | &named(sections["greenwich.estimate/1"]),
             _ => BTreeSet::new(),
         };
         let own = named(sections[schema.as_str()]);

@@ -25,6 +25,17 @@ pub struct Hour {
     pub it_energy_j: f64,
 }
 
+/// What one device drew between two readings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drawn {
+    /// From.
+    pub start: Timestamp,
+    /// For so long.
+    pub seconds: f64,
+    /// IT energy in joules; of unknown spans the least that it can be.
+    pub it_energy_j: f64,
+}
+
 impl Ledger {
     /// Sums closed parts by run and hour: of one run, or of all.
     ///
@@ -62,6 +73,25 @@ impl Ledger {
                 })
                 .map_err(failed("archive", part.samples_key.clone()))
         })
+    }
+
+    /// What a run drew, sample by sample, of every device that is in no other: for times that are finer than an hour.
+    ///
+    /// # Errors
+    /// As [`Ledger::hours`].
+    pub fn spans(&self, run: &str) -> Result<Vec<Drawn>> {
+        let mut found = Vec::new();
+        for part in merge::distinct(self.parts(Some(run))?) {
+            let add = |start_us: i64, covered_us: u64, energy_uj: u64| {
+                found.push(Drawn {
+                    start: Timestamp::from_microsecond(start_us).unwrap_or(Timestamp::UNIX_EPOCH),
+                    seconds: covered_us as f64 / 1e6,
+                    it_energy_j: energy_uj as f64 / 1e6,
+                });
+            };
+            part.samples()?.energies(add).map_err(failed("archive", part.samples_key.clone()))?;
+        }
+        Ok(found)
     }
 
     fn by_hour(
@@ -191,8 +221,10 @@ mod tests {
         assert_eq!(hours, ledger.hours_from_samples(Some("run-1")).expect("a ledger"));
         let starts: Vec<String> = hours.iter().map(|hour| hour.start.to_string()).collect();
         assert_eq!(starts, ["2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z"]);
+        let spans_j: f64 = ledger.spans("run-1").expect("a ledger").iter().map(|span| span.it_energy_j).sum();
         let total_j: f64 = hours.iter().map(|hour| hour.it_energy_j).sum();
         let truth_j = closed.tally.iter().map(|(_, _, sum)| sum.energy_uj).sum::<u64>() as f64 / 1e6;
         assert!((total_j - truth_j).abs() < 1e-5, "{total_j} J of {truth_j} J");
+        assert!((spans_j - truth_j).abs() < 1e-5, "{spans_j} J of {truth_j} J");
     }
 }

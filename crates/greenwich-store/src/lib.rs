@@ -36,7 +36,7 @@ pub use entry::{DeviceEnergy, Entry, PartOf};
 pub use error::{Result, StoreError};
 pub use export::{Format, RUNS, export};
 pub use header::{End, RunContext};
-pub use hours::Hour;
+pub use hours::{Drawn, Hour};
 pub use id::Id;
 pub use journal::{Damage, Journal, JournalFile, JournalState};
 pub use ledger::{Entries, Ledger};

@@ -4,11 +4,13 @@
 //! [`Exit`], the statuses that scripts may rely on.
 
 use crate::document::{DocumentError, Place};
+use greenwich_engine::EngineError;
 use greenwich_estimate::EstimateError;
 use greenwich_facts::FactsError;
 use greenwich_fleet::FleetError;
 use greenwich_forecast::ForecastError;
 use greenwich_grid::FlowError;
+use greenwich_keeper::KeeperError;
 use greenwich_ledger::LeversError;
 use greenwich_plan::PlanError;
 use greenwich_providers::ProviderError;
@@ -35,6 +37,10 @@ pub enum Exit {
     Infeasible = 5,
     /// Nothing can be measured or estimated.
     MeterUnavailable = 6,
+    /// A budget is spent.
+    OverBudget = 7,
+    /// What runs jobs refused.
+    LauncherRefused = 8,
 }
 
 /// Why there is no answer.
@@ -108,6 +114,40 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Store(#[from] StoreError),
+    /// The state of kept jobs.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Keeper(#[from] KeeperError),
+    /// What runs jobs.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
+    /// A job that no site can take.
+    #[error("no site of {file} can take `{job}`: {why}")]
+    #[diagnostic(code(greenwich::submit::no_site), help("{mend}"))]
+    NoSite {
+        /// The sites file.
+        file: String,
+        /// The job.
+        job: String,
+        /// Why, site by site.
+        why: String,
+        /// What to do.
+        mend: String,
+    },
+    /// A batch script that cannot be kept.
+    #[error("{file}:{line}: {problem}")]
+    #[diagnostic(code(greenwich::submit::script), help("{mend}"))]
+    Script {
+        /// The script.
+        file: String,
+        /// The line.
+        line: usize,
+        /// What was found.
+        problem: String,
+        /// What to do.
+        mend: String,
+    },
     /// A ledger without a run.
     #[error("the ledger `{folder}` holds no run")]
     #[diagnostic(
@@ -220,6 +260,9 @@ impl Error {
             | Self::NoTemperatures { .. }
             | Self::Write { .. }
             | Self::Run { .. } => Exit::Usage,
+            Self::Keeper(KeeperError::Unknown { .. }) | Self::Script { .. } => Exit::Usage,
+            Self::NoSite { .. } => Exit::Infeasible,
+            Self::Keeper(_) | Self::Engine(_) => Exit::LauncherRefused,
             Self::Provider(
                 ProviderError::KeysFile { .. } | ProviderError::CaFile { .. } | ProviderError::File { .. },
             ) => Exit::Usage,

@@ -127,13 +127,23 @@ struct Offer {
     mean_power: Power,
 }
 
-/// Plans the job.
+/// Plans the job over the regions of its schedule.
 pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Error> {
-    let schedule = job.spec.schedule.as_ref().ok_or_else(|| {
+    let places = places(job, schedule_of(job)?)?;
+    plan_over(job, &places, options)
+}
+
+fn schedule_of<'a>(job: &'a Job<'_>) -> Result<&'a ScheduleSpec, Error> {
+    job.spec.schedule.as_ref().ok_or_else(|| {
         let place = crate::document::Place { file: job.spec.file.clone(), line: None, key: "schedule".to_owned() };
         let mend = "write [schedule] with release and deadline; `greenwich estimate` needs none".to_owned();
         Error::Document(DocumentError::Missing { place, mend })
-    })?;
+    })
+}
+
+/// Plans the job over these places, home first.
+pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) -> Result<Planned, Error> {
+    let schedule = schedule_of(job)?;
     let replay = options.signals.as_ref().map(|path| Replay::open(path, options.fill)).transpose()?;
     let own = machine_option(job, &job.spec.machine, job.machine.clone())?;
     let until = schedule.window.start() + SignedDuration::from_secs_f64(own.work.median().seconds().ceil() + 1.0);
@@ -147,7 +157,6 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
     let weather = by_hour(job, options, &grid, span)?;
 
     let machines = machines(job, schedule, &own, &mut warnings)?;
-    let places = places(job, schedule)?;
     let pue: Vec<PueSeries> = weather.as_ref().and_then(ByHour::pue_series).into_iter().collect();
     let home_pue = (!pue.is_empty()).then_some(0);
     let mut asked =
@@ -160,7 +169,7 @@ pub(crate) fn plan(job: &Job<'_>, options: &PlanOptions) -> Result<Planned, Erro
         ahead.prepare(job.catalog, grid.replay.as_ref(), zones, options.signal, threads());
     }
     let mut candidates = Vec::new();
-    for place in &places {
+    for place in places {
         for option in &machines {
             if asked.offers(place, option)
                 && let Some(candidate) = asked.candidate(place, option, schedule.window)?

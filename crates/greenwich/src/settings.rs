@@ -83,6 +83,13 @@ impl Settings {
         Ok(Self { site, node, ledger, project })
     }
 
+    /// The place as variables with their values, from which [`Settings::of`] makes it again in another process.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let place = self.place();
+        let set = VARIABLES.iter().filter_map(|(key, name)| Some(((*name).to_owned(), place.get(*key)?.clone())));
+        set.collect()
+    }
+
     /// The place as dotted keys with their values, from which [`Settings::of`] makes it again.
     pub fn place(&self) -> BTreeMap<String, String> {
         let site = &self.site;

@@ -1,0 +1,353 @@
+//! The supervisor of one job on this machine: a process of its own that outlives whoever started it.
+//!
+//! In: a job's folder with its order and what is wished for. Out: its state, in that folder. It starts the job at its
+//! begin time, stops and wakes its process tree, wakes it by itself at the latest instant of a pause, and notes how it
+//! ended. Killed at any instant and started again, it finds the job where it was: a start is a file that can be made
+//! once, so that no start happens twice, and processes are known by the mark in their environment.
+
+use crate::launcher::{Ending, Mark, Order, Stretch};
+use crate::private;
+use crate::processes::{self, VARIABLE};
+use jiff::{SignedDuration, Timestamp};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process, setsid};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How soon a wish, a begin time or an end is noticed.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a job has between the signal to end and the one that it cannot refuse.
+const TO_END: Duration = Duration::from_secs(30);
+/// The exit status of a start that has happened already.
+const STARTED_ALREADY: i32 = 79;
+
+pub(crate) const ORDER: &str = "order.json";
+pub(crate) const WISH: &str = "wish.json";
+pub(crate) const STATUS: &str = "status.json";
+pub(crate) const LOCK: &str = "lock";
+
+/// What is wished of a job. Each wish counts one up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) number: u64,
+    pub(crate) begin: Timestamp,
+    pub(crate) held: bool,
+    /// Stopped until woken, or until this instant.
+    pub(crate) paused: Option<Timestamp>,
+    /// What is to be done once.
+    pub(crate) once: Option<Once>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Once {
+    Signal(String),
+    Requeue,
+    Withdraw,
+    Cancel,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// The last wish that was heeded.
+    pub(crate) heeded: u64,
+    pub(crate) phase: Phase,
+    pub(crate) ran: Vec<Stretch>,
+    /// Seconds run since the last start, up to `since`.
+    pub(crate) used_s: f64,
+    /// Running since then.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) words: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    Waiting,
+    Starting,
+    Running,
+    Paused,
+    Ended(Ending),
+}
+
+impl Status {
+    pub(crate) fn new() -> Self {
+        Self { heeded: 0, phase: Phase::Waiting, ran: Vec::new(), used_s: 0.0, since: None, words: String::new() }
+    }
+
+    pub(crate) fn used(&self, now: Timestamp) -> SignedDuration {
+        let running = self.since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
+        SignedDuration::from_secs_f64(self.used_s + running)
+    }
+
+    fn stand_still(&mut self, now: Timestamp) {
+        self.used_s = self.used(now).as_secs_f64();
+        self.since = None;
+    }
+
+    fn end_stretch(&mut self, now: Timestamp) {
+        self.stand_still(now);
+        if let Some(last) = self.ran.last_mut().filter(|last| last.end.is_none()) {
+            last.end = Some(now.max(last.start));
+        }
+    }
+}
+
+pub(crate) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> io::Result<T> {
+    let bytes = private::read(&folder.join(name))?;
+    serde_json::from_slice(&bytes).map_err(io::Error::from)
+}
+
+pub(crate) fn write(folder: &Path, name: &str, value: &impl Serialize) -> io::Result<()> {
+    private::write(&folder.join(name), &serde_json::to_vec_pretty(value)?)
+}
+
+/// Carries a job from here to its end. `helper` are the words that start this program again as a helper: with `start`
+/// and the folder behind them, it calls [`start`].
+///
+/// # Errors
+/// When the folder cannot be read or written. Where another supervisor carries the job, there is nothing to do.
+pub fn carry(helper: &[OsString], folder: &Path) -> io::Result<()> {
+    // Whoever started us may close its terminal; one that leads a group already has a session as good.
+    _ = setsid();
+    let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(LOCK))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(());
+    }
+    let order: Order = read(folder, ORDER)?;
+    let status = match read(folder, STATUS) {
+        Ok(status) => status,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Status::new(),
+        Err(error) => return Err(error),
+    };
+    let mut carried = Carried { helper, folder, mark: order.mark.clone(), order, status, child: None };
+    carried.find()?;
+    while !matches!(carried.status.phase, Phase::Ended(_)) {
+        carried.look()?;
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+/// Becomes the job of a folder, once a start: the file that says so can be made by one process alone. Returns only with
+/// the exit status of a start that was not to be.
+pub fn start(folder: &Path) -> i32 {
+    let Ok(order) = read::<Order>(folder, ORDER) else { return STARTED_ALREADY };
+    let starts = read::<Status>(folder, STATUS).map_or(0, |status| status.ran.len());
+    let taken = private_new(&folder.join(started(starts)));
+    if taken.is_err() {
+        return STARTED_ALREADY;
+    }
+    let words = order.resume.as_ref().filter(|_| starts > 1).unwrap_or(&order.command);
+    let Some((program, arguments)) = words.split_first() else { return 127 };
+    let error = Command::new(program).args(arguments).exec();
+    let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+    // The job's own output is where it is looked for.
+    _ = io::Write::write_all(
+        &mut io::stderr(),
+        format!("greenwich: `{program}` cannot be started: {error}\n").as_bytes(),
+    );
+    code
+}
+
+fn started(starts: usize) -> String {
+    format!("started-{starts}")
+}
+
+fn private_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// A job and its supervisor's knowledge of it.
+struct Carried<'a> {
+    helper: &'a [OsString],
+    folder: &'a Path,
+    mark: Mark,
+    order: Order,
+    status: Status,
+    /// `None` where it was started by an earlier supervisor.
+    child: Option<Child>,
+}
+
+impl Carried<'_> {
+    fn save(&self) -> io::Result<()> {
+        write(self.folder, STATUS, &self.status)
+    }
+
+    /// After a supervisor that died: what became of the job.
+    fn find(&mut self) -> io::Result<()> {
+        let lives = !processes::of(&self.mark).is_empty();
+        match self.status.phase {
+            Phase::Starting if !lives && !self.folder.join(started(self.status.ran.len())).exists() => {
+                // It never began: the start is taken back.
+                self.status.ran.pop();
+                self.status.phase = Phase::Waiting;
+                self.status.since = None;
+            }
+            Phase::Starting if lives => self.status.phase = Phase::Running,
+            _ => {}
+        }
+        self.save()
+    }
+
+    fn look(&mut self) -> io::Result<()> {
+        let wish: Wish = read(self.folder, WISH)?;
+        let now = Timestamp::now();
+        if wish.number > self.status.heeded {
+            if let Some(once) = &wish.once {
+                self.do_once(once, now)?;
+            }
+            self.status.heeded = wish.number;
+            self.keep(&wish, now)?;
+            return self.save();
+        }
+        self.keep(&wish, now)
+    }
+
+    /// Brings the job to where it should be at this instant.
+    fn keep(&mut self, wish: &Wish, now: Timestamp) -> io::Result<()> {
+        match self.status.phase {
+            Phase::Waiting if !wish.held && now >= wish.begin => self.begin(now),
+            Phase::Running | Phase::Starting | Phase::Paused => {
+                if let Some(ending) = self.ended()? {
+                    return self.end(ending, now);
+                }
+                let stop = wish.paused.is_some_and(|latest| now < latest);
+                match self.status.phase {
+                    Phase::Running if stop => {
+                        processes::signal(&self.mark, Signal::STOP);
+                        self.status.stand_still(now);
+                        self.status.phase = Phase::Paused;
+                        self.save()
+                    }
+                    Phase::Paused if !stop => {
+                        processes::signal(&self.mark, Signal::CONT);
+                        self.status.since = Some(now);
+                        self.status.phase = Phase::Running;
+                        self.save()
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp) -> io::Result<()> {
+        self.status.ran.push(Stretch { start: now, end: None });
+        self.status.used_s = 0.0;
+        self.status.since = Some(now);
+        self.status.phase = Phase::Starting;
+        self.save()?;
+        let output = self.output()?;
+        let (program, arguments) = self.helper.split_first().ok_or_else(|| io::Error::other("no helper is named"))?;
+        let mut command = Command::new(program);
+        command.args(arguments).arg("start").arg(self.folder);
+        command.envs(self.order.environment.iter().map(|(name, value)| (name, value)));
+        command.env(VARIABLE, self.mark.to_string()).current_dir(&self.order.directory).process_group(0);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        match command.spawn() {
+            Ok(child) => {
+                self.child = Some(child);
+                self.status.phase = Phase::Running;
+                self.save()
+            }
+            Err(error) => {
+                self.status.words = format!("it cannot be started: {error}");
+                self.end(Ending::Failed(126), now)
+            }
+        }
+    }
+
+    /// Where the job's words go: beside its work, as a scheduler has it, else into its own folder.
+    fn output(&self) -> io::Result<File> {
+        let name = format!("greenwich-{}.out", self.mark.run);
+        let open = |folder: &Path| OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(&name));
+        open(&self.order.directory).or_else(|_| open(self.folder))
+    }
+
+    fn ended(&mut self) -> io::Result<Option<Ending>> {
+        match &mut self.child {
+            Some(child) => Ok(child.try_wait()?.map(ending_of)),
+            None if processes::of(&self.mark).is_empty() => {
+                "how it ended was seen by nobody".clone_into(&mut self.status.words);
+                Ok(Some(Ending::Lost))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn end(&mut self, ending: Ending, now: Timestamp) -> io::Result<()> {
+        self.status.end_stretch(now);
+        self.status.phase = Phase::Ended(ending);
+        self.save()
+    }
+
+    fn do_once(&mut self, once: &Once, now: Timestamp) -> io::Result<()> {
+        let runs = matches!(self.status.phase, Phase::Running | Phase::Paused | Phase::Starting);
+        match once {
+            Once::Signal(name) if runs => {
+                // The root of the tree alone: it passes on what it wants its own to have.
+                if let (Some(signal), Some(root)) = (processes::named(name), self.root()) {
+                    _ = Pid::from_raw(root).map(|pid| kill_process(pid, signal));
+                }
+                Ok(())
+            }
+            Once::Requeue if runs => {
+                self.stop_all()?;
+                self.status.end_stretch(Timestamp::now());
+                self.status.phase = Phase::Waiting;
+                self.child = None;
+                Ok(())
+            }
+            Once::Withdraw if self.status.phase == Phase::Waiting => self.end(Ending::Cancelled, now),
+            Once::Cancel if runs => {
+                self.stop_all()?;
+                self.end(Ending::Cancelled, Timestamp::now())
+            }
+            Once::Cancel if self.status.phase == Phase::Waiting => self.end(Ending::Cancelled, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn root(&self) -> Option<i32> {
+        self.child.as_ref().map(|child| child.id() as i32).or_else(|| processes::of(&self.mark).first().copied())
+    }
+
+    /// Asks the tree to end, wakes it for that, and ends what does not.
+    fn stop_all(&mut self) -> io::Result<()> {
+        processes::signal(&self.mark, Signal::TERM);
+        processes::signal(&self.mark, Signal::CONT);
+        let asked = Instant::now();
+        while asked.elapsed() < TO_END {
+            if let Some(child) = &mut self.child {
+                // Reaped, so that it is no process any more.
+                _ = child.try_wait()?;
+            }
+            if processes::of(&self.mark).is_empty() {
+                return Ok(());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        processes::signal(&self.mark, Signal::KILL);
+        if let Some(child) = &mut self.child {
+            child.wait()?;
+        }
+        Ok(())
+    }
+}
+
+fn ending_of(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ending::Done,
+        (Some(code), _) => Ending::Failed(code),
+        (None, signal) => Ending::Failed(128 + signal.unwrap_or(0)),
+    }
+}

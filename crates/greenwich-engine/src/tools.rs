@@ -1,0 +1,120 @@
+//! Runs the command line tools of an engine: bounded in time and output, and known of when we are gone.
+//!
+//! In: a program and its arguments, each one word. Out: what it printed, or why there is nothing. Each tool has the
+//! file of the act lock for its standard input, whose lock it thereby holds until it ends: where we are killed while a
+//! tool of ours is under way, whoever comes next waits for it, and sees what it did.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The most that a tool may print.
+const MOST_BYTES: u64 = 64 << 20;
+/// How often it is looked whether a tool has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What a tool printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// How tools are run.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    /// A tool that takes longer is ended.
+    pub(crate) patience: Duration,
+    /// The act lock, where whoever acts holds one.
+    pub(crate) lock: Option<Arc<File>>,
+}
+
+impl Tools {
+    /// Runs a tool to its end. `Ok` says nothing of its status.
+    ///
+    /// # Errors
+    /// `NotFound` for a tool that is not there, `TimedOut` for one that takes too long.
+    pub(crate) fn run(&self, mut command: Command) -> io::Result<Said> {
+        let stdin = match &self.lock {
+            Some(lock) => Stdio::from(lock.try_clone()?),
+            None => Stdio::null(),
+        };
+        let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let out = child.stdout.take().map(|stream| thread::spawn(move || read(stream)));
+        let err = child.stderr.take().map(|stream| thread::spawn(move || read(stream)));
+        let status = self.wait(&mut child)?;
+        let text = |reader: Option<thread::JoinHandle<Vec<u8>>>| {
+            let bytes = reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Ok(Said { status, out: text(out), err: text(err) })
+    }
+
+    fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if begun.elapsed() > self.patience {
+                // It may have ended since: either way it is reaped.
+                _ = child.kill();
+                child.wait()?;
+                let words = format!("no answer within {} s", self.patience.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Reads what is kept of a stream, and lets the rest run out, so that the tool is not held up by it.
+fn read(mut stream: impl Read) -> Vec<u8> {
+    let mut kept = Vec::new();
+    _ = stream.by_ref().take(MOST_BYTES).read_to_end(&mut kept);
+    _ = io::copy(&mut stream, &mut io::sink());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{FlockOperation, flock};
+
+    fn tools(lock: Option<Arc<File>>) -> Tools {
+        Tools { patience: Duration::from_secs(20), lock }
+    }
+
+    #[test]
+    fn a_word_with_every_sign_of_a_shell_arrives_as_it_is() {
+        let mut command = Command::new("printf");
+        command.args(["%s", "$(id) `id` ; \"|' * \n"]);
+        assert_eq!(tools(None).run(command).expect("it runs").out, "$(id) `id` ; \"|' * \n");
+    }
+
+    #[test]
+    fn a_tool_that_does_not_answer_is_ended() {
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let impatient = Tools { patience: Duration::from_millis(50), lock: None };
+        assert_eq!(impatient.run(command).expect_err("it is ended").kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_tool_holds_the_lock_of_whoever_started_it_until_it_ends() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let ours = File::open(file.path()).expect("readable");
+        flock(&ours, FlockOperation::LockExclusive).expect("free");
+        let mut child = Command::new("sleep").arg("600").stdin(Stdio::from(ours)).spawn().expect("it runs");
+        // Our own handle is closed: what is left is the tool's.
+        let next = File::open(file.path()).expect("readable");
+        assert!(flock(&next, FlockOperation::NonBlockingLockExclusive).is_err(), "the tool is under way");
+        child.kill().expect("it runs");
+        child.wait().expect("it ended");
+        flock(&next, FlockOperation::NonBlockingLockExclusive).expect("nobody holds it now");
+    }
+}

@@ -1,0 +1,150 @@
+//! The keeper's outlook: what is left of all jobs is planned together on the sites as they stand.
+
+use greenwich::keeper::{Answer, Ask, Outlook, Segment};
+use greenwich::keeping::Grounds;
+use greenwich::pace::Pace;
+use greenwich::sites_file::{self, Sites};
+use greenwich::{Greenwich, SignedDuration};
+use greenwich_engine::{Abilities, SiteSeen};
+use jiff::Timestamp;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+/// Two days in which DE is clean from 10 to 14 h and FR from 2 to 6 h, and cleaner.
+fn sites(folder: &Path) -> Sites {
+    let grid = folder.join("grid");
+    fs::create_dir(&grid).expect("a folder");
+    for (zone, clean, grams) in [("DE", 10..14, 100), ("FR", 2..6, 50)] {
+        let mut text = "utc,gco2e_per_kwh\n".to_owned();
+        for hour in 0..48 {
+            let now = if clean.contains(&(hour % 24)) { grams } else { 400 };
+            _ = writeln!(text, "2026-06-{:02}T{:02}:00:00Z,{now}", 1 + hour / 24, hour % 24);
+        }
+        fs::write(grid.join(format!("{zone}.csv")), text).expect("written");
+    }
+    let site = |name: &str, zone: &str| {
+        format!("[[site]]\nname = \"{name}\"\nzone = \"{zone}\"\npue = 1.0\naccelerators = 8\nbackend = \"local\"\n")
+    };
+    let text =
+        format!("schema = \"greenwich.sites/1\"\nsignals = \"grid\"\n{}{}", site("east", "DE"), site("west", "FR"));
+    let file = folder.join("sites.toml").display().to_string();
+    sites_file::parse(&file, text.as_bytes()).expect("lawful")
+}
+
+fn ask(run: &str, hours: f64) -> Ask {
+    Ask {
+        run: run.to_owned(),
+        sites: vec!["east".to_owned(), "west".to_owned()],
+        home: "east".to_owned(),
+        release: at("2026-06-01T00:00:00Z"),
+        deadline: at("2026-06-02T00:00:00Z"),
+        left_s: hours * 3600.0,
+        left_safe_s: hours * 3600.0,
+        accelerators: 8,
+        accelerator: None,
+        power_w: 125.0,
+        interruptible: false,
+        is_fixed: false,
+        current: Vec::new(),
+    }
+}
+
+/// Plans at midnight, or at another instant.
+fn plan(asks: &[Ask], seen: &[SiteSeen], pace: Pace, now: Timestamp) -> Vec<Answer> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (greenwich, sites) = (Greenwich::load(), sites(folder.path()));
+    let mut grounds = grounds(&greenwich, &sites, folder.path(), pace);
+    grounds.plan(asks, seen, now).expect("the grid is known")
+}
+
+fn grounds<'a>(greenwich: &'a Greenwich, sites: &'a Sites, folder: &Path, pace: Pace) -> Grounds<'a> {
+    Grounds { greenwich, sites, pace, ledger: folder.join("ledger"), kept: None, host: "here".to_owned() }
+}
+
+fn told(answer: &Answer) -> Vec<(String, String)> {
+    answer.segments.iter().map(|one| (one.site.clone(), one.start.to_string())).collect()
+}
+
+#[test]
+fn jobs_share_the_clean_hours_of_sites_and_no_site_runs_more_than_it_has() {
+    let midnight = at("2026-06-01T00:00:00Z");
+    let alone = plan(&[ask("one", 4.0)], &[], Pace::EARNEST, midnight);
+    assert_eq!(told(&alone[0]), [("west".to_owned(), "2026-06-01T02:00:00Z".to_owned())]);
+    // A kilowatt for four hours at 50 g/kWh.
+    assert!(alone[0].co2e_g.is_some_and(|grams| (grams - 200.0).abs() < 1e-6), "{alone:?}");
+    let both = plan(&[ask("one", 4.0), ask("two", 4.0)], &[], Pace::EARNEST, midnight);
+    let mut found: Vec<_> = both.iter().flat_map(told).collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("east".to_owned(), "2026-06-01T10:00:00Z".to_owned()),
+            ("west".to_owned(), "2026-06-01T02:00:00Z".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn what_runs_and_what_is_down_takes_its_capacity() {
+    let midnight = at("2026-06-01T00:00:00Z");
+    let runs = Ask { is_fixed: true, sites: vec!["west".to_owned()], ..ask("runs", 8.0) };
+    let answers = plan(&[runs, ask("one", 4.0)], &[], Pace::EARNEST, midnight);
+    assert_eq!(told(&answers[1]), [("east".to_owned(), "2026-06-01T10:00:00Z".to_owned())]);
+    assert!(answers[0].segments.is_empty());
+    let drained =
+        SiteSeen { name: "west".to_owned(), accelerators: Some(0), is_up: false, abilities: Abilities::default() };
+    let answers = plan(&[ask("one", 4.0)], &[drained], Pace::EARNEST, midnight);
+    assert_eq!(told(&answers[0])[0].0, "east");
+}
+
+#[test]
+fn a_stretch_whose_time_has_come_is_late_and_not_lost() {
+    let segment =
+        |from: &str, hours: i32| Segment { site: "west".to_owned(), start: at(from), end: at(from) + HOUR * hours };
+    let of = |current: Segment, now: &str| {
+        let one = Ask { current: vec![current], ..ask("one", 2.0) };
+        plan(&[one], &[], Pace::EARNEST, at(now))[0].current_co2e_g.map(|grams| (grams * 1e6).round() / 1e6)
+    };
+    assert_eq!(of(segment("2026-06-01T02:00:00Z", 2), "2026-06-01T01:00:00Z"), Some(100.0));
+    assert_eq!(of(segment("2026-06-01T02:00:00Z", 2), "2026-06-01T03:00:00Z"), Some(100.0));
+    assert_eq!(of(segment("2026-06-01T23:00:00Z", 2), "2026-06-01T01:00:00Z"), None, "it ends too late");
+    assert_eq!(of(segment("2026-06-01T02:00:00Z", 1), "2026-06-01T01:00:00Z"), None, "it is too short");
+}
+
+#[test]
+fn where_time_is_compressed_the_same_hours_are_chosen_and_told_in_the_clocks_time() {
+    let clock = at("2026-11-26T12:00:00Z");
+    let pace = Pace { scale: 720.0, clock, grid: at("2026-06-01T00:00:00Z") };
+    let one = Ask {
+        release: clock,
+        deadline: clock + SignedDuration::from_secs(120),
+        left_s: 20.0,
+        left_safe_s: 20.0,
+        ..ask("one", 4.0)
+    };
+    let answers = plan(&[one], &[], pace, clock);
+    assert_eq!(told(&answers[0]), [("west".to_owned(), "2026-11-26T12:00:10Z".to_owned())]);
+    assert!(answers[0].co2e_g.is_some_and(|grams| (grams - 200.0 / 720.0).abs() < 1e-6), "{answers:?}");
+}
+
+#[test]
+fn a_new_trace_and_a_new_hour_are_news_and_a_folder_that_is_gone_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (greenwich, sites) = (Greenwich::load(), sites(folder.path()));
+    let mut grounds = grounds(&greenwich, &sites, folder.path(), Pace::EARNEST);
+    let noon = at("2026-06-01T12:00:00Z");
+    let first = grounds.edition(noon).expect("it is there");
+    assert_eq!(grounds.edition(noon + SignedDuration::from_mins(59)), Ok(first));
+    assert_ne!(grounds.edition(noon + HOUR), Ok(first));
+    fs::write(folder.path().join("grid/ES.csv"), "utc,gco2e_per_kwh\n2026-06-01T00:00:00Z,1\n").expect("written");
+    assert_ne!(grounds.edition(noon), Ok(first));
+    fs::remove_dir_all(folder.path().join("grid")).expect("it was there");
+    assert!(grounds.edition(noon).expect_err("it is gone").contains("grid"));
+}
