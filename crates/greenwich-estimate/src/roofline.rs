@@ -291,50 +291,6 @@ impl Parts {
     }
 }
 
-/// Every layout of `count` accelerators that divides and fits in memory, quickest first.
-pub fn feasible(model: &ModelCounts, rates: &Rates, batch: &Batch, count: u32) -> Vec<(Sharing, Step)> {
-    let mut found = Vec::new();
-    let node = rates.node.min(count).max(1);
-    for tensor in (0..).map(|power| 1u32 << power).take_while(|tensor| *tensor <= node) {
-        let heads_divide = model.heads.is_multiple_of(u64::from(tensor));
-        if !heads_divide || !count.is_multiple_of(tensor) {
-            continue;
-        }
-        let rest = count / tensor;
-        let most = u32::try_from(model.layers).unwrap_or(u32::MAX).min(rest);
-        for pipeline in (1..=most).filter(|stages| rest.is_multiple_of(*stages)) {
-            for (micro_batch, interleave, zero, recompute) in choices(pipeline) {
-                let data = rest / pipeline;
-                let sharing =
-                    Sharing { tensor, pipeline, data, context: 1, expert: 1, micro_batch, interleave, zero, recompute };
-                // The cheap question first: most layouts fail it.
-                if let Some(step) = step(model, rates, batch, &sharing, PRODUCT_EFFICIENCY)
-                    && held(model, batch, &sharing).bytes() <= rates.memory.bytes()
-                {
-                    found.push((sharing, step));
-                }
-            }
-        }
-    }
-    found.sort_by(|a, b| a.1.time.hours().total_cmp(&b.1.time.hours()));
-    found
-}
-
-/// Micro-batch, interleaving, ZeRO stage and recomputation, each within what is used in practice. Stage 3 moves all
-/// weights at each block, which the step does not count, so it is not chosen.
-fn choices(pipeline: u32) -> impl Iterator<Item = (u32, u32, u8, Recompute)> {
-    let pieces: &[u32] = if pipeline > 1 { &[1, 2, 3, 4] } else { &[1] };
-    [1, 2, 4, 8].into_iter().flat_map(move |micro_batch| {
-        pieces.iter().flat_map(move |interleave| {
-            [0, 1].into_iter().flat_map(move |zero| {
-                [Recompute::Nothing, Recompute::Scores, Recompute::Blocks]
-                    .into_iter()
-                    .map(move |recompute| (micro_batch, *interleave, zero, recompute))
-            })
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,20 +352,5 @@ mod tests {
         ] {
             assert!(seconds(broken).is_nan(), "{broken:?}");
         }
-    }
-
-    #[test]
-    fn all_feasible_layouts_fit_and_use_every_accelerator() {
-        let (model, rates) = (gpt(40, 6144, 48), Rates::dgx_a100());
-        let batch = Batch { sequences: 1024, ..BATCH };
-        let found = feasible(&model, &rates, &batch, 64);
-        assert!(found.len() > 10);
-        for (sharing, step) in &found {
-            assert_eq!(sharing.tensor * sharing.pipeline * sharing.data, 64);
-            assert!(held(&model, &batch, sharing).bytes() <= 80e9);
-            assert!(step.mfu > 0.0 && step.mfu <= step.hfu && step.hfu < PRODUCT_EFFICIENCY, "{sharing:?} {step:?}");
-        }
-        assert!(found.windows(2).all(|pair| pair[0].1.time.hours() <= pair[1].1.time.hours()));
-        assert!(feasible(&gpt(128, 25600, 160), &rates, &batch, 8).is_empty());
     }
 }

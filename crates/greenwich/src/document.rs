@@ -312,6 +312,22 @@ impl Table {
         }
     }
 
+    /// Holds the document to the schema that the reader knows.
+    ///
+    /// # Errors
+    /// [`DocumentError::Missing`] without the key, [`DocumentError::Value`] for another schema.
+    pub fn hold_to_schema(&self, schema: &str) -> Result<(), DocumentError> {
+        match self.text("schema", schema)? {
+            None => Err(self.missing("schema", format!("begin the file with schema = \"{schema}\""))),
+            Some(found) if found != schema => Err(self.place("schema").refuse(
+                format!("\"{found}\""),
+                format!("\"{schema}\""),
+                "write the schema that this version reads",
+            )),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Whether every key comes from the command line.
     pub fn is_flags(&self) -> bool {
         &*self.file == COMMAND_LINE

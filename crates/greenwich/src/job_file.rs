@@ -202,17 +202,7 @@ pub fn from_flags(overrides: &[(String, String)]) -> Result<JobSpec, DocumentErr
 }
 
 fn spec(file: &str, root: &Table) -> Result<JobSpec, DocumentError> {
-    match root.text("schema", SCHEMA)? {
-        None => return Err(root.missing("schema", format!("begin the file with schema = \"{SCHEMA}\""))),
-        Some(schema) if schema != SCHEMA => {
-            return Err(root.place("schema").refuse(
-                format!("\"{schema}\""),
-                format!("\"{SCHEMA}\""),
-                "write the schema that this version reads",
-            ));
-        }
-        Some(_) => {}
-    }
+    root.hold_to_schema(SCHEMA)?;
     let name = root.text("name", "llm-7b")?.ok_or_else(|| root.missing("name", "write name = \"llm-7b\""))?;
     let model = root.table("model")?.map(|table| model(&table)).transpose()?.unwrap_or_default();
     let machine_table = root.table("machine")?;
@@ -376,8 +366,15 @@ fn layout(table: &Table) -> Result<LayoutSpec, DocumentError> {
 }
 
 pub(crate) fn site(table: &Table) -> Result<SiteSpec, DocumentError> {
+    let spec = SiteSpec { cooling: CoolingSpec::read(table)?, ..site_keys(table)? };
+    table.finish()?;
+    Ok(spec)
+}
+
+/// A site without how it follows the weather; other keys may stand beside.
+pub(crate) fn site_keys(table: &Table) -> Result<SiteSpec, DocumentError> {
     let placed = |key: &str, example: &str| Ok(table.text(key, example)?.map(|text| (text, table.place(key))));
-    let spec = SiteSpec {
+    Ok(SiteSpec {
         region: placed("region", "gcp/us-central1")?,
         zone: placed("zone", "DE")?,
         pue: table.number("pue", 1.0..=5.0, "(facility over IT energy)")?,
@@ -386,10 +383,8 @@ pub(crate) fn site(table: &Table) -> Result<SiteSpec, DocumentError> {
         market_based_gco2e_per_kwh: table.number("market_based_gco2e_per_kwh", 0.0..=2000.0, "gCO2e/kWh")?,
         usd_per_accelerator_hour: table.number("usd_per_accelerator_hour", 0.0..=1000.0, "USD/accelerator-hour")?,
         usd_per_kwh: table.number("usd_per_kwh", 0.0..=10.0, "USD/kWh")?,
-        cooling: CoolingSpec::read(table)?,
-    };
-    table.finish()?;
-    Ok(spec)
+        cooling: CoolingSpec::default(),
+    })
 }
 
 fn schedule(table: &Table) -> Result<ScheduleSpec, DocumentError> {

@@ -2,9 +2,8 @@
 //!
 //! In: bytes. Out: [`Sites`], checked for type and range; zones and accelerators are resolved by who uses them.
 
-use crate::cooling::CoolingSpec;
-use crate::document::{DocumentError, Place, Table, read};
-use crate::job_file::SiteSpec;
+use crate::document::{DocumentError, Table, read};
+use crate::job_file::{SiteSpec, site_keys};
 use greenwich_engine::SlurmSite;
 use greenwich_keeper::{Budget, BudgetAction};
 use std::collections::BTreeSet;
@@ -87,17 +86,7 @@ impl Sites {
 /// [`DocumentError`] with file, line, key, what was found, what is allowed and the mend.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Sites, DocumentError> {
     let root = read(file, bytes)?;
-    match root.text("schema", SCHEMA)? {
-        None => return Err(root.missing("schema", format!("begin the file with schema = \"{SCHEMA}\""))),
-        Some(schema) if schema != SCHEMA => {
-            return Err(root.place("schema").refuse(
-                format!("\"{schema}\""),
-                format!("\"{SCHEMA}\""),
-                "write the schema that this version reads",
-            ));
-        }
-        Some(_) => {}
-    }
+    root.hold_to_schema(SCHEMA)?;
     let beside = |name: String| Path::new(file).parent().unwrap_or(Path::new("")).join(name);
     let sites = root.tables("site")?.iter().map(site).collect::<Result<Vec<_>, _>>()?;
     if sites.is_empty() {
@@ -141,20 +130,7 @@ fn site(table: &Table) -> Result<SiteEntry, DocumentError> {
             "write name = \"east\"",
         ));
     }
-    let placed = |key: &str, example: &str| -> Result<Option<(String, Place)>, DocumentError> {
-        Ok(table.text(key, example)?.map(|text| (text, table.place(key))))
-    };
-    let spec = SiteSpec {
-        region: placed("region", "gcp/us-central1")?,
-        zone: placed("zone", "DE")?,
-        pue: table.number("pue", 1.0..=5.0, "(facility over IT energy)")?,
-        wue_l_per_kwh: table.number("wue_l_per_kwh", 0.0..=20.0, "L/kWh")?,
-        location_based_gco2e_per_kwh: table.number("location_based_gco2e_per_kwh", 0.0..=2000.0, "gCO2e/kWh")?,
-        market_based_gco2e_per_kwh: table.number("market_based_gco2e_per_kwh", 0.0..=2000.0, "gCO2e/kWh")?,
-        usd_per_accelerator_hour: table.number("usd_per_accelerator_hour", 0.0..=1000.0, "USD/accelerator-hour")?,
-        usd_per_kwh: table.number("usd_per_kwh", 0.0..=10.0, "USD/kWh")?,
-        cooling: CoolingSpec::default(),
-    };
+    let spec = site_keys(table)?;
     if spec.region.is_none() && spec.zone.is_none() {
         return Err(table.missing("zone", "write zone = \"DE\" or region = \"gcp/us-central1\""));
     }
