@@ -131,7 +131,12 @@ pub(crate) fn points(title: &str, data: &[Datum<'_>], across_says: &str, up_says
         height - 8.0,
         escape(across_says)
     );
-    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    // Points are in the way of names as names are.
+    let of_point = |datum: &Datum<'_>| {
+        let (x, y) = (across(datum.beside), up(datum.value));
+        (x - 9.0, x + 9.0, y + 4.0)
+    };
+    let mut taken: Vec<(f64, f64, f64)> = data.iter().map(of_point).collect();
     for datum in data {
         let (x, y) = (across(datum.beside), up(datum.value));
         let fill = datum.mark.fill();
@@ -152,18 +157,26 @@ pub(crate) fn points(title: &str, data: &[Datum<'_>], across_says: &str, up_says
         }
         let name = names.join(", ");
         let wide = LETTER * name.chars().count() as f64;
-        let begin = if x + 12.0 + wide > WIDTH { x - 12.0 - wide } else { x + 12.0 };
-        let hits = |y: f64, taken: &[(f64, f64, f64)]| {
-            taken.iter().any(|(from, to, at)| begin < *to && begin + wide > *from && (y - at).abs() < 15.0)
+        let hits = |begin: f64, at_y: f64| {
+            taken.iter().any(|(from, to, at)| begin < *to && begin + wide > *from && (at_y - at).abs() < 15.0)
         };
-        let tries = [4.0, 20.0, -12.0, 36.0, -28.0, 52.0, -44.0];
-        let y_name = tries.into_iter().map(|by| y + by).find(|at| !hits(*at, &taken) && *at > 12.0).unwrap_or(y + 4.0);
+        let places = [4.0, 20.0, -12.0, 36.0, -28.0, 52.0, -44.0]
+            .into_iter()
+            .flat_map(|by| [x + 12.0, x - 12.0 - wide].map(|begin| (begin, y + by)));
+        let mut inside =
+            places.filter(|(begin, at)| *begin >= 0.0 && begin + wide <= WIDTH && *at > 12.0 && *at < foot);
+        let (begin, y_name) = inside.find(|(begin, at)| !hits(*begin, *at)).unwrap_or((x + 12.0, y + 4.0));
         taken.push((begin, begin + wide, y_name));
+        if (y_name - y - 4.0).abs() > 1.0 {
+            let (near, y_near) = (if begin > x { begin - 2.0 } else { begin + wide + 2.0 }, y_name - 4.0);
+            _ = writeln!(svg, "<line class=\"rule\" x1=\"{x:.1}\" y1=\"{y:.1}\" x2=\"{near:.1}\" y2=\"{y_near:.1}\"/>");
+        }
         let weight = datum.mark.weight();
+        let (at, anchor) = if begin > x { (begin, "start") } else { (begin + wide, "end") };
         _ = writeln!(
             svg,
-            "<text class=\"halo\" x=\"{begin:.1}\" y=\"{y_name:.1}\"{weight}>{}</text>",
-            escape(datum.name)
+            "<text class=\"halo\" x=\"{at:.1}\" y=\"{y_name:.1}\" text-anchor=\"{anchor}\"{weight}>{}</text>",
+            escape(&name)
         );
     }
     svg.push_str("</svg>\n");
