@@ -547,11 +547,15 @@ fn refusal(said: &Said, what: &str, id: &str) -> EngineError {
     if has(&GONE) {
         return EngineError::Gone { engine, id: id.to_owned() };
     }
-    let mend = if has(&NOT_SET_UP) {
-        "say where the cluster's slurm.conf is, by SLURM_CONF or slurm_conf in sites.toml".to_owned()
-    } else {
-        "see what Slurm says of it; options of sites.toml and #SBATCH lines go to it as they are".to_owned()
-    };
+    if has(&NOT_SET_UP) {
+        return EngineError::Refused {
+            engine,
+            what: what.to_owned(),
+            said: "it finds no slurm.conf".to_owned(),
+            mend: "say where the cluster's is, by SLURM_CONF or slurm_conf in sites.toml".to_owned(),
+        };
+    }
+    let mend = "see what Slurm says of it; options of sites.toml and #SBATCH lines go to it as they are".to_owned();
     EngineError::Refused { engine, what: what.to_owned(), said: text, mend }
 }
 
