@@ -162,19 +162,18 @@ pub(crate) fn text(engines: &[EngineFound], is_explained: bool, sheet: &mut Shee
         };
         let version = found.version.as_ref().map_or_else(String::new, |version| format!(", {version}"));
         let is_told = found.state != State::Absent || is_explained;
-        let says: String = if found.state == State::Absent && !is_told {
-            String::new()
-        } else if found.state == State::Ready && found.version.is_some() {
-            // Each lack of an installation is a sentence of its own, below.
-            String::new()
+        // Each lack of an installation is a sentence of its own, below.
+        let has_lacks = found.state == State::Ready && found.version.is_some();
+        let says = if is_told && !has_lacks && !found.says.is_empty() {
+            format!("; {}", found.says.join("; "))
         } else {
-            found.says.iter().map(|words| format!("; {words}")).collect()
+            String::new()
         };
         sheet.item(mark, &format!("{}: {state}{version}{says}", found.engine));
         for site in &found.sites {
             sheet.item("    ", &site_words(site));
         }
-        if found.state == State::Ready && found.version.is_some() {
+        if has_lacks {
             for words in &found.says {
                 sheet.item("    ! ", words);
             }
