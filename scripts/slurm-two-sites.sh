@@ -1,7 +1,7 @@
 #!/bin/sh
 # Two Slurm clusters in federation on one machine, as two sites with pretended GPUs: for trials and tests.
 #
-#   scripts/slurm-two-sites.sh install        Slurm and MariaDB from Debian, as root
+#   scripts/slurm-two-sites.sh install        Slurm and MariaDB from Debian, as root; starts none of their services
 #   scripts/slurm-two-sites.sh start DIR      starts everything below DIR and says how to use it
 #   scripts/slurm-two-sites.sh stop DIR       ends what `start` began, by its recorded process ids
 #   scripts/slurm-two-sites.sh restart-ctld DIR SITE    ends and starts the controller of `east` or `west`
@@ -23,9 +23,25 @@ fail() {
 }
 
 install() {
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        slurm-wlm slurmctld slurmd slurmdbd slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin \
-        munge mariadb-server >/dev/null
+    # Packages start their services where nothing forbids it; a policy that is there already is left as it is.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    packages="slurm-wlm slurmctld slurmd slurmdbd slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin munge
+        mariadb-server"
+    get="apt-get -qq -y --no-install-recommends -o Acquire::Retries=0 -o Acquire::http::Timeout=10
+        -o Acquire::https::Timeout=10 -o DPkg::Lock::Timeout=10 -o Dpkg::Options::=--force-confold
+        -o Dpkg::Options::=--force-unsafe-io"
+    export DEBIAN_FRONTEND=noninteractive
+    # All is fetched before anything is unpacked, so that a source that is slow or away leaves nothing half installed.
+    if ! timeout 40 $get install --download-only $packages >/dev/null 2>&1; then
+        timeout 30 $get update >/dev/null 2>&1 || fail "apt-get reaches no source of packages"
+        timeout 40 $get install --download-only $packages >/dev/null 2>&1 || fail "apt-get cannot fetch Slurm and MariaDB"
+    fi
+    timeout -k 5 60 $get install $packages >/dev/null 2>&1 || fail "apt-get cannot install Slurm and MariaDB"
 }
 
 # until_works SECONDS COMMAND…: tries a command ten times a second.
@@ -39,13 +55,18 @@ until_works() {
     done
 }
 
+# is_alive PID: whether a process runs; one that nobody has reaped does not.
+is_alive() {
+    kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+
 # ended PIDFILE: ends the process of a file, and waits for it.
 ended() {
     [ -s "$1" ] || return 0
     pid=$(cat "$1")
     kill "$pid" 2>/dev/null || return 0
     for _ in $(seq 100); do
-        kill -0 "$pid" 2>/dev/null || return 0
+        is_alive "$pid" || return 0
         sleep 0.1
     done
     kill -9 "$pid" 2>/dev/null || true
@@ -123,7 +144,8 @@ start() {
     [ "$(id -u)" -eq 0 ] || fail "it needs root: device nodes, munge and mariadbd are made"
     command -v slurmctld >/dev/null || fail "no slurmctld: run \`$0 install\` first"
     [ ! -e "$B/munge/pid" ] || fail "$B is in use: run \`$0 stop $B\` first, or name another folder"
-    pgrep -x munged >/dev/null && fail "a munged runs already on this machine: it is not ours, so nothing is started"
+    timeout 5 munge -n </dev/null >/dev/null 2>&1 &&
+        fail "a munged runs already on this machine: it is not ours, so nothing is started"
     mkdir -p /run/munge "$B/munge" "$B/dbd" "$B/dev" "$B/mysql"
     chmod 755 /run/munge "$B" "$B/munge"
     head -c 1024 /dev/urandom >"$B/munge/key"

@@ -180,7 +180,7 @@ pub(crate) enum Command {
         before_help = "Usage by example:\n  greenwich report last --for hf\n  greenwich report RUN1 RUN2 --for ghg --out scope2.json"
     )]
     Report(ReportArguments),
-    /// Say what can be measured here, and the command that opens what cannot.
+    /// Say what can be measured here and what runs jobs, and the command that opens what cannot.
     #[command(before_help = "Examples:\n  greenwich doctor\n  greenwich doctor --format json")]
     Doctor(DoctorArguments),
     /// List, show, explain and check the facts.

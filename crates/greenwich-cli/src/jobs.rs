@@ -145,18 +145,8 @@ fn program() -> Result<String, Failure> {
 }
 
 fn sites(kept: &KeptArguments, settings: &Settings, job: Option<&JobSpec>) -> Result<Sites, Failure> {
-    let by_user = || home::keys_file().map(|path| path.with_file_name("sites.toml"));
-    let named = kept.sites.clone().or_else(|| home::variable("GREENWICH_SITES").map(PathBuf::from));
-    let found = named
-        .or_else(|| [Some(PathBuf::from("sites.toml")), by_user()].into_iter().flatten().find(|path| path.is_file()));
-    let mut sites = match found {
-        Some(path) => {
-            let bytes = std::fs::read(&path).map_err(|error| {
-                let mend = "name a sites file by --sites FILE; docs/reference/sites-file.md has its keys";
-                Failure::usage(&format!("cannot read `{}`: {error}", path.display()), mend)
-            })?;
-            sites_file::parse(&path.display().to_string(), &bytes).map_err(greenwich::Error::from)?
-        }
+    let mut sites = match described_sites(kept.sites.as_deref())? {
+        Some(sites) => sites,
         None => {
             let is_set = settings.site.zone.is_some() || settings.site.region.is_some();
             let site = job.filter(|_| !is_set).map_or_else(|| settings.site.clone(), |job| job.site.clone());
@@ -165,8 +155,23 @@ fn sites(kept: &KeptArguments, settings: &Settings, job: Option<&JobSpec>) -> Re
     };
     sites.signals =
         sites.signals.map(|folder| absolute(&folder)).filter(|folder| folder.is_dir()).or_else(crate::answer::traces);
-    sites.slurm_conf = sites.slurm_conf.map(|file| absolute(&file));
     Ok(sites)
+}
+
+/// The sites of a sites file: the one that is named, by the variable too, else one here or beside the user's settings.
+pub(crate) fn described_sites(named: Option<&Path>) -> Result<Option<Sites>, Failure> {
+    let by_user = || home::keys_file().map(|path| path.with_file_name("sites.toml"));
+    let named = named.map(Path::to_owned).or_else(|| home::variable("GREENWICH_SITES").map(PathBuf::from));
+    let found = named
+        .or_else(|| [Some(PathBuf::from("sites.toml")), by_user()].into_iter().flatten().find(|path| path.is_file()));
+    let Some(path) = found else { return Ok(None) };
+    let bytes = std::fs::read(&path).map_err(|error| {
+        let mend = "name a sites file by --sites FILE; docs/reference/sites-file.md has its keys";
+        Failure::usage(&format!("cannot read `{}`: {error}", path.display()), mend)
+    })?;
+    let mut sites = sites_file::parse(&path.display().to_string(), &bytes).map_err(greenwich::Error::from)?;
+    sites.slurm_conf = sites.slurm_conf.map(|file| absolute(&file));
+    Ok(Some(sites))
 }
 
 /// `greenwich submit`.

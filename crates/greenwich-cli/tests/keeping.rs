@@ -11,12 +11,18 @@ use rig::Rig;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read, Seek};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// A test that hangs fails after this.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// A job that is not accounted for by then fails its test.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// A test on real clusters that hangs is ended after this, and they with it.
+const MOST_OF_CLUSTERS: Duration = Duration::from_secs(300);
 const ORIGIN: &str = "2026-06-01T00:00:00Z";
 
 struct Stage {
@@ -98,7 +104,7 @@ impl Stage {
                 return shown;
             }
             assert!(begun.elapsed() < PATIENCE, "{shown:#}");
-            std::thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(200));
         }
     }
 
@@ -179,43 +185,81 @@ fn a_job_that_no_site_can_take_and_a_script_that_cannot_be_kept_are_refused() {
 /// The clusters, for as long as it lives.
 struct Clusters {
     folder: tempfile::TempDir,
+    /// Dropped at the end of the test, which calls the watch off.
+    _over: std::sync::mpsc::Sender<()>,
 }
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/slurm-two-sites.sh")
 }
 
+/// The script on a folder, which ends in its own time or is ended; what it started does not hold us up.
+fn cluster_script(act: &str, folder: &Path, more: &[&str]) -> Result<(), String> {
+    let said = tempfile::tempfile().expect("a file");
+    let mut command = Command::new("timeout");
+    command.args(["-k", "5", "100"]).arg(script()).arg(act).arg(folder).args(more);
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(said.try_clone().expect("a second handle"))
+        .status()
+        .map_err(|error| format!("`timeout`: {error}"))?;
+    let mut words = String::new();
+    let mut said = said;
+    said.rewind().and_then(|()| said.read_to_string(&mut words)).map_err(|error| error.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("{status}: {}", words.trim())) }
+}
+
+/// Why the clusters cannot be started here.
+fn obstacle() -> Option<String> {
+    let has = |program: &str| {
+        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+        found.is_ok_and(|found| found.status.success())
+    };
+    if !rustix::process::getuid().is_root() {
+        return Some("it needs root".to_owned());
+    }
+    if !["slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd"].iter().all(|program| has(program)) {
+        return Some("Slurm and MariaDB are not installed: `scripts/slurm-two-sites.sh install`".to_owned());
+    }
+    if Command::new("timeout").args(["5", "munge", "-n"]).output().is_ok_and(|said| said.status.success()) {
+        return Some("a munged runs already that is not ours".to_owned());
+    }
+    let taken = [6817, 6827, 6819, 33061].into_iter().find(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok());
+    taken.map(|port| format!("port {port} is in use"))
+}
+
 impl Clusters {
     fn start() -> Option<Self> {
-        let has = |program: &str| {
-            Command::new("sh")
-                .args(["-c", &format!("command -v {program}")])
-                .output()
-                .is_ok_and(|found| found.status.success())
-        };
-        let is_root = rustix::process::getuid().is_root();
-        let reason = if !is_root {
-            "it needs root"
-        } else if !["slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd"].iter().all(|program| has(program)) {
-            "Slurm and MariaDB are not installed: `scripts/slurm-two-sites.sh install`"
-        } else if Command::new("pgrep").args(["-x", "munged"]).output().is_ok_and(|found| found.status.success()) {
-            "a munged runs already that is not ours"
-        } else {
-            let folder = tempfile::tempdir().expect("a folder");
-            let started = Command::new(script()).arg("start").arg(folder.path()).output().expect("the script runs");
-            let clusters = Self { folder };
-            let words = String::from_utf8_lossy(&started.stderr).into_owned();
-            assert!(started.status.success(), "{words}");
-            return Some(clusters);
-        };
-        eprintln!("SKIPPED: two real Slurm clusters: {reason}");
-        None
+        let skipped = |reason: &str| eprintln!("SKIPPED: two real Slurm clusters: {reason}");
+        if let Some(reason) = obstacle() {
+            skipped(&reason);
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let (sender, over) = channel();
+        let below = folder.path().to_owned();
+        thread::spawn(move || {
+            if over.recv_timeout(MOST_OF_CLUSTERS) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("two real Slurm clusters: the test hangs, and is ended");
+                _ = cluster_script("stop", &below, &[]);
+                std::process::exit(101);
+            }
+        });
+        let clusters = Self { folder, _over: sender };
+        // What cannot be started here says nothing of Greenwich.
+        cluster_script("start", clusters.folder.path(), &[]).map_err(|words| skipped(&words)).ok()?;
+        Some(clusters)
+    }
+
+    fn restart_controller(&self, site: &str) {
+        cluster_script("restart-ctld", self.folder.path(), &[site]).expect("it comes back");
     }
 }
 
 impl Drop for Clusters {
     fn drop(&mut self) {
-        _ = Command::new(script()).arg("stop").arg(self.folder.path()).status();
+        _ = cluster_script("stop", self.folder.path(), &[]);
     }
 }
 
@@ -226,11 +270,36 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
     let backend = "backend = \"slurm\"\ncluster = \"NAME\"\npartition = \"train\"\ngres = \"h100\"\nper_node = 8\n\
                    pause = \"suspend\"\noptions = [\"--mem=20M\"]";
     let stage = Stage::new(backend, Some(conf.clone()));
+    let examined = stage.run(&["doctor", "--sites", "sites.toml", "--format", "json"]);
+    let examined: Value = serde_json::from_slice(&examined.stdout).expect("one JSON document");
+    let slurm = &examined["engines"][1];
+    assert_eq!(
+        (slurm["state"].as_str(), slurm["sites"][1]["accelerators"].as_u64()),
+        (Some("ready"), Some(16)),
+        "{slurm:#}"
+    );
+    assert!(slurm["version"].as_str().is_some_and(|version| version.starts_with("slurm")), "{slurm:#}");
     let first = stage.submit(0, &[]);
     assert_eq!(stage.shown(&first)["site"], "west");
+    // A guard that somebody killed left behind: it guards no pause, and a look takes it away.
+    let at = |program: &str| {
+        let mut command = Command::new(program);
+        command.env("SLURM_CONF", &conf).arg("--clusters=west");
+        command
+    };
+    let state = stage.folder().canonicalize().expect("it is there").join("ledger/keeper/slurm");
+    let comment = format!("--comment=greenwich-guard:1:{}", state.display());
+    let words = ["--begin=now+1hour", "--job-name=idle", "--output=/dev/null", "--wrap=true"];
+    assert!(at("sbatch").args(words).arg(comment).status().expect("sbatch is there").success());
+    let idle = || {
+        let output = at("squeue").args(["--noheader", "--name=idle", "--states=PENDING", "--format=%i"]).output();
+        String::from_utf8(output.expect("squeue is there").stdout).expect("UTF-8").lines().count()
+    };
+    assert_eq!(idle(), 1);
+    stage.answer(0, &["keep", "--once"]);
+    assert_eq!(idle(), 0, "nothing that outlives its pause is left");
     // The controller goes and comes back: nothing is lost.
-    let restarted = Command::new(script()).arg("restart-ctld").arg(clusters.folder.path()).arg("west").status();
-    assert!(restarted.expect("the script runs").success());
+    clusters.restart_controller("west");
     let shown = stage.keep_until_accounted(&first);
     assert_eq!((shown["phase"].as_str(), stage.log().as_str()), (Some("done"), "start\nend\n"), "{shown:#}");
     assert!(shown["engine_id"].as_str().is_some_and(|id| id.ends_with(";west")), "{shown:#}");

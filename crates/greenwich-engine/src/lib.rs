@@ -14,6 +14,7 @@ mod private;
 mod processes;
 mod replay;
 mod slurm;
+mod slurm_script;
 mod slurm_text;
 mod tools;
 

@@ -8,7 +8,10 @@
 use crate::error::EngineError;
 use crate::launcher::{Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Survey, words};
 use crate::private;
-use crate::slurm_text::{ACCOUNTING, Accounted, NODES, QUEUE, Queued, accelerators, accounted, queued, version};
+use crate::slurm_script::{GUARD, SCRIPT};
+use crate::slurm_text::{
+    ACCOUNTING, Accounted, NODES, QUEUE, Queued, accelerators, accounted, guards, lacks, queued, version,
+};
 use crate::tools::{Said, Tools};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,42 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_IDS: usize = 500;
 const LOOK: &str = "`sinfo`, `squeue --me`";
 
-/// The batch script of every job. Its first argument is the file that the job claims, so that of two jobs with one mark
-/// only one runs. Then come three numbers and so many words: the command, what runs instead from the second start on,
-/// and what runs beside it on each node but the first.
-const SCRIPT: &str = r#"#!/bin/sh
-claim=$1 first=$2 again=$3 beside=$4
-shift 4
-if printf %s "$SLURM_JOB_ID" >"$claim.$SLURM_JOB_ID" 2>/dev/null; then
-    ln "$claim.$SLURM_JOB_ID" "$claim" 2>/dev/null
-    if [ "$(cat "$claim")" != "$SLURM_JOB_ID" ]; then
-        echo "greenwich: another job carries this mark: nothing is run twice" >&2
-        exit 79
-    fi
-fi
-others=$((${SLURM_JOB_NUM_NODES:-1} - 1))
-if [ "$others" -gt 0 ] && [ "$beside" -gt 0 ]; then
-    (
-        shift $((first + again))
-        exec srun --overlap --quiet --nodes="$others" --relative=1 --ntasks="$others" --ntasks-per-node=1 "$@"
-    ) </dev/null >/dev/null 2>&1 &
-fi
-all=$# skip=0 wanted=$first
-if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && [ "$again" -gt 0 ]; then
-    skip=$first wanted=$again
-fi
-at=0
-for word do
-    if [ "$at" -ge "$skip" ] && [ "$at" -lt $((skip + wanted)) ]; then
-        set -- "$@" "$word"
-    fi
-    at=$((at + 1))
-done
-shift "$all"
-exec "$@"
-"#;
-/// The guard of a suspended job.
-const GUARD: &str = "#!/bin/sh\nexec scontrol \"$@\"\n";
+/// How a guard's comment begins; the guarded job's number and the state's folder follow.
+const GUARD_STEM: &str = "greenwich-guard";
 
 /// A site: a cluster, a partition of it, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,6 +62,8 @@ pub struct Slurm {
     conf: Option<PathBuf>,
     tools: Tools,
     version: Option<String>,
+    /// Whether a survey also looks at what the installation lacks.
+    is_thorough: bool,
 }
 
 /// A job by Slurm's name of it.
@@ -105,7 +76,45 @@ impl Slurm {
     /// Slurm with these sites. `lock` is the act lock: tools hold it while they are under way.
     #[must_use]
     pub fn new(sites: Vec<SlurmSite>, folder: PathBuf, conf: Option<PathBuf>, lock: Option<Arc<File>>) -> Self {
-        Self { sites, folder, conf, tools: Tools { patience: PATIENCE, lock }, version: None }
+        Self { sites, folder, conf, tools: Tools { patience: PATIENCE, lock }, version: None, is_thorough: false }
+    }
+
+    /// One whose surveys also ask what the installation lacks, and whose tools get so long each: for `doctor`.
+    #[must_use]
+    pub fn thorough(mut self, patience: Duration) -> Self {
+        self.tools.patience = patience;
+        self.is_thorough = true;
+        self
+    }
+
+    /// Slurm's own words for its version, such as `slurm-wlm 22.05.8`.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn version(&mut self) -> Result<String, EngineError> {
+        if let Some(known) = &self.version {
+            return Ok(known.clone());
+        }
+        let mut command = self.asking("sbatch", None);
+        command.arg("--version");
+        let told = words(&self.run(command, "tell its version", "")?);
+        self.version = Some(told.clone());
+        Ok(told)
+    }
+
+    /// What installations lack that jobs of ours may need, cluster by cluster.
+    fn lacks(&self) -> Result<Vec<String>, EngineError> {
+        let mut notes = Vec::new();
+        for cluster in self.clusters() {
+            let mut command = self.asking("scontrol", cluster);
+            command.args(["show", "config"]);
+            let text = self.run(command, "show its configuration", "")?;
+            let of_cluster = |site: &&SlurmSite| site.cluster.as_deref() == cluster;
+            let has_gpus = self.sites.iter().filter(of_cluster).any(|site| site.gres.is_some() || site.per_node > 0);
+            let stem = cluster.map_or_else(String::new, |cluster| format!("{cluster}: "));
+            notes.extend(lacks(&text, has_gpus).into_iter().map(|note| format!("{stem}{note}")));
+        }
+        Ok(notes)
     }
 
     fn command(&self, program: &str, cluster: Option<&str>) -> Command {
@@ -204,7 +213,7 @@ impl Slurm {
     }
 
     fn guard_name(job: &Named<'_>) -> String {
-        format!("greenwich-guard-{}", job.number)
+        format!("{GUARD_STEM}-{}", job.number)
     }
 
     fn guard(&self, job: &Named<'_>, site: Option<&SlurmSite>, latest: Timestamp) -> Result<(), EngineError> {
@@ -212,6 +221,7 @@ impl Slurm {
         let mut command = self.command("sbatch", job.cluster);
         command.args(["--parsable", "--output=/dev/null", "--ntasks=1", "--mem=16", "--time=5"]);
         command.arg(format!("--job-name={}", Self::guard_name(job))).arg(format!("--begin={}", begin(latest)));
+        command.arg(format!("--comment={GUARD_STEM}:{}:{}", job.number, self.folder.display()));
         if let Some(partition) = site.and_then(|site| site.partition.as_deref()) {
             command.arg(format!("--partition={partition}"));
         }
@@ -222,8 +232,23 @@ impl Slurm {
     fn unguard(&self, job: &Named<'_>) {
         let mut command = self.command("scancel", job.cluster);
         command.args(["--me", "--state=PENDING"]).arg(format!("--name={}", Self::guard_name(job)));
-        // A guard that is left wakes a job that is awake, which does nothing.
+        // One that is left is taken away at a later look, and wakes a job that is awake until then, which does nothing.
         _ = self.run(command, "take a guard away", job.number);
+    }
+
+    /// Takes guards away whose pause is over: of jobs that were woken or ended by others, or by a keeper that was killed
+    /// before it came to that. Only where we hold the act lock: nobody else then is about to suspend what is guarded.
+    fn take_idle_guards_away(&self, cluster: Option<&str>, queue: &str) {
+        if self.tools.lock.is_none() {
+            return;
+        }
+        let idle = guards(queue, GUARD_STEM, &self.folder.display().to_string());
+        for some in idle.chunks(MOST_IDS) {
+            let mut command = self.command("scancel", cluster);
+            command.args(["--me", "--state=PENDING"]).args(some);
+            // What is not taken away now is at the next look.
+            _ = self.run(command, "take guards away", "");
+        }
     }
 
     fn script(&self, name: &str, text: &str) -> Result<PathBuf, EngineError> {
@@ -257,12 +282,7 @@ impl Slurm {
 
 impl Launcher for Slurm {
     fn survey(&mut self) -> Result<Survey, EngineError> {
-        if self.version.is_none() {
-            let mut command = self.asking("sbatch", None);
-            command.arg("--version");
-            self.version = Some(words(&self.run(command, "tell its version", "")?));
-        }
-        let told = self.version.clone().unwrap_or_default();
+        let told = self.version()?;
         let mut notes = Vec::new();
         match version(&told) {
             Some(found) if found < OLDEST => notes.push(format!(
@@ -290,6 +310,9 @@ impl Launcher for Slurm {
             let abilities = Abilities { pauses: site.suspends, requeues: true };
             sites.push(SiteSeen { name: site.name.clone(), accelerators: Some(count), is_up, abilities });
         }
+        if self.is_thorough {
+            notes.extend(self.lacks()?);
+        }
         Ok(Survey { version: told, sites, notes })
     }
 
@@ -299,6 +322,7 @@ impl Launcher for Slurm {
             let mut command = self.asking("squeue", cluster);
             command.args(["--me", "--noheader", "--states=all", "--Format", QUEUE]);
             let text = self.run(command, "show its queue", "")?;
+            self.take_idle_guards_away(cluster, &text);
             let mut here: Vec<Seen> = queued(&text).into_iter().map(|row| self.seen(cluster, row)).collect();
             let shown: BTreeSet<String> = here.iter().map(|seen| seen.id.clone()).collect();
             // Jobs that were purged from the queue are asked of accounting.
@@ -472,6 +496,8 @@ const AWAY: [&str; 8] = [
     "slurmdbd",
     "Communication connection failure",
 ];
+/// What tools without a configuration say.
+const NOT_SET_UP: [&str; 2] = ["configuration source", "Unable to process configuration"];
 /// What a job that is over or unknown is told by.
 const GONE: [&str; 4] =
     ["Invalid job id", "already completed", "Job/step already", "Job is no longer pending execution"];
@@ -485,6 +511,14 @@ fn refusal(said: &Said, what: &str, id: &str) -> EngineError {
     }
     if has(&GONE) {
         return EngineError::Gone { engine, id: id.to_owned() };
+    }
+    if has(&NOT_SET_UP) {
+        return EngineError::Refused {
+            engine,
+            what: what.to_owned(),
+            said: "it finds no slurm.conf".to_owned(),
+            mend: "say where the cluster's is, by SLURM_CONF or slurm_conf in sites.toml".to_owned(),
+        };
     }
     let mend = "see what Slurm says of it; options of sites.toml and #SBATCH lines go to it as they are".to_owned();
     EngineError::Refused { engine, what: what.to_owned(), said: text, mend }

@@ -6,6 +6,7 @@
 
 use crate::launcher::{Ending, Mark, SeenState, Stretch};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// The columns of [`Queued`]; the comment comes last, so that what others write there cannot shift a column.
 pub(crate) const QUEUE: &str =
@@ -56,6 +57,61 @@ fn queued_line(line: &str) -> Option<Queued> {
         partition: partition.to_owned(),
         reason: reason.to_owned(),
     })
+}
+
+/// Waiting guards of a state's folder in an answer of `squeue` whose jobs are not suspended. Of an answer that may have
+/// been cut off nothing is told.
+pub(crate) fn guards<'a>(text: &'a str, stem: &str, folder: &str) -> Vec<&'a str> {
+    if text.lines().count() >= MOST_LINES {
+        return Vec::new();
+    }
+    let (mut paused, mut waiting) = (BTreeSet::new(), Vec::new());
+    for line in text.lines() {
+        let cells: Vec<&str> = line.splitn(10, '|').map(str::trim).collect();
+        let [id, state, .., reason, comment] = cells.as_slice() else { continue };
+        match state_of(state, reason, None) {
+            Some(SeenState::Paused) => _ = paused.insert(*id),
+            Some(SeenState::Waiting { .. }) => {
+                let mut parts = comment.trim_end_matches('|').splitn(3, ':');
+                let is_ours = parts.next() == Some(stem);
+                let (job, own) = (parts.next(), parts.next());
+                waiting.extend(job.filter(|_| is_ours && own == Some(folder)).map(|job| (*id, job)));
+            }
+            _ => {}
+        }
+    }
+    waiting.into_iter().filter(|(_, job)| !paused.contains(job)).map(|(id, _)| id).collect()
+}
+
+/// What an installation lacks, by `scontrol show config`, each with the mend.
+pub(crate) fn lacks(text: &str, has_gpus: bool) -> Vec<String> {
+    let value = |name: &str| {
+        let of = |line: &'_ str| {
+            line.split_once('=').filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
+        };
+        text.lines().take(MOST_LINES).find_map(of).unwrap_or_default()
+    };
+    let mut notes = Vec::new();
+    if !value("AccountingStorageType").ends_with("slurmdbd") {
+        notes.push(
+            "no accounting: how a job ended is known only while it stands in the queue; its administrator sets \
+             AccountingStorageType=accounting_storage/slurmdbd, or let `greenwich keep` look more often than MinJobAge"
+                .to_owned(),
+        );
+    }
+    if has_gpus && !value("SelectType").starts_with("select/cons_") {
+        notes.push(
+            "accelerators cannot be asked for, since whole nodes are given out; its administrator sets SelectType=select/cons_tres"
+                .to_owned(),
+        );
+    }
+    if has_gpus && !value("GresTypes").split(',').any(|one| one == "gpu") {
+        notes.push(
+            "no accelerators are known to it; its administrator sets GresTypes=gpu and describes them in gres.conf"
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// A line of `sacct`: one start of a job.
@@ -227,6 +283,35 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_is_idle_where_its_job_is_not_suspended() {
+        let row = |id: &str, state: &str, comment: &str| format!("{id}|{state}|1|1|1|0:00|train|e1|None|{comment}|\n");
+        let queue = [
+            row("10", "SUSPENDED", "greenwich:k1:1"),
+            row("11", "RUNNING", "greenwich:k2:1"),
+            row("20", "PENDING", "greenwich-guard:10:/state"),
+            row("21", "PENDING", "greenwich-guard:11:/state"),
+            row("22", "PENDING", "greenwich-guard:12:/state"),
+            row("23", "RUNNING", "greenwich-guard:11:/state"),
+            row("24", "PENDING", "greenwich-guard:11:/other"),
+            row("25", "PENDING", "greenwich:k3:1"),
+            "26|PENDING\n".to_owned(),
+        ];
+        let told = |queue: &str| guards(queue, "greenwich-guard", "/state").join(" ");
+        assert_eq!(told(&queue.concat()), "21 22", "the running one, a stranger's and that of a pause are left alone");
+        assert_eq!(told(&"x\n".repeat(MOST_LINES)), "");
+    }
+
+    #[test]
+    fn what_an_installation_lacks_is_told_with_the_mend() {
+        let full = "AccountingStorageType   = accounting_storage/slurmdbd\nGresTypes               = gpu,shard\n\
+                    SelectType              = select/cons_tres\n";
+        assert!(lacks(full, true).is_empty());
+        let bare = "AccountingStorageType = (null)\nGresTypes = (null)\nSelectType = select/linear\n";
+        assert_eq!((lacks(bare, true).len(), lacks(bare, false).len()), (3, 1));
+        assert!(lacks(bare, false)[0].contains("AccountingStorageType=accounting_storage/slurmdbd"));
+    }
+
+    #[test]
     fn versions_are_told_apart() {
         for (text, found) in
             [("slurm-wlm 22.05.8\n", Some((22, 5))), ("slurm 24.11.0-1", Some((24, 11))), ("slurm", None), ("", None)]
@@ -239,6 +324,7 @@ mod tests {
     fn no_answer_of_a_tool_breaks_the_reader() {
         for text in ["", "|", "||||||||||", "a|RUNNING|9999999999999999999|1|1|1|1|1|greenwich:a:1|", "\u{0}|\u{7f}"] {
             _ = (queued(text), accounted(text), accelerators(text, None), version(text));
+            _ = (guards(text, "greenwich-guard", "/state"), lacks(text, true));
         }
         assert_eq!(duration("9999999999-00:00:00"), None);
     }

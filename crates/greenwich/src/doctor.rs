@@ -1,8 +1,9 @@
-//! What can be measured here, and what would open what cannot: `greenwich doctor`.
+//! What can be measured and run here, and what would open what cannot: `greenwich doctor`.
 //!
 //! In: where to look for sensors, the ledger, the settings. Out: one [`Examined`], as text or JSON. Nothing is
 //! changed, but a file that is made in the ledger's folder and removed again to see whether it can be written.
 
+use crate::doctor_engines::{self, EngineFound};
 use crate::ledger_view::{OpenJournal, OpenState, counted, open, open_json, open_words};
 use crate::metered;
 use crate::running::{Metering, wanted};
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 pub struct Examined {
     sources: Vec<Finding>,
     modelled: Vec<Device>,
+    engines: Vec<EngineFound>,
     ledger: LedgerState,
     place: PlaceState,
     facts: FactsState,
@@ -90,7 +92,14 @@ pub fn examine(
         }
         Err(error) => facts.broken = Some(error.to_string()),
     }
-    Examined { sources, modelled, ledger: ledger(&metering.ledger, host), place: place_state, facts }
+    Examined {
+        sources,
+        modelled,
+        engines: Vec::new(),
+        ledger: ledger(&metering.ledger, host),
+        place: place_state,
+        facts,
+    }
 }
 
 fn ledger(folder: &Path, host: &str) -> LedgerState {
@@ -153,6 +162,13 @@ fn place(catalog: &Catalog, metering: &Metering, settings: &Settings) -> PlaceSt
 }
 
 impl Examined {
+    /// With what was found of engines.
+    #[must_use]
+    pub fn with_engines(mut self, engines: Vec<EngineFound>) -> Self {
+        self.engines = engines;
+        self
+    }
+
     /// Whether any energy can be measured, or at least estimated.
     pub fn can_meter(&self) -> bool {
         self.devices().next().is_some() || !self.modelled.is_empty()
@@ -202,6 +218,7 @@ impl Examined {
         if absent && !style.explain {
             sheet.paragraph("--explain says of what is not here where it was looked for.");
         }
+        doctor_engines::text(&self.engines, style.explain, &mut sheet);
         sheet.heading("Settings");
         self.ledger_text(&mut sheet);
         self.place_text(&mut sheet);
@@ -320,6 +337,7 @@ impl Examined {
             "can_estimate": !self.modelled.is_empty(),
             "sources": sources,
             "stand_in": self.modelled.iter().map(device).collect::<Vec<_>>(),
+            "engines": doctor_engines::as_json(&self.engines),
             "ledger": {
                 "folder": ledger.folder.display().to_string(), "writable": ledger.refused.is_none(),
                 "open": ledger.open.iter().map(open_json).collect::<Vec<_>>(), "unreadable": ledger.unreadable,

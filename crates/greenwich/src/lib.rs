@@ -32,6 +32,7 @@
 pub mod alternatives;
 pub mod cooling;
 pub mod doctor;
+pub mod doctor_engines;
 pub mod document;
 pub mod error;
 pub mod facts;

@@ -195,6 +195,9 @@ pub(crate) struct ReportArguments {
 pub(crate) struct DoctorArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArguments,
+    /// The sites file whose engines are looked at; else GREENWICH_SITES, else sites.toml here or beside the user's settings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sites: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) sensors: SensorArguments,
 }
