@@ -6,6 +6,7 @@ use bytes::Bytes;
 use greenwich::{BadRows, Fill, FleetOptions, Signal, plan_fleet, plan_fleet_until, verify_certificate};
 use insta::assert_snapshot;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;

@@ -95,7 +95,7 @@ pub fn fleet(view: &FleetPicture<'_>) -> String {
     let chart = Chart::of(view, &drawn);
     chart.legend(&mut canvas, top);
     let first = top + 36.0;
-    let row = ((CHART_FOOT - first) / drawn.len().max(1) as f64).min(96.0).floor();
+    let row = ((CHART_FOOT - first) / drawn.len().max(1) as f64).min(108.0).floor();
     let mut y = first;
     for site in &drawn {
         chart.site(&mut canvas, site, y, row);
@@ -188,7 +188,7 @@ impl Chart {
     }
 
     fn site(&self, canvas: &mut Canvas, site: &SiteHours<'_>, y: f64, row: f64) {
-        let [used, intensity, price] = BANDS.map(|share| (share * row).round());
+        let [used, intensity, price] = BANDS.map(|share| (share * row).round().max(3.0));
         self.used(canvas, site, y, used);
         let most = self.most.0.max(f64::MIN_POSITIVE);
         let mean = |hours: Range<usize>| {
@@ -201,7 +201,7 @@ impl Chart {
         let highest = |hours: Range<usize>| site.price_g[hours].iter().copied().fold(0.0, f64::max) / most;
         let colour = |share: f64| (share > 0.0).then(|| (PRICE.to_owned(), opacity(share)));
         self.band(canvas, (at + intensity, price), &highest, &colour);
-        self.names(canvas, site, y, row);
+        names(canvas, site, y, row);
     }
 
     /// Accelerators used, over those that there are.
@@ -246,29 +246,6 @@ impl Chart {
         }
     }
 
-    /// Who it is to the left, and its figures to the right.
-    fn names(&self, canvas: &mut Canvas, site: &SiteHours<'_>, y: f64, row: f64) {
-        let share = if site.has() == 0 { 0.0 } else { site.used() as f64 / site.has() as f64 };
-        let low = site.g_per_it_kwh.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = site.g_per_it_kwh.iter().copied().fold(0.0, f64::max);
-        let (used, extent) = (format!("{} used", percent(share)), format!("{}–{} g/kWh", three(low), three(high)));
-        let (left, right) = (CHART.0 - 10.0, CHART.1 + 10.0);
-        let (before, after) = (left - MARGIN, WIDTH - MARGIN - right);
-        if row >= TWO_LINES {
-            let foot = y + 15.0;
-            canvas.label((left, foot), before, Anchor::End, Font::plain(14.0), site.name);
-            canvas.label((left, foot + 17.0), before, Anchor::End, Font::grey(13.0), site.zone);
-            canvas.label((right, foot), after, Anchor::Start, Font::plain(14.0), &used);
-            canvas.label((right, foot + 17.0), after, Anchor::Start, Font::grey(13.0), &extent);
-            return;
-        }
-        let font = Font::plain((row * 0.72).clamp(9.0, 13.0));
-        let foot = y + row * 0.44 + font.size * 0.36;
-        let name = format!("{}, {}", site.name, site.zone);
-        canvas.label((left, foot), before, Anchor::End, font, &name);
-        canvas.label((right, foot), after, Anchor::Start, font, &format!("{used}, {extent}"));
-    }
-
     fn axis(&self, canvas: &mut Canvas, y: f64) {
         canvas.line((CHART.0, y), (CHART.1, y), INK, 1.0);
         let font = Font::plain(13.0);
@@ -284,6 +261,31 @@ impl Chart {
     }
 }
 
+/// Who it is to the left, and its figures to the right.
+fn names(canvas: &mut Canvas, site: &SiteHours<'_>, y: f64, row: f64) {
+    let share = if site.has() == 0 { 0.0 } else { site.used() as f64 / site.has() as f64 };
+    let low = site.g_per_it_kwh.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = site.g_per_it_kwh.iter().copied().fold(0.0, f64::max);
+    let (used, extent) = (format!("{} used", percent(share)), format!("{}–{} g/kWh", three(low), three(high)));
+    let (left, right) = (CHART.0 - 10.0, CHART.1 + 10.0);
+    let (before, after) = (left - MARGIN, WIDTH - MARGIN - right);
+    if row >= TWO_LINES {
+        let foot = y + 15.0;
+        canvas.label((left, foot), before, Anchor::End, Font::plain(14.0), site.name);
+        canvas.label((left, foot + 17.0), before, Anchor::End, Font::grey(13.0), site.zone);
+        canvas.label((right, foot), after, Anchor::Start, Font::plain(14.0), &used);
+        canvas.label((right, foot + 17.0), after, Anchor::Start, Font::grey(13.0), &extent);
+        return;
+    }
+    let font = Font::plain((row * 0.72).clamp(9.0, 13.0));
+    let foot = y + row * 0.44 + font.size * 0.36;
+    let both = format!("{}, {}", site.name, site.zone);
+    let name = if font.pixels(&both) <= before { &both } else { site.name };
+    canvas.label((left, foot), before, Anchor::End, font, name);
+    let figures = format!("{used}, {}", extent.trim_end_matches("/kWh"));
+    canvas.label((right, foot), after, Anchor::Start, font, &figures);
+}
+
 /// A scale of a colour from 0 to what is highest, its name above.
 fn scale(canvas: &mut Canvas, (x, y): (f64, f64), name: &str, most: &str, colour: &dyn Fn(f64) -> (String, String)) {
     let font = Font::grey(13.0);
@@ -296,9 +298,9 @@ fn scale(canvas: &mut Canvas, (x, y): (f64, f64), name: &str, most: &str, colour
     canvas.text((x + 98.0, y + 20.0), Anchor::Start, font, most);
 }
 
-/// How strongly a price shows: few hours are very scarce, so that the root tells the others apart.
+/// How strongly a price that is not 0 shows: few hours are very scarce, so that the root tells the others apart.
 fn opacity(share: f64) -> String {
-    format!(" fill-opacity=\"{:.2}\"", share.clamp(0.0, 1.0).sqrt())
+    format!(" fill-opacity=\"{:.2}\"", 0.2 + 0.8 * share.clamp(0.0, 1.0).sqrt())
 }
 
 fn footer(canvas: &mut Canvas, view: &FleetPicture<'_>, drawn: usize, hours_each: usize) {
