@@ -365,9 +365,14 @@ mod tests {
     #[test]
     fn each_site_has_its_name_and_its_bands() {
         let picture = picture(4, 72);
-        for says in
-            ["site-0, &lt;Z&gt;", "site-3", "1,200 jobs on 4 sites: −20 %", "2 without a place", "stopped early"]
-        {
+        for says in [
+            ">site-0<",
+            ">&lt;Z&gt;<",
+            ">site-3<",
+            "1,200 jobs on 4 sites: −20 %",
+            "2 without a place",
+            "stopped early",
+        ] {
             assert!(picture.contains(says), "{says}");
         }
         assert_eq!(picture.matches("<path").count(), 8);
