@@ -348,7 +348,7 @@ pub(crate) struct PlanArguments {
     /// of [site], else temp_c of the zone's trace.
     #[arg(long, help_heading = "Planning", value_name = "FILE", conflicts_with = "jobs")]
     pub(crate) weather: Option<PathBuf>,
-    /// Also write the plan as a picture.
+    /// Also write the plan as a picture; of a fleet, each site's use, intensity and shadow price by the hour.
     #[arg(long, help_heading = "Planning", value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]

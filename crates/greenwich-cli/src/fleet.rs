@@ -10,6 +10,7 @@ use greenwich::{
     BadRows, Exit, FleetOptions, Greenwich, PlanOptions, fleet_zones, plan_fleet_until, verify_certificate,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -22,13 +23,22 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
         let help = "give the traces by --signals DIR: what is kept may be another tomorrow, and then proves nothing";
         return Err(Failure::usage("a certificate names files that can be read again, and no traces are given", help));
     }
+    let is_parquet = |file: &PathBuf| file.extension().is_some_and(|end| end == "parquet");
+    let as_parquet = asked.fleet.out.as_ref().is_some_and(is_parquet);
+    if asked.fleet.certificate.is_some() && as_parquet {
+        let help = "write the plan as CSV: --out plan.csv";
+        return Err(Failure::usage("`plan verify` reads the plan back, and reads no Parquet", help));
+    }
     if asked.fetch {
         let (zones, now) = (fleet_zones(&options.sites)?, instant_or_now("--at", None)?);
         fetch(&Greenwich::load(), &zones, options.signal, now, common)?;
     }
     let planned = plan_fleet_until(&options, &*interrupted()?)?;
     if let Some(file) = &asked.fleet.out {
-        terminal::write_file(file, planned.csv())?;
+        terminal::write_file(file, if as_parquet { planned.parquet()? } else { planned.csv() })?;
+    }
+    if let Some(file) = &asked.svg {
+        terminal::write_file(file, planned.svg())?;
     }
     if let Some(file) = &asked.fleet.certificate {
         let certificate = planned.certificate(&options, asked.fleet.out.as_deref());

@@ -42,7 +42,7 @@ pub use journal::{Damage, Journal, JournalFile, JournalState};
 pub use ledger::{Entries, Ledger};
 pub use merge::{Expected, Merged};
 pub use recover::{Recovered, SILENT};
-pub use sheet::{Cells, parquet_sheet};
+pub use sheet::{Cells, parquet_groups, parquet_sheet};
 pub use store::{Content, FolderStore, LedgerStore, MemoryStore, Stored};
 pub use summary::{Amounts, Dimension, Row, Summary, summary};
 pub use tally::{Sum, Tally};

@@ -1,10 +1,10 @@
-//! A table of one's own as Parquet.
+//! A table of one's own as Parquet: a [`FigureTable`] in memory that says its schema.
 //!
 //! In: columns by name, all as long. Out: the bytes of a file that DuckDB, Polars and pandas read. Unknown is a null.
 
-use crate::archive::failed;
-use crate::archive::table::{Column, Packing, TableWriter};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::figures::{FigureTable, Kind, Values};
+use std::io;
 
 /// The cells of a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,39 +25,58 @@ impl Cells {
             Self::Real(rows) => rows.len(),
         }
     }
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Whole(_) => Kind::Whole,
+            Self::Real(_) => Kind::Real,
+        }
+    }
+}
+
+impl From<Cells> for Values {
+    fn from(cells: Cells) -> Self {
+        match cells {
+            Cells::Text(rows) => Self::Text(rows),
+            Cells::Whole(rows) => Self::Whole(rows),
+            Cells::Real(rows) => Self::Real(rows),
+        }
+    }
 }
 
 /// Writes columns, in the order given, with the schema's name in the file's metadata.
 ///
 /// # Errors
-/// [`crate::StoreError::Kind`] when Parquet refuses a name.
+/// [`StoreError::Io`] when Parquet refuses a name.
 ///
 /// # Panics
 /// When columns are not as long as one another.
 pub fn parquet_sheet(schema: &str, columns: Vec<(&str, Cells)>) -> Result<Vec<u8>> {
     let rows = columns.first().map_or(0, |(_, cells)| cells.len());
     assert!(columns.iter().all(|(_, cells)| cells.len() == rows), "columns are as long as one another");
-    written(schema, columns, rows).map_err(failed("archive", schema.to_owned()))
+    let kinds: Vec<(&str, Kind)> = columns.iter().map(|(name, cells)| (*name, cells.kind())).collect();
+    let values = columns.into_iter().map(|(_, cells)| Values::from(cells)).collect();
+    parquet_groups(schema, &kinds, (rows > 0).then_some(values))
 }
 
-fn written(schema: &str, columns: Vec<(&str, Cells)>, rows: usize) -> parquet::errors::Result<Vec<u8>> {
-    let field = |(name, cells): &(&str, Cells)| match cells {
-        Cells::Text(_) => format!("OPTIONAL BYTE_ARRAY {name} (STRING);"),
-        Cells::Whole(_) => format!("OPTIONAL INT64 {name};"),
-        Cells::Real(_) => format!("OPTIONAL DOUBLE {name};"),
+/// The same for rows that come some thousand at a time: one item of `groups` has them for each column.
+///
+/// # Errors
+/// As [`parquet_sheet`].
+pub fn parquet_groups(
+    schema: &str,
+    columns: &[(&str, Kind)],
+    groups: impl IntoIterator<Item = Vec<Values>>,
+) -> Result<Vec<u8>> {
+    let written = || -> io::Result<Vec<u8>> {
+        let about = vec![("greenwich.schema", schema.to_owned())];
+        let mut table = FigureTable::new(Vec::new(), columns, &[], about)?;
+        for group in groups {
+            table.group(group)?;
+        }
+        table.finish()
     };
-    let fields: String = columns.iter().map(field).collect();
-    let metadata = vec![("greenwich.schema", schema.to_owned())];
-    let message = format!("message rows {{ {fields} }}");
-    let mut table = TableWriter::new(Vec::new(), &message, &[], Packing::Zstd, &[], metadata)?;
-    if rows > 0 {
-        table.group(&mut columns.into_iter().map(|(_, cells)| match cells {
-            Cells::Text(rows) => Column::MaybeText(rows),
-            Cells::Whole(rows) => Column::MaybeWhole(rows),
-            Cells::Real(rows) => Column::MaybeReal(rows),
-        }))?;
-    }
-    table.finish(Vec::new())
+    written().map_err(|cause| StoreError::Io { act: "write", path: schema.into(), cause })
 }
 
 #[cfg(test)]

@@ -182,6 +182,10 @@ impl PlannedFleet {
         self.start
     }
 
+    pub(crate) fn signal(&self) -> Signal {
+        self.signal
+    }
+
     /// The plan file: `job,site,start,end`.
     pub fn csv(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -232,7 +236,7 @@ impl PlannedFleet {
             .into_iter()
             .map(|(site, start, grams)| json!({"site": site, "start": start.to_string(), "saving_g": grams}))
             .collect();
-        let split = self.split();
+        let (split, delay) = (self.split(), self.delay());
         json!({
             "schema": "greenwich.fleet/1",
             "jobs": self.fleet.jobs.len(),
@@ -252,8 +256,10 @@ impl PlannedFleet {
                 "time_kg": split.time / 1e3,
                 "unplaced_kg": split.unplaced / 1e3,
             },
-            "mean_delay_h": split.mean_delay_h,
-            "most_delay_h": split.most_delay_h,
+            "mean_delay_h": delay.mean_h,
+            "p95_delay_h": delay.p95_h,
+            "most_delay_h": delay.most_h,
+            "delay_by_home": self.delay_by_home().iter().map(|(home, delay)| delay.json(home)).collect::<Vec<_>>(),
             "unplaced_reasons": reasons,
             "scarce": scarce,
             "skipped_rows": self.skipped,
@@ -308,11 +314,14 @@ impl PlannedFleet {
             let amount = co2e(grams.abs() / 1e3);
             _ = writeln!(out, "  {:<12} {sign}{amount} against run at once", format!("by {what}"));
         }
-        _ = writeln!(
-            out,
-            "  delay        {:.1} h mean of {} placed jobs, {} h at most",
-            split.mean_delay_h, self.plan.placed, split.most_delay_h
-        );
+        _ = writeln!(out, "  delay        {}", self.delay());
+        let homes = self.delay_by_home();
+        for (home, delay) in homes.iter().take(MOST_TOLD) {
+            _ = writeln!(out, "  waits        {home}: {delay}");
+        }
+        if let Some(more) = homes.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+            _ = writeln!(out, "  waits        {more} more homes wait less");
+        }
         for (site, start, grams) in scarce {
             _ = writeln!(out, "  scarce       {site} at {start}: one more accelerator there would save {grams:.0} g");
         }
@@ -328,34 +337,23 @@ impl PlannedFleet {
             let sum: f64 = intensity.iter().map(|now| now.g_per_kwh()).sum();
             sum * place.pue.ratio() * job.power.watts() * f64::from(job.accelerators) / 1e3
         };
-        let (mut delays, mut at) = (0.0, 0);
-        let parts = &self.plan.segments;
-        while at < parts.len() {
-            let index = parts[at].job as usize;
+        for own in self.plan.segments.chunk_by(|one, next| one.job == next.job) {
+            let index = own[0].job as usize;
             let job = &fleet.jobs[index];
-            let own = parts[at..].iter().take_while(|part| part.job as usize == index);
-            let (mut there, mut at_home, mut end, mut count) = (0.0, 0.0, 0, 0);
+            let (mut there, mut at_home) = (0.0, 0.0);
             for part in own {
                 there += grams(index, part.site, part.start..part.end);
                 at_home += grams(index, job.home, part.start..part.end);
-                (end, count) = (part.end, count + 1);
             }
-            at += count;
             split.time += grams(index, job.home, job.release..job.release + job.hours) - at_home;
             split.place += at_home - there;
-            let delay = end - job.release - job.hours;
-            delays += f64::from(delay);
-            split.most_delay_h = split.most_delay_h.max(delay);
         }
         split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - split.time - split.place;
-        if self.plan.placed > 0 {
-            split.mean_delay_h = delays / self.plan.placed as f64;
-        }
         split
     }
 }
 
-/// What a saving is made of, in grams, and who waits for it.
+/// What a saving is made of, in grams.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Split {
     /// By running elsewhere, at the planned hours.
@@ -364,10 +362,6 @@ pub struct Split {
     pub time: f64,
     /// By jobs without a place: below 0 where their penalties are above what they would emit.
     pub unplaced: f64,
-    /// Hours between the end at once and the planned end.
-    pub mean_delay_h: f64,
-    /// And at most.
-    pub most_delay_h: u32,
 }
 
 pub(crate) fn word(reason: Reason) -> &'static str {

@@ -13,6 +13,11 @@ const MOST_BYTES: u64 = 16 << 20;
 
 /// Opens a file of a fleet, which may be as large as the fleet.
 pub(crate) fn open(path: &Path) -> Result<File, DocumentError> {
+    if path.extension().is_some_and(|end| end == "parquet") {
+        let reason = "plans are written as Parquet, but files of a fleet are not read so".to_owned();
+        let mend = "give it as CSV".to_owned();
+        return Err(DocumentError::Read { file: path.display().to_string(), reason, mend });
+    }
     File::open(path).map_err(|error| unreadable(path, &error))
 }
 

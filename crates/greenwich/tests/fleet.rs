@@ -2,8 +2,11 @@
 //!
 //! In: small files that the tests write. Out: what people read, keys, and the check of the certificate.
 
+use bytes::Bytes;
 use greenwich::{BadRows, Fill, FleetOptions, Signal, plan_fleet, plan_fleet_until, verify_certificate};
 use insta::assert_snapshot;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
@@ -70,7 +73,9 @@ fn a_fleet_is_told_with_its_saving_its_bound_and_who_has_no_place() {
       by place     −564 gCO2e against run at once
       by time      −92.4 gCO2e against run at once
       by no place  +21.6 kgCO2e against run at once
-      delay        2.0 h mean of 2 placed jobs, 3 h at most
+      delay        2.0 h mean of 2 jobs, 95 % wait 3 h at most, the longest 3 h
+      waits        north: 3.0 h mean of 1 job, 95 % wait 3 h at most, the longest 3 h
+      waits        south: 1.0 h mean of 1 job, 95 % wait 1 h at most, the longest 1 h
       scarce       north at 2022-07-04T03:00:00Z: one more accelerator there would save 16 g
       scarce       north at 2022-07-04T05:00:00Z: one more accelerator there would save 15 g
       scarce       north at 2022-07-04T04:00:00Z: one more accelerator there would save 15 g
@@ -134,6 +139,42 @@ fn a_certificate_is_verified_from_the_files_it_names_and_a_forged_one_is_not() {
     std::fs::write(&plan, late).expect("written");
     let error = verified(&certificate).expect_err("the plan breaks a rule").to_string();
     assert!(error.ends_with("`long` runs 2 h and needs 3"), "{error}");
+}
+
+#[test]
+fn parquet_has_the_rows_of_the_csv() {
+    let folder = folder(JOBS);
+    let planned = plan_fleet(&options(folder.path())).expect("a plan");
+    let reader = SerializedFileReader::new(Bytes::from(planned.parquet().expect("written"))).expect("a Parquet file");
+    let mut rows = vec!["job,site,start,end".to_owned()];
+    for row in reader.get_row_iter(None).expect("rows") {
+        let row = row.expect("a row");
+        let cells: Vec<&String> = (0..4).map(|at| row.get_string(at).expect("text")).collect();
+        rows.push(cells.into_iter().map(String::as_str).collect::<Vec<_>>().join(","));
+    }
+    assert!(rows.len() > 2);
+    assert_eq!(rows.join("\n") + "\n", String::from_utf8(planned.csv()).expect("text"));
+}
+
+#[test]
+fn files_of_a_fleet_that_are_parquet_are_refused_with_a_mend() {
+    let folder = folder(JOBS);
+    let mut options = options(folder.path());
+    options.jobs = folder.path().join("jobs.parquet");
+    let refused = plan_fleet(&options).expect_err("it is not read").to_string();
+    assert!(refused.contains("jobs.parquet`: plans are written as Parquet"), "{refused}");
+}
+
+#[test]
+fn the_picture_shows_what_runs_where_and_which_hours_are_scarce() {
+    let folder = folder(JOBS);
+    let planned = plan_fleet(&options(folder.path())).expect("a plan");
+    let picture = planned.svg();
+    // North holds two accelerators, and two run there in four or more of six hours; nothing runs in the south.
+    for says in ["4 jobs on 2 sites", "2 without a place", ">north<", ">83 % used<", ">0 % used<", ">22.0–55.0 g/kWh<"]
+    {
+        assert!(picture.contains(says), "{says}: {picture}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) struct FleetArguments {
     /// The first planned hour; `--hours` says how many follow.
     #[arg(long, value_name = "INSTANT", requires = "jobs")]
     pub(crate) start: Option<String>,
-    /// Write the plan here, a CSV of job,site,start,end.
+    /// Write the plan here: job,site,start,end, as Parquet where the name ends in .parquet, else as CSV.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) out: Option<PathBuf>,
     /// Write the prices that prove the bound here, for `greenwich plan verify`.

@@ -115,6 +115,10 @@ impl Canvas {
             "<line x1=\"{x1:.2}\" y1=\"{y1:.2}\" x2=\"{x2:.2}\" y2=\"{y2:.2}\" stroke=\"{stroke}\" stroke-width=\"{width}\"/>"
         );
     }
+    /// An area by SVG's own commands, written by us.
+    pub(crate) fn path(&mut self, commands: &str, fill: &str) {
+        let _ = writeln!(self.body, "<path d=\"{commands}\" fill=\"{fill}\" shape-rendering=\"crispEdges\"/>");
+    }
     /// One line of text on its baseline.
     pub(crate) fn text(&mut self, at: (f64, f64), anchor: Anchor, font: Font, text: &str) {
         let anchor = match anchor {

@@ -4,11 +4,13 @@
 //! own. Colours are told apart by the colour-blind and never say what no label or pattern says.
 
 mod canvas;
+mod fleet;
 mod frontier;
 mod levers;
 mod plan;
 pub(crate) mod xml;
 
+pub use fleet::{FleetPicture, SiteHours, fleet};
 pub use frontier::{Frontier, Mark, Way, frontier};
 pub use levers::levers;
 pub use plan::plan;

@@ -1,0 +1,72 @@
+//! A planned fleet for other eyes: the plan as Parquet, and as a picture.
+//!
+//! In: a planned fleet. Out: bytes of Parquet with the columns of the plan's CSV; SVG of its sites hour by hour.
+
+use crate::error::Error;
+use crate::fleet::PlannedFleet;
+use greenwich_report::svg::{self, FleetPicture, SiteHours};
+use greenwich_store::figures::{Kind, Values};
+use greenwich_store::parquet_groups;
+use jiff::{SignedDuration, Timestamp};
+
+/// Rows of a group of the Parquet file.
+const GROUP: usize = 1 << 16;
+
+impl PlannedFleet {
+    /// The plan file as Parquet: `job,site,start,end`, all text, instants in RFC 3339.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when Parquet refuses, which no plan should bring about.
+    pub fn parquet(&self) -> Result<Vec<u8>, Error> {
+        let columns = ["job", "site", "start", "end"].map(|name| (name, Kind::Text));
+        let groups = self.plan.segments.chunks(GROUP).map(|rows| {
+            let text = |of: &dyn Fn(&greenwich_fleet::Placement) -> String| {
+                Values::Text(rows.iter().map(|row| Some(of(row))).collect())
+            };
+            vec![
+                text(&|row| self.fleet.names.get(row.job as usize).to_owned()),
+                text(&|row| self.fleet.sites[row.site as usize].name.clone()),
+                text(&|row| self.instant(row.start).to_string()),
+                text(&|row| self.instant(row.end).to_string()),
+            ]
+        });
+        Ok(parquet_groups("greenwich.fleet_plan/1", &columns, groups)?)
+    }
+
+    fn instant(&self, hour: u32) -> Timestamp {
+        self.start() + SignedDuration::from_hours(i64::from(hour))
+    }
+
+    /// The plan as a picture: each site's intensity, use and shadow price hour by hour.
+    pub fn svg(&self) -> String {
+        let (fleet, hours) = (&self.fleet, self.fleet.hours as usize);
+        let mut used = vec![vec![0_u32; hours]; fleet.sites.len()];
+        for part in &self.plan.segments {
+            let held = fleet.jobs[part.job as usize].accelerators;
+            for now in &mut used[part.site as usize][part.start as usize..part.end as usize] {
+                *now += held;
+            }
+        }
+        let sites = fleet.sites.iter().zip(used).enumerate().map(|(index, (site, used))| SiteHours {
+            name: &site.name,
+            zone: site.zone.as_str(),
+            g_per_it_kwh: site.intensity[..hours].iter().map(|now| now.g_per_kwh() * site.pue.ratio()).collect(),
+            capacity: &site.capacity[..hours],
+            used,
+            price_g: &self.plan.prices_g[index * hours..(index + 1) * hours],
+        });
+        svg::fleet(&FleetPicture {
+            jobs: fleet.jobs.len(),
+            unplaced: self.plan.unplaced.len(),
+            co2e: self.plan.co2e,
+            baseline: self.plan.baseline,
+            lower_bound: self.plan.lower_bound,
+            gap: self.plan.gap(),
+            signal: self.signal(),
+            start: self.start(),
+            end: self.instant(fleet.hours),
+            sites: sites.collect(),
+            warnings: &self.warnings,
+        })
+    }
+}
