@@ -345,7 +345,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, help_heading = "Planning", value_enum, default_value_t = FillName::Refuse, value_name = "HOW")]
     pub(crate) fill: FillName,
     /// Temperatures by hour of the job's own site (utc,temp_c,rh_pct), for its pue_curve and wue_curve; else `weather`
-    /// of [site], else temp_c of the zone's trace.
+    /// of the site, else temp_c of the zone's trace.
     #[arg(long, help_heading = "Planning", value_name = "FILE", conflicts_with = "jobs")]
     pub(crate) weather: Option<PathBuf>,
     /// Also write the plan as a picture; of a fleet, each site's use, intensity and shadow price by the hour.
