@@ -127,10 +127,11 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let end = options.start + SignedDuration::from_hours(i64::from(hours));
     let window = Window::new(options.start, end).expect("there is at least one hour");
     let zones = rows.iter().map(|row| row.zone.clone()).collect();
-    let (by_zone, mut warnings) = fleet_grid::hourly(options, &zones, window)?;
+    let replay = fleet_grid::traces(options)?;
+    let (by_zone, mut warnings) = fleet_grid::hourly(options, replay.as_ref(), &zones, window)?;
     let mut weighed = Vec::new();
     for row in &rows {
-        weighed.push(fleet_grid::weighed(options, row, &by_zone[&row.zone], window, &mut warnings)?);
+        weighed.push(fleet_grid::weighed(options, row, (replay.as_ref(), &by_zone[&row.zone]), window, &mut warnings)?);
     }
     let mut sites: Vec<Site> = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity)).collect();
     if let Some(calendar) = &options.calendar {

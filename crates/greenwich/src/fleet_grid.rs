@@ -28,23 +28,32 @@ const MOST_NAMED: usize = 5;
 /// Intensity of each zone, hour by hour, and what to know of it.
 pub(crate) type Hourly = (BTreeMap<ZoneId, Vec<AverageIntensity>>, Vec<String>);
 
-/// Reads or foretells the hours of some zones.
-pub(crate) fn hourly(options: &FleetOptions, zones: &BTreeSet<ZoneId>, window: Window) -> Result<Hourly, Error> {
+/// The traces of a fleet's zones, where there are any.
+pub(crate) fn traces(options: &FleetOptions) -> Result<Option<Replay>, Error> {
     let has_traces = !options.signals.as_os_str().is_empty();
-    let replay = has_traces.then(|| Replay::open(&options.signals, options.fill)).transpose()?;
+    Ok(has_traces.then(|| Replay::open(&options.signals, options.fill)).transpose()?)
+}
+
+/// Reads or foretells the hours of some zones.
+pub(crate) fn hourly(
+    options: &FleetOptions,
+    replay: Option<&Replay>,
+    zones: &BTreeSet<ZoneId>,
+    window: Window,
+) -> Result<Hourly, Error> {
     let strict = replay.is_some() && options.as_of.is_none();
     let catalog = Catalog::load();
     let kept = options.kept.as_ref().filter(|_| !strict).map(Signals::kept).transpose()?;
     let ahead = (!strict).then(|| Ahead::new(options.as_of, window, kept, options.inputs.clone()));
     if let Some(ahead) = &ahead {
-        ahead.prepare(&catalog, replay.as_ref(), zones.iter().cloned(), options.signal, threads());
+        ahead.prepare(&catalog, replay, zones.iter().cloned(), options.signal, threads());
     }
     let (mut by_zone, mut warnings) = (BTreeMap::new(), Vec::new());
     let (mut foretold, mut stood_in) = (Vec::new(), Vec::new());
     for zone in zones {
         let series = match &ahead {
-            None => replay.as_ref().expect("strict reading has traces").series(zone, options.signal, window)?,
-            Some(ahead) => known(ahead, &catalog, replay.as_ref(), zone, options, window)?,
+            None => replay.expect("strict reading has traces").series(zone, options.signal, window)?,
+            Some(ahead) => known(ahead, &catalog, replay, zone, options, window)?,
         };
         match &series.provenance {
             Provenance::Forecast { .. } => foretold.push(zone),
@@ -77,15 +86,13 @@ pub(crate) fn hourly(options: &FleetOptions, zones: &BTreeSet<ZoneId>, window: W
 pub(crate) fn weighed(
     options: &FleetOptions,
     row: &SiteRow,
-    intensity: &[AverageIntensity],
+    (replay, intensity): (Option<&Replay>, &[AverageIntensity]),
     window: Window,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<AverageIntensity>, Error> {
     let Ok(curve) = Curve::new(row.pue_curve.clone()) else { return Ok(intensity.to_vec()) };
-    let has_traces = !options.signals.as_os_str().is_empty();
-    let replay = has_traces.then(|| Replay::open(&options.signals, options.fill)).transpose()?;
     let cooling = CoolingSpec { pue: Some(curve), ..CoolingSpec::default() };
-    let Some(weather) = Weather::of(&cooling, Some(&row.zone), replay.as_ref(), options.as_of)? else {
+    let Some(weather) = Weather::of(&cooling, Some(&row.zone), replay, options.as_of)? else {
         return Ok(intensity.to_vec());
     };
     let by_hour = weather.by_hour(window, row.pue, None);
@@ -115,8 +122,10 @@ fn known(
     if let Some((mean, year)) = known.yearly {
         return Ok(flat::series(zone, options.signal, window, mean, year));
     }
-    let path = if options.signals.as_os_str().is_empty() { "the folder of signals" } else { "" };
-    let path = if path.is_empty() { options.signals.display().to_string() } else { path.to_owned() };
+    let path = match replay {
+        Some(_) => options.signals.display().to_string(),
+        None => "the folder of signals".to_owned(),
+    };
     let held = replay.map(GridSignal::zones).unwrap_or_default();
     Err(SignalError::NoZone { zone: zone.clone(), path, held }.into())
 }
