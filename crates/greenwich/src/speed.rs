@@ -9,12 +9,15 @@ use crate::job_file::{LayoutSpec, ModelSpec};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
 use greenwich_estimate::layouts::{Found, LAST_STORED_YEAR, Wanted, quickest};
-use greenwich_estimate::roofline::{Recompute, Scores, Sharing};
+use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
 use greenwich_estimate::{LogNormal, Model};
 use greenwich_facts::Catalog;
 
 /// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
 const USUAL_SEQ_LEN: u32 = 4096;
+
+/// How the warning begins that memory holds the steps up.
+const MEMORY_BOUND: &str = "memory-bound";
 
 /// The share of peak, and what it rests on.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub(crate) struct Speed {
     pub(crate) utilisation: LogNormal<f64>,
     /// Model MFU of the layout that is given, while stepping.
     pub(crate) layout_mfu: Option<LogNormal<f64>>,
+    /// Share of the memory's rate for each share of peak, beyond that of a usual decoder.
+    pub(crate) traffic_beyond_usual: f64,
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub(crate) short_of_gb: Option<[f64; 2]>,
     pub(crate) factors: Vec<Factor>,
@@ -50,6 +55,7 @@ impl Speed {
         let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
         let open = ask(&batch).filter(|found| found.fits);
         let mut speed = Self::of_whole_runs(catalog, machine, open.as_ref());
+        speed.weigh_memory(machine, open.as_ref());
         if let Some(layout) = layout {
             speed.narrow(catalog, machine, ask(&wanted(layout, spec.batch)), open.as_ref());
         }
@@ -74,9 +80,24 @@ impl Speed {
         Self {
             utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
             layout_mfu: None,
+            traffic_beyond_usual: 0.0,
             short_of_gb: None,
             factors: vec![line, of_it],
             warnings: Vec::new(),
+        }
+    }
+
+    /// What the steps move through memory, for the power; said where they wait for it longer than for the products.
+    fn weigh_memory(&mut self, machine: &Machine, found: Option<&Found>) {
+        let (Some(rates), Some(found)) = (&machine.rates, found) else { return };
+        self.traffic_beyond_usual = found.step.traffic() - usual_traffic(rates);
+        self.warnings.retain(|warning| !warning.starts_with(MEMORY_BOUND));
+        if found.step.is_memory_bound() {
+            self.warnings.push(format!(
+                "{MEMORY_BOUND}: by the roofline {:.0} % of a step waits for the memory of {}, longer than for the products; its power follows that traffic more than the FLOPs",
+                100.0 * (found.step.memory / found.step.time),
+                machine.id
+            ));
         }
     }
 
@@ -97,6 +118,7 @@ impl Speed {
         let elsewhere = assumed(catalog, "roofline-of-layout-elsewhere", "log_sd");
         let spread = if machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
         self.layout_mfu = Some(LogNormal::new(found.step.mfu * share, spread));
+        self.weigh_memory(machine, Some(&found));
         let source = "MFU over the roofline of three papers and four makers";
         let quantity = "model MFU over the roofline of the layout";
         self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
