@@ -18,6 +18,8 @@ const HOURS_PER_YEAR: f64 = 8760.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     pub(crate) id: AcceleratorId,
+    /// Format of its matrix work, in which the peak is.
+    pub(crate) precision: Precision,
     pub(crate) peak: Option<FlopRate>,
     pub(crate) memory: Option<Bytes>,
     /// Where the catalog has its links: what the roofline asks for.
@@ -49,6 +51,7 @@ impl Machine {
         let embodied = embodied(catalog, &accelerator, &mut factors);
         Ok(Self {
             id: accelerator.id.clone(),
+            precision,
             peak: peak.as_ref().map(|row| row.value),
             memory: accelerator.memory.as_ref().map(|row| row.value),
             rates: peak.as_ref().and_then(|peak| rates(catalog, &accelerator, peak.value)),

@@ -8,10 +8,10 @@ use crate::factor::{assumed, cited};
 use crate::job_file::{LayoutSpec, ModelSpec};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
-use greenwich_estimate::layouts::{Found, LAST_STORED_YEAR, Wanted, quickest};
+use greenwich_estimate::layouts::{Found, Wanted, quickest};
 use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
 use greenwich_estimate::{LogNormal, Model};
-use greenwich_facts::Catalog;
+use greenwich_facts::{Catalog, Precision};
 
 /// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
 const USUAL_SEQ_LEN: u32 = 4096;
@@ -48,13 +48,14 @@ impl Speed {
             .shape()
             .and_then(|shape| shape.max_seq_len)
             .map_or(USUAL_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
-        let scores = if year.is_some_and(|year| year <= LAST_STORED_YEAR) { Scores::Stored } else { Scores::Fused };
+        let scores = Scores::of_year(year);
         let ask = |wanted: &Wanted| {
             quickest(model, machine.rates.as_ref()?, count, spec.seq_len.unwrap_or(usual), scores, wanted)
         };
         let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
         let open = ask(&batch).filter(|found| found.fits);
         let mut speed = Self::of_whole_runs(catalog, machine, open.as_ref());
+        speed.widen(catalog, model, machine.precision);
         speed.weigh_memory(machine, open.as_ref());
         if let Some(layout) = layout {
             speed.narrow(catalog, machine, ask(&wanted(layout, spec.batch)), open.as_ref());
@@ -85,6 +86,15 @@ impl Speed {
             factors: vec![line, of_it],
             warnings: Vec::new(),
         }
+    }
+
+    /// No published run is a mixture of experts or multiplies in eight bits: each widens the range, as a chip without runs does.
+    fn widen(&mut self, catalog: &Catalog, model: &Model, precision: Precision) {
+        let is_mixture = model.params_total() != model.params_active();
+        let is_narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
+        let unseen = [is_mixture, is_narrow].into_iter().filter(|is| *is).count() as f64;
+        let spread = assumed(catalog, "share-of-unseen", "log_sd") * unseen.sqrt();
+        self.utilisation = LogNormal::new(self.utilisation.median(), self.utilisation.sigma().hypot(spread));
     }
 
     /// What the steps move through memory, for the power; said where they wait for it longer than for the products.
@@ -119,7 +129,7 @@ impl Speed {
         let spread = if machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
         self.layout_mfu = Some(LogNormal::new(found.step.mfu * share, spread));
         self.weigh_memory(machine, Some(&found));
-        let source = "MFU over the roofline of three papers and four makers";
+        let source = "MFU over the roofline of three papers and five makers";
         let quantity = "model MFU over the roofline of the layout";
         self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
         if !found.fits {
@@ -154,6 +164,7 @@ fn wanted(layout: LayoutSpec, sequences: Option<u32>) -> Wanted {
         interleave,
         recompute,
         sequences,
+        tokens: None,
     }
 }
 
