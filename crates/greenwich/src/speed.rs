@@ -55,7 +55,7 @@ impl Speed {
         let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
         let open = ask(&batch).filter(|found| found.fits);
         let mut speed = Self::of_whole_runs(catalog, machine, open.as_ref());
-        speed.widen(catalog, model, machine.precision);
+        speed.widen(catalog, model, machine.precision, count);
         speed.weigh_memory(machine, open.as_ref());
         if let Some(layout) = layout {
             speed.narrow(catalog, machine, ask(&wanted(layout, spec.batch)), open.as_ref());
@@ -88,11 +88,14 @@ impl Speed {
         }
     }
 
-    /// No published run is a mixture of experts or multiplies in eight bits: each widens the range, as a chip without runs does.
-    fn widen(&mut self, catalog: &Catalog, model: &Model, precision: Precision) {
+    /// What no published run is widens the range, as a chip without runs does: a mixture of experts, products in eight bits, and each
+    /// factor of ten that a model or a count lies beyond theirs.
+    fn widen(&mut self, catalog: &Catalog, model: &Model, precision: Precision, count: u32) {
         let is_mixture = model.params_total() != model.params_active();
         let is_narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
-        let unseen = [is_mixture, is_narrow].into_iter().filter(|is| *is).count() as f64;
+        let size = model.params_active().map_or(0.0, |active| beyond(catalog, "params_active", active as f64));
+        let count = beyond(catalog, "accelerator_count", f64::from(count));
+        let unseen = f64::from(u8::from(is_mixture) + u8::from(is_narrow)) + size * size + count * count;
         let spread = assumed(catalog, "share-of-unseen", "log_sd") * unseen.sqrt();
         self.utilisation = LogNormal::new(self.utilisation.median(), self.utilisation.sigma().hypot(spread));
     }
@@ -151,6 +154,14 @@ impl Speed {
     }
 }
 
+/// Factors of ten that a figure lies beyond those of the published runs; 0 among them.
+fn beyond(catalog: &Catalog, quantity: &str, figure: f64) -> f64 {
+    let rows = catalog.rows_in("published_utilisation").iter().filter(|row| row.quantity == quantity);
+    let (least, most) =
+        rows.fold((f64::INFINITY, 0.0f64), |(least, most), row| (row.value.min(least), row.value.max(most)));
+    (least / figure).max(figure / most).max(1.0).log10()
+}
+
 fn wanted(layout: LayoutSpec, sequences: Option<u32>) -> Wanted {
     let LayoutSpec { tp, pp, dp, cp, ep, zero, recompute, micro_batch, interleave } = layout;
     Wanted {
@@ -206,5 +217,35 @@ fn derived(quantity: &str, value: f64, source: &str, fit: Fit) -> Factor {
         year: None,
         fit,
         check: Check::Derived,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beyond_every_run_is_told_in_factors_of_ten() {
+        let catalog = Catalog::load();
+        let beyond = |quantity, figure| beyond(&catalog, quantity, figure);
+        // From 355 million (RoBERTa) to 179.52 billion (Falcon), on 16 to 10,000 accelerators.
+        assert!((beyond("params_active", 3.55e7) - 1.0).abs() < 1e-12);
+        assert!((beyond("params_active", 1.7952e12) - 1.0).abs() < 1e-12);
+        assert_eq!(beyond("params_active", 7e9), 0.0);
+        assert!((beyond("accelerator_count", 1e5) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_mixture_or_a_tiny_model_is_less_well_known_than_a_usual_one() {
+        let catalog = Catalog::load();
+        let machine = Machine::find(&catalog, "a100-sxm4-80g", Precision::Bf16).expect("a known chip");
+        let sigma = |params_total, params_active| {
+            let model = Model::Bare { params_total, params_active };
+            let spec = ModelSpec::default();
+            Speed::of(&catalog, (&model, &spec), &machine, (64, None), None).utilisation.sigma()
+        };
+        let usual = sigma(7_000_000_000, 7_000_000_000);
+        assert!(sigma(47_000_000_000, 13_000_000_000) > usual + 0.05 && sigma(10_000_000, 10_000_000) > usual + 0.2);
+        assert!((sigma(13_000_000_000, 13_000_000_000) - usual).abs() < 1e-12);
     }
 }

@@ -12,16 +12,19 @@ use greenwich_facts::Catalog;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// A figure of a run.
+type Term = fn(&Published) -> f64;
+
 /// One thing changed.
 struct Variant {
     name: &'static str,
     asked: Asked,
     /// Terms beside mean and generations, each with the standard deviation of its prior.
-    terms: Vec<(fn(&Published) -> f64, f64)>,
+    terms: Vec<(Term, f64)>,
     /// Whether the share of peak itself is fitted.
     blind: bool,
     generation_sd: f64,
-    weight: fn(&Published) -> f64,
+    weight: Term,
 }
 
 /// Prior on the spread of generations, as shipped.
@@ -36,9 +39,9 @@ fn variants() -> Vec<Variant> {
         generation_sd: GENERATION_SD,
         weight: |_| 1.0,
     };
-    let small: fn(&Published) -> f64 = |one| (billions(one).log10() - 1.0).min(0.0);
-    let large: fn(&Published) -> f64 = |one| (billions(one).log10() - 1.5).max(0.0);
-    let many: fn(&Published) -> f64 = |one| one.count.log10() - 2.7;
+    let small: Term = |one| (billions(one).log10() - 1.0).min(0.0);
+    let large: Term = |one| (billions(one).log10() - 1.5).max(0.0);
+    let many: Term = |one| one.count.log10() - 2.7;
     let size_and_count = || vec![(small, 0.4), (large, 0.3), (many, 0.25)];
     vec![
         shipped(),
@@ -303,9 +306,8 @@ mod tests {
         let square = vec![vec![4.0, 1.0, 0.5], vec![1.0, 3.0, 0.2], vec![0.5, 0.2, 2.0]];
         let (inverse, log_determinant) = inverted(square.clone()).expect("it is positive");
         for (i, line) in square.iter().enumerate() {
-            for j in 0..3 {
-                let found: f64 = (0..3).map(|k| line[k] * inverse[k][j]).sum();
-                assert!((found - f64::from(u8::from(i == j))).abs() < 1e-12);
+            for (j, column) in inverse.iter().enumerate() {
+                assert!((dot(line, column) - f64::from(u8::from(i == j))).abs() < 1e-12);
             }
         }
         // 4·(6 − .04) − 1·(2 − .1) + .5·(.2 − 1.5).
