@@ -5,10 +5,11 @@
 //! bytes; `--check` fails where the file would change.
 
 use anyhow::{Context, Result, bail, ensure};
+use greenwich_core::Check;
 use greenwich_core::quantity::FlopRate;
 use greenwich_estimate::Model;
 use greenwich_estimate::calibrate::{self, Fitted, Run};
-use greenwich_estimate::layouts::{LAST_STORED_YEAR, Wanted, quickest};
+use greenwich_estimate::layouts::{Wanted, quickest};
 use greenwich_estimate::roofline::{Rates, Scores};
 use greenwich_facts::{Accelerator, Catalog, Precision, Row};
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ const FITTED_ON: &str = "2026-11-26";
 /// Tokens of a sequence, where most of the published runs do not say.
 const SEQ_LEN: u32 = 2048;
 
+/// Words in the note of hours that are a span of time, rounded or a bound.
+const ROUNDED: [&str; 5] = ["about", "months", "just under", "upper bound", "significant digit"];
+
 /// A published run with what it got from its chips.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Published {
@@ -29,7 +33,13 @@ pub(crate) struct Published {
     pub(crate) params_active: f64,
     pub(crate) peak: FlopRate,
     pub(crate) memory_gb: f64,
+    pub(crate) count: f64,
+    pub(crate) year: i16,
+    /// Whether its hours are a span that was rounded or is a bound.
+    pub(crate) is_rounded: bool,
     pub(crate) mfu: Option<f64>,
+    /// Whether its source states the MFU as such, and not a rate from which it is derived.
+    pub(crate) states_mfu: bool,
     pub(crate) run: Run,
 }
 
@@ -53,8 +63,22 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// What is asked of the roofline otherwise than for an estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Asked {
+    /// Tokens of a step, where not those of the size and count.
+    pub(crate) tokens: Option<u64>,
+    /// Whether attention scores stay in the chip, where not by year.
+    pub(crate) fused: Option<bool>,
+}
+
 /// Every run of the catalog's table, with 6·N·D over peak FLOPs paid for and what the roofline gives its machine in its year.
 pub(crate) fn published(catalog: &Catalog) -> Result<Vec<Published>> {
+    published_as(catalog, Asked::default())
+}
+
+/// The same with another roofline.
+pub(crate) fn published_as(catalog: &Catalog, asked: Asked) -> Result<Vec<Published>> {
     let mut by_run: BTreeMap<&str, BTreeMap<&str, &Row>> = BTreeMap::new();
     for row in catalog.rows().filter(|row| row.table == "published_utilisation") {
         by_run.entry(&row.subject).or_default().insert(row.quantity, row);
@@ -74,10 +98,15 @@ pub(crate) fn published(catalog: &Catalog) -> Result<Vec<Published>> {
         let paid_for = rates.peak.flops_per_second() * 3600.0 * hours.value;
         let model =
             Model::Bare { params_total: get("params_total")? as u64, params_active: get("params_active")? as u64 };
-        let stored = hours.valid_from.year() <= LAST_STORED_YEAR;
-        let scores = if stored { Scores::Stored } else { Scores::Fused };
+        let year = hours.valid_from.year();
+        let scores = match asked.fused {
+            Some(true) => Scores::Fused,
+            Some(false) => Scores::Stored,
+            None => Scores::of_year(Some(year)),
+        };
         let count = get("accelerator_count")? as u32;
-        let best = quickest(&model, &rates, count, SEQ_LEN, scores, &Wanted::default())
+        let wanted = Wanted { tokens: asked.tokens, ..Wanted::default() };
+        let best = quickest(&model, &rates, count, SEQ_LEN, scores, &wanted)
             .with_context(|| format!("`{name}` has no layout that divides"))?;
         Ok(Published {
             name: name.to_owned(),
@@ -85,7 +114,11 @@ pub(crate) fn published(catalog: &Catalog) -> Result<Vec<Published>> {
             params_active: get("params_active")?,
             peak: rates.peak,
             memory_gb: rates.memory.gb(),
+            count: f64::from(count),
+            year,
+            is_rounded: ROUNDED.iter().any(|words| hours.note.contains(words)),
             mfu: rows.get("mfu").map(|row| row.value),
+            states_mfu: rows.get("mfu").is_some_and(|row| row.check != Check::Derived),
             run: Run {
                 generation: accelerator.identity.generation.clone(),
                 organisation: noted("organisation")?.to_owned(),

@@ -10,6 +10,7 @@ mod energy;
 mod hours;
 mod peers;
 mod steps;
+mod tried;
 
 use crate::calibrate::published;
 use anyhow::{Context, Result, bail, ensure};
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     let catalog = Catalog::load();
     let published = published(&catalog)?;
-    let mut text = hours::section(&published)?;
+    let mut text = hours::section(&published, &catalog)?;
     if let Some(folder) = data {
         let table =
             table(&folder.join("published_runs.tsv")).or_else(|_| table(&folder.join("runs/published_runs.tsv")))?;

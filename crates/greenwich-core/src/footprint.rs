@@ -102,6 +102,10 @@ pub struct Footprint {
     pub hours: Range<Hours>,
     /// Mean power per accelerator: its share of the whole system, before PUE.
     pub mean_power: Range<Power>,
+    /// The same of the accelerator alone, without host, network and fans, where it can be told.
+    pub accelerator_power: Option<Range<Power>>,
+    /// The same of the system's share after PUE, where that is known.
+    pub facility_power: Option<Range<Power>>,
     /// Before PUE.
     pub it_energy: Range<ItEnergy>,
     /// After PUE.

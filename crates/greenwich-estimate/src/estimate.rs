@@ -33,6 +33,8 @@ pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
         accelerator_hours: figures.accelerator_hours.range(),
         hours: figures.hours.range(),
         mean_power: figures.mean_power.range(),
+        accelerator_power: inputs.chip.map(|chip| chip.alone(figures.mean_power)),
+        facility_power: Some(figures.mean_power.with(inputs.site.pue, |power, pue| power * pue.ratio()).range()),
         it_energy: figures.it_energy.range(),
         facility_energy: figures.facility_energy.range(),
         location_based: figures.location_based.map(LogNormal::range),
@@ -49,7 +51,7 @@ pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
     let unknown = unknown_quantities(inputs, &footprint);
     footprint.warnings.extend(Work::warnings(&inputs.model, inputs.seq_len));
     footprint.warnings.extend(unknown);
-    if let PowerBasis::Tdp { tdp } = power {
+    if let PowerBasis::Tdp { tdp, .. } = power {
         footprint.warnings.push(format!(
             "mean power is scaled from the design power of {tdp}, which is a cap and no draw: give `machine.mean_power_w` if you have measured it"
         ));

@@ -7,7 +7,7 @@ use crate::error::EstimateError;
 use crate::lognormal::LogNormal;
 use crate::memory::Need;
 use crate::model::Model;
-use crate::power::{Load, PowerBasis};
+use crate::power::{Chip, Load, PowerBasis};
 use crate::site::Site;
 use greenwich_core::Factor;
 use greenwich_core::footprint::Setting;
@@ -84,6 +84,8 @@ pub struct Inputs {
     pub power: Option<PowerBasis>,
     /// How it follows the share of peak, where that is known.
     pub load: Option<Load>,
+    /// What of it the chip alone draws, where that can be told.
+    pub chip: Option<Chip>,
     /// What the user knows better.
     pub given: Given,
     /// The place.

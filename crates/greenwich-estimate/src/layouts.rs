@@ -8,14 +8,26 @@ use crate::model::Model;
 use crate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, Step, held_by, step_of};
 use greenwich_core::quantity::Bytes;
 
-/// Tokens of a step where no batch is given: published runs take half a million to sixteen. Assumed.
-const BATCH_TOKENS: f64 = 4e6;
+/// Parameters and tokens of a step of the least and the greatest model of one series, between which and beyond which batches are drawn.
+///
+/// T. Brown et al., "Language Models are Few-Shot Learners", arXiv:2005.14165, table 2.1.
+const BATCHES: [(f64, f64); 2] = [(1.25e8, 0.5e6), (1.75e11, 3.2e6)];
+/// No accelerator is given fewer tokens of a step: the least of the published steps is 1,170, of 530 billion parameters on 3,360
+/// (S. Smith et al., arXiv:2201.11990). Assumed.
+const LEAST_TOKENS_EACH: f64 = 1000.0;
 /// Tensor parallelism goes no further than this, however many accelerators a node has.
 const WIDEST: u32 = 8;
 /// The last year before attention that stays in the chip, and scores computed again without their blocks, were in common use.
 ///
 /// T. Dao et al., "FlashAttention", arXiv:2205.14135, and V. Korthikanti et al., arXiv:2205.05198, both of May 2022.
-pub const LAST_STORED_YEAR: i16 = 2022;
+const LAST_STORED_YEAR: i16 = 2022;
+
+impl Scores {
+    /// Those of a run of a year; today's where none is known.
+    pub fn of_year(year: Option<i16>) -> Self {
+        if year.is_some_and(|year| year <= LAST_STORED_YEAR) { Self::Stored } else { Self::Fused }
+    }
+}
 
 /// What of a layout is known; the rest is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +52,22 @@ pub struct Wanted {
     pub recompute: Option<Recompute>,
     /// Sequences of one step, over all accelerators.
     pub sequences: Option<u32>,
+    /// Tokens of one step, about, where sequences are not known either; else [`usual_batch_tokens`].
+    pub tokens: Option<u64>,
+}
+
+/// Tokens of a step where no batch is known: larger models take larger ones, and many accelerators are kept busy.
+///
+/// ```
+/// use greenwich_estimate::layouts::usual_batch_tokens;
+/// assert!((usual_batch_tokens(175e9, 1024) / 3.2e6 - 1.0).abs() < 1e-9);
+/// assert_eq!(usual_batch_tokens(175e9, 16_384), 16_384_000.0);
+/// ```
+pub fn usual_batch_tokens(params_active: f64, count: u32) -> f64 {
+    let [(small, few), (large, many)] = BATCHES;
+    let exponent = (many / few).ln() / (large / small).ln();
+    let by_size = few * (params_active / small).max(1.0).powf(exponent);
+    by_size.max(LEAST_TOKENS_EACH * f64::from(count))
 }
 
 /// The quickest layout.
@@ -71,12 +99,13 @@ pub fn quickest(
     wanted: &Wanted,
 ) -> Option<Found> {
     let body = Body::of(model, seq_len)?;
+    let tokens = wanted.tokens.map_or_else(|| usual_batch_tokens(body.active_params, count), |tokens| tokens as f64);
     let mut found: Option<Found> = None;
     let (mut layouts, mut slowest_mfu) = (0, f64::INFINITY);
     for sharing in sharings(&body, rates, count, wanted) {
         for recompute in recomputations(scores, wanted) {
             let sharing = Sharing { recompute, ..sharing };
-            let batch = batch(&sharing, seq_len, scores, wanted);
+            let batch = batch(&sharing, seq_len, scores, (wanted.sequences, tokens));
             let held = held_by(&body, &batch, &sharing);
             let fits = held.bytes() <= rates.memory.bytes();
             // What does not fit is of use only while nothing does.
@@ -107,11 +136,11 @@ fn used(sharing: &Sharing) -> u32 {
     sharing.tensor * sharing.pipeline * sharing.data * sharing.context
 }
 
-/// One step of the batch that is given, else of about [`BATCH_TOKENS`] in whole fillings of the pipeline.
-fn batch(sharing: &Sharing, seq_len: u32, scores: Scores, wanted: &Wanted) -> Batch {
+/// One step of the sequences that are given, else of about so many tokens in whole fillings of the pipeline.
+fn batch(sharing: &Sharing, seq_len: u32, scores: Scores, (sequences, tokens): (Option<u32>, f64)) -> Batch {
     let rank = u64::from(sharing.data) * u64::from(sharing.micro_batch);
-    let sequences = wanted.sequences.unwrap_or_else(|| {
-        let waves = (BATCH_TOKENS / f64::from(seq_len) / rank as f64).round().max(1.0) as u64;
+    let sequences = sequences.unwrap_or_else(|| {
+        let waves = (tokens / f64::from(seq_len) / rank as f64).round().max(1.0) as u64;
         let whole = rank * waves.next_multiple_of(u64::from(sharing.pipeline));
         u32::try_from(whole).unwrap_or(u32::MAX)
     });
@@ -244,6 +273,12 @@ mod tests {
         assert_eq!(found(&gpt_3(), 128, none), None);
         let huge = Wanted { micro_batch: Some(most), ..Wanted::default() };
         assert!(found(&gpt_3(), 10_000_000, huge).is_none_or(|found| !found.fits));
+    }
+
+    #[test]
+    fn a_run_has_the_kernels_of_its_year() {
+        let of = |year| Scores::of_year(year) == Scores::Fused;
+        assert!(of(None) && of(Some(2023)) && !of(Some(2022)));
     }
 
     #[test]

@@ -46,5 +46,5 @@ pub use figures::{Figures, figures};
 pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};
-pub use power::{Load, PowerBasis};
+pub use power::{Chip, Load, PowerBasis};
 pub use site::{Embodied, Site};

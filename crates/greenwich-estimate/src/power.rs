@@ -1,11 +1,12 @@
 //! What an accelerator draws while it trains, its share of the host with it, before PUE.
 //!
-//! In: what is known: the user's figure, published means of whole systems, or the design power; and what share of its peak the run
-//! gets. Out: mean power with its range. A design power is a cap and no draw, so it is the last resort and says so.
+//! In: what is known: the user's figure, published means of whole systems, those of its family, or the design power; what share of
+//! its peak the run gets, and how much it moves through memory. Out: mean power of the system's share with its range, and that of the
+//! chip alone. A design power is a cap and no draw, so it is the last resort and says so.
 
 use crate::lognormal::LogNormal;
 use greenwich_core::quantity::Power;
-use greenwich_core::{Check, Factor, Fit};
+use greenwich_core::{Check, Factor, Fit, Range};
 
 /// Right up to this factor at one standard deviation, where whole systems of the chip were measured: no
 /// less than runs of one chip differ among themselves (Patterson et al. 2021, table 3: 2 to 11 %).
@@ -43,36 +44,93 @@ pub enum PowerBasis {
         /// Our chip's design power.
         tdp: Power,
     },
+    /// Other chips of its family were measured, and its design power is no guide.
+    Family {
+        /// Their mean.
+        mean: Power,
+        /// Spread of one more of them, as a standard deviation of the logarithm.
+        log_sd: f64,
+    },
     /// The design power alone.
     Tdp {
         /// The chip's.
         tdp: Power,
+        /// Spread added where no system of its family was measured, as a standard deviation of the logarithm.
+        foreign_log_sd: f64,
     },
 }
 
-/// How mean power follows the share of peak that a run gets: P(u) = P·(1 − moving + moving·u/at).
+/// How mean power follows the share of peak that a run gets: P(u) = P·(1 − moving + moving·u/at + traffic·u).
 ///
-/// Linear in the share, so that idle hours, which lower both, are counted once. What does not move is leakage, memory kept
-/// alive, fans and host.
+/// Linear in the share, so that idle hours, which lower both, are counted once. What does not move is leakage, clocks, memory kept
+/// alive, fans and host. The memory traffic of a usual decoder is in the moving part; what a run moves more or less comes on top.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
     /// Share of peak, over whole runs, at which the mean power holds.
     pub at: f64,
     /// The part of that power that goes with the share.
     pub moving: f64,
+    /// What the run's memory traffic beyond a usual decoder's adds to it, for each share of peak; below zero where it is less.
+    pub traffic: f64,
+    /// Standard deviation of the logarithm of that.
+    pub traffic_sigma: f64,
+}
+
+/// Part of a chip's own power in its system's, and what it cannot exceed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chip {
+    /// Power of the chip alone over that of its share of the system.
+    pub of_system: LogNormal<f64>,
+    /// Its power limit, where known: no run's mean is above.
+    pub limit: Option<Power>,
+}
+
+impl Chip {
+    /// Power of the chip alone, without host, network and fans, from that of its share of the system.
+    ///
+    /// ```
+    /// use greenwich_core::quantity::Power;
+    /// use greenwich_estimate::{Chip, LogNormal};
+    /// let chip = Chip { of_system: LogNormal::new(0.70, 0.18), limit: Some(Power::from_watts(700.0)) };
+    /// let alone = chip.alone(LogNormal::exact(Power::from_watts(969.0)));
+    /// assert!((alone.p50.watts() - 678.3).abs() < 0.1 && alone.p95.watts() <= 700.0);
+    /// ```
+    pub fn alone(&self, system: LogNormal<Power>) -> Range<Power> {
+        let held = |power: Power| self.limit.map_or(power, |limit| if power > limit { limit } else { power });
+        system.with(self.of_system, |power, share| power * share).range().map(held)
+    }
 }
 
 /// No chip draws more than at so many times the share at which it was measured: its power limit holds it.
 const MOST_OVER_MEASURED: f64 = 1.5;
 
 impl Load {
+    /// A mean power that holds at a share of peak, with a usual decoder's memory traffic.
+    pub const fn usual(at: f64, moving: f64) -> Self {
+        Self { at, moving, traffic: 0.0, traffic_sigma: 0.0 }
+    }
+    /// The same for a run that moves more or less than a usual decoder: `beyond` is the share of the memory's rate that it takes for each
+    /// share of peak, less that of a usual decoder; `full` the part of the mean power that the full rate adds.
+    #[must_use]
+    pub fn moving_beyond_usual(self, beyond: f64, full: LogNormal<f64>) -> Self {
+        Self { traffic: full.median() * beyond, traffic_sigma: full.sigma(), ..self }
+    }
+    /// What the power rises by with a share of peak.
+    fn slope(self) -> f64 {
+        self.moving / self.at + self.traffic
+    }
     /// Power at a share of peak over the power at [`Load::at`].
     fn factor(self, share: f64) -> f64 {
-        1.0 - self.moving + self.moving * (share / self.at).min(MOST_OVER_MEASURED)
+        let least = 0.5 * (1.0 - self.moving);
+        (1.0 - self.moving + self.slope() * share.min(MOST_OVER_MEASURED * self.at)).max(least)
     }
     /// By how many per cent power rises with a per cent of share.
     fn elasticity(self, share: f64) -> f64 {
-        if share / self.at < MOST_OVER_MEASURED { self.moving * share / self.at / self.factor(share) } else { 0.0 }
+        if share / self.at < MOST_OVER_MEASURED { self.slope() * share / self.factor(share) } else { 0.0 }
+    }
+    /// Spread that the memory's part adds at a share.
+    fn sigma(self, share: f64) -> f64 {
+        (self.traffic * share).abs() / self.factor(share) * self.traffic_sigma
     }
 }
 
@@ -98,10 +156,10 @@ impl PowerBasis {
     /// other in part.
     pub(crate) fn drawn(&self, load: Option<Load>, share: Option<LogNormal<f64>>) -> Drawn {
         let reference = self.mean_power();
-        let own_sigma = reference.sigma();
         let (Some(load), Some(share), false) = (load, share, matches!(self, Self::Given(_))) else {
-            return Drawn { factor: 1.0, power: reference, own_sigma, elasticity: 0.0 };
+            return Drawn { factor: 1.0, power: reference, own_sigma: reference.sigma(), elasticity: 0.0 };
         };
+        let own_sigma = reference.sigma().hypot(load.sigma(share.median()));
         let elasticity = load.elasticity(share.median());
         let factor = load.factor(share.median());
         let power = reference.median() * factor;
@@ -130,13 +188,17 @@ impl PowerBasis {
             Self::Sibling { mean, sibling_tdp, tdp } => {
                 LogNormal::within_factor(mean * (tdp / sibling_tdp), SIBLING_WITHIN)
             }
-            Self::Tdp { tdp } => system_over_tdp().map(|ratio| tdp * ratio),
+            Self::Family { mean, log_sd } => LogNormal::new(mean, log_sd),
+            Self::Tdp { tdp, foreign_log_sd } => {
+                let ratio = system_over_tdp();
+                LogNormal::new(tdp * ratio.median(), ratio.sigma().hypot(foreign_log_sd))
+            }
         }
     }
     /// Every power named in the basis, to be checked.
     pub(crate) fn parts(&self) -> Vec<Power> {
         match *self {
-            Self::Given(power) | Self::Tdp { tdp: power } => vec![power],
+            Self::Given(power) | Self::Tdp { tdp: power, .. } | Self::Family { mean: power, .. } => vec![power],
             Self::Measured { mean, low, high } => [Some(mean), low, high].into_iter().flatten().collect(),
             Self::Sibling { mean, sibling_tdp, tdp } => vec![mean, sibling_tdp, tdp],
         }
@@ -144,7 +206,7 @@ impl PowerBasis {
     /// What this module itself adds to the figure.
     pub(crate) fn factor(&self) -> Option<Factor> {
         let (quantity, value, unit, source, fit, check) = match *self {
-            Self::Given(_) => return None,
+            Self::Given(_) | Self::Family { .. } => return None,
             Self::Measured { .. } => (
                 "spread of mean power between runs",
                 self.mean_power().sigma().exp(),
@@ -207,14 +269,15 @@ mod tests {
         insta::assert_snapshot!(watts(&PowerBasis::Given(w(330.0))), @"330 W");
         insta::assert_snapshot!(watts(&known), @"283 W (235 W – 341 W)");
         insta::assert_snapshot!(watts(&sibling), @"485 W (336 W – 699 W)");
-        insta::assert_snapshot!(watts(&PowerBasis::Tdp { tdp: w(400.0) }), @"452 W (282 W – 726 W)");
-        let sigmas = [known, sibling, PowerBasis::Tdp { tdp: w(400.0) }].map(|basis| basis.mean_power().sigma());
+        insta::assert_snapshot!(watts(&PowerBasis::Tdp { tdp: w(400.0), foreign_log_sd: 0.0 }), @"452 W (282 W – 726 W)");
+        let tdp = |foreign_log_sd| PowerBasis::Tdp { tdp: w(400.0), foreign_log_sd };
+        let sigmas = [known, sibling, tdp(0.0), tdp(0.2)].map(|basis| basis.mean_power().sigma());
         assert!(sigmas.is_sorted());
     }
 
     #[test]
     fn power_follows_the_share_of_peak_and_is_held_by_the_limit() {
-        let load = Some(Load { at: 0.4, moving: 0.5 });
+        let load = Some(Load::usual(0.4, 0.5));
         let basis = PowerBasis::Measured { mean: Power::from_watts(300.0), low: None, high: None };
         let at = |share: f64| basis.drawn(load, Some(LogNormal::new(share, 0.3)));
         let watts = [0.0001, 0.2, 0.4, 0.6, 0.9].map(|share| at(share).power.median().watts().round());
@@ -223,6 +286,19 @@ mod tests {
         assert!((at(0.4).elasticity - 0.5).abs() < 1e-12);
         let given = PowerBasis::Given(Power::from_watts(330.0)).drawn(load, Some(LogNormal::new(0.2, 0.3)));
         assert!(given.power.range().is_exact());
+    }
+
+    #[test]
+    fn a_run_that_moves_more_through_memory_draws_more_at_the_same_share() {
+        let basis = PowerBasis::Measured { mean: Power::from_watts(300.0), low: None, high: None };
+        let at = |beyond: f64| {
+            let load = Load::usual(0.3, 0.33).moving_beyond_usual(beyond, LogNormal::new(0.32, 0.5));
+            basis.drawn(Some(load), Some(LogNormal::exact(0.2)))
+        };
+        // 300·(1 − .33 + .33·.2/.3) without, and 300·.32·.2·2 W more for two full rates a share.
+        assert!((at(0.0).power.median().watts() - 267.0).abs() < 0.01);
+        assert!((at(2.0).power.median().watts() - 305.4).abs() < 0.01);
+        assert!(at(2.0).own_sigma > at(0.0).own_sigma && at(-0.5).power.median() < at(0.0).power.median());
     }
 
     #[test]

@@ -128,10 +128,30 @@ pub struct Step {
     pub bubble: Hours,
     /// The part in which data move between accelerators and nothing is computed.
     pub moving: Hours,
+    /// The part that waits for the accelerator's own memory: its share of the step is that of the memory's rate that is used.
+    pub memory: Hours,
     /// Model FLOPs over peak: recomputation not counted.
     pub mfu: f64,
     /// FLOPs done over peak: recomputation counted.
     pub hfu: f64,
+}
+
+impl Step {
+    /// Share of the memory's rate that is used for each share of peak that the model gets.
+    pub fn traffic(&self) -> f64 {
+        self.memory / self.time / self.mfu
+    }
+    /// Whether memory holds the step up for longer than the matrix products do.
+    pub fn is_memory_bound(&self) -> bool {
+        self.memory / self.time > self.hfu / PRODUCT_EFFICIENCY
+    }
+}
+
+/// The same of a usual decoder: 4,096 wide, 2,048 tokens long, attention fused, nothing computed again.
+pub fn usual_traffic(rates: &Rates) -> f64 {
+    let (hidden, tokens) = (4096.0, 2048.0);
+    let flops = 24.0 * hidden * hidden + 4.0 * tokens * hidden;
+    MOVED_OVER_KEPT * BLOCK_BYTES * hidden / flops * rates.peak.flops_per_second() / rates.memory_bytes_per_s
 }
 
 /// Bytes that one accelerator holds in a layout.
@@ -195,6 +215,7 @@ pub(crate) fn step_of(body: &Body, rates: &Rates, batch: &Batch, sharing: &Shari
         moving: Hours::from_seconds(
             m * (body.layers / p * parts.moving + parts.hand_over + parts.gathered) + parts.gradients,
         ),
+        memory: Hours::from_seconds(m * body.layers / p * parts.traffic + parts.optimizer),
         mfu: share(3.0 * body.forward_flops),
         hfu: share(3.0 * body.forward_flops + repeated),
     })
@@ -218,6 +239,8 @@ struct Parts {
     block: f64,
     /// The part of it in which data move.
     moving: f64,
+    /// The part of it that waits for memory.
+    traffic: f64,
     /// Output head forward and back.
     heads: f64,
     /// Between the stages of the pipeline.
@@ -247,11 +270,15 @@ impl Parts {
             Scores::Fused => 0.0,
         };
         let attention = at(body.attention_flops / body.layers);
-        let forward = at(body.block_flops()) + (bytes + score_bytes) / rates.memory_bytes_per_s;
-        let again = match (recompute, batch.scores) {
-            (Recompute::Blocks, _) => forward,
-            (Recompute::Scores, Scores::Stored) => attention + score_bytes / rates.memory_bytes_per_s,
-            _ => 0.0,
+        let through_memory = (bytes + score_bytes) / rates.memory_bytes_per_s;
+        let forward = at(body.block_flops()) + through_memory;
+        let (again, memory_again) = match (recompute, batch.scores) {
+            (Recompute::Blocks, _) => (forward, through_memory),
+            (Recompute::Scores, Scores::Stored) => {
+                let scores_again = score_bytes / rates.memory_bytes_per_s;
+                (attention + scores_again, scores_again)
+            }
+            _ => (0.0, 0.0),
         };
         // Two all-reduces forward and two back, and two more where a block is computed again; so with all-to-alls.
         let passes = if recompute == Recompute::Blocks { 3.0 } else { 2.0 };
@@ -277,6 +304,7 @@ impl Parts {
         Self {
             block,
             moving,
+            traffic: 3.0 * through_memory + memory_again,
             heads: at(3.0 * body.head_flops),
             hand_over: if pipeline > 1 {
                 2.0 * 2.0 * reduced / t / rates.cross_bytes_per_s * f64::from(sharing.interleave)

@@ -7,7 +7,7 @@ use crate::error::EstimateError;
 use crate::figures::{Figures, figures};
 use crate::inputs::{Given, Inputs, Layout};
 use crate::lognormal::LogNormal;
-use crate::power::PowerBasis;
+use crate::power::{Load, PowerBasis};
 use crate::site::Site;
 use greenwich_core::quantity::UsdPerAcceleratorHour;
 use std::ops::Range;
@@ -32,6 +32,8 @@ pub struct Run {
     pub utilisation: LogNormal<f64>,
     /// How the mean power is known.
     pub power: Option<PowerBasis>,
+    /// How it follows the share of peak.
+    pub load: Option<Load>,
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub short_of_gb: Option<[f64; 2]>,
 }
@@ -153,9 +155,9 @@ impl Grid {
                 continue;
             }
             if known.as_ref().is_none_or(|(of, _)| *of != local / places) {
-                let Run { count, given, utilisation, power, .. } = run;
+                let Run { count, given, utilisation, power, load, .. } = run;
                 inputs.setting.count = count;
-                (inputs.given, inputs.utilisation, inputs.power) = (given, utilisation, power);
+                (inputs.given, inputs.utilisation, inputs.power, inputs.load) = (given, utilisation, power, load);
                 known = Some((local / places, figures(&inputs)));
             }
             let Some((_, found)) = &known else { continue };
@@ -212,6 +214,7 @@ mod tests {
             goodput: LogNormal::new(0.85, 0.12),
             goodput_of_steps: LogNormal::new(0.95, 0.08),
             load: None,
+            chip: None,
             power: Some(PowerBasis::Given(Power::from_watts(500.0))),
             given: Given::default(),
             site: site(0.0),
@@ -224,7 +227,7 @@ mod tests {
 
     fn run(count: u32, given: Given) -> Run {
         let power = Some(PowerBasis::Given(Power::from_watts(500.0)));
-        Run { count, given, utilisation: LogNormal::new(0.38, 0.3), power, short_of_gb: None }
+        Run { count, given, utilisation: LogNormal::new(0.38, 0.3), power, load: None, short_of_gb: None }
     }
 
     fn grid() -> Grid {

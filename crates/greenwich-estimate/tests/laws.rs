@@ -158,7 +158,7 @@ fn a_layout_is_timed_by_its_roofline_and_narrows_the_hours() {
 
 #[test]
 fn a_slower_run_draws_less_and_its_energy_is_known_better_than_its_hours() {
-    let load = Some(Load { at: 0.35, moving: 0.33 });
+    let load = Some(Load::usual(0.35, 0.33));
     let at = |share: f64| {
         changed(|inputs| {
             inputs.load = load;
@@ -225,7 +225,7 @@ fn what_is_not_known_is_named_with_the_key_that_mends_it() {
     let footprint = changed(|inputs| {
         inputs.model = bare(7_000_000_000, 7_000_000_000);
         inputs.memory = None;
-        inputs.power = Some(PowerBasis::Tdp { tdp: Power::from_watts(400.0) });
+        inputs.power = Some(PowerBasis::Tdp { tdp: Power::from_watts(400.0), foreign_log_sd: 0.0 });
         inputs.site.location_based = None;
         inputs.site.market_based = None;
         inputs.site.wue = None;
@@ -268,7 +268,7 @@ fn every_factor_that_this_crate_adds_has_a_source() {
     ");
     insta::assert_snapshot!(list(&changed(|inputs| {
         inputs.given.mfu = Fraction::new(0.45).ok();
-        inputs.power = Some(PowerBasis::Tdp { tdp: Power::from_watts(400.0) });
+        inputs.power = Some(PowerBasis::Tdp { tdp: Power::from_watts(400.0), foreign_log_sd: 0.0 });
     })), @r"
     training FLOPs: 92200000000000006291456 FLOP (3 × (2·S·multiplied parameters + 2·S²·H·(d_qk + d_v)·L) × tokens ÷ tokens of a pass; exact)
     model FLOP utilisation (MFU): 0.450 fraction (job file; given)

@@ -185,6 +185,7 @@ pub const SCHEMA: &[TableSpec] = &[
             q("log_sd_per_year", "ln", ANY, 0.0, 1.0),
             q("share", "fraction", ANY, 0.0, 1.0),
             q("most", "ratio", ANY, 1.0, 1e6),
+            q("mean_power", "W", ANY, 0.0, 1e4),
             q("idle_power", "W", ANY, 0.0, 1e3),
             q("idle_power_low", "W", ANY, 0.0, 1e3),
             q("idle_power_high", "W", ANY, 0.0, 1e3),
@@ -258,7 +259,11 @@ pub const SCHEMA: &[TableSpec] = &[
         subject: "point",
         about: "measured power of a chip alone against its share of peak, from which the power curve is taken",
         text: data!("power_points"),
-        quantities: &[q("power", "W", &["gpu"], 1.0, 5000.0), q("share_of_peak", "fraction", ANY, 0.0, 1.0)],
+        quantities: &[
+            q("power", "W", &["gpu"], 1.0, 5000.0),
+            q("share_of_memory", "fraction", ANY, 0.0, 1.0),
+            q("share_of_peak", "fraction", ANY, 0.0, 1.0),
+        ],
     },
     TableSpec {
         name: "published_runs",

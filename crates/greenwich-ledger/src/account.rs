@@ -134,6 +134,8 @@ fn footprint(job: &str, phase: &Measured) -> Footprint {
         accelerator_hours: Range::exact(accelerator_hours),
         hours: Range::exact(phase.hours),
         mean_power: phase.mean_power,
+        accelerator_power: None,
+        facility_power: None,
         it_energy,
         facility_energy,
         location_based: phase.location_based.map(emitted),

@@ -250,6 +250,8 @@ fn footprint_of(placement: &Placement) -> Footprint {
         accelerator_hours: around(hours.on(candidate.count)),
         hours: around(hours),
         mean_power: around(Power::from_watts(it * 1e3 / hours.hours() / f64::from(candidate.count))),
+        accelerator_power: None,
+        facility_power: None,
         it_energy: around(ItEnergy::from_kwh(it)),
         facility_energy: around(placement.energy),
         location_based: Some(around(placement.co2e)),

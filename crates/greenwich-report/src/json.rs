@@ -181,6 +181,8 @@ pub(crate) struct Quantities<'a> {
     accelerator_hours: Percentiles,
     hours: Percentiles,
     mean_power_w: Percentiles,
+    accelerator_power_w: Option<Percentiles>,
+    facility_power_w: Option<Percentiles>,
     it_energy_kwh: Percentiles,
     facility_energy_kwh: Percentiles,
     location_based_co2e_kg: Option<Percentiles>,
@@ -205,6 +207,8 @@ impl<'a> Quantities<'a> {
             accelerator_hours: Percentiles::of(&footprint.accelerator_hours, AcceleratorHours::hours),
             hours: Percentiles::of(&footprint.hours, Hours::hours),
             mean_power_w: Percentiles::of(&footprint.mean_power, Power::watts),
+            accelerator_power_w: Percentiles::maybe(footprint.accelerator_power.as_ref(), Power::watts),
+            facility_power_w: Percentiles::maybe(footprint.facility_power.as_ref(), Power::watts),
             it_energy_kwh: Percentiles::of(&footprint.it_energy, ItEnergy::kwh),
             facility_energy_kwh: Percentiles::of(&footprint.facility_energy, FacilityEnergy::kwh),
             location_based_co2e_kg: kg(footprint.location_based.as_ref()),
@@ -406,7 +410,7 @@ mod tests {
     use crate::fixture;
     use greenwich_core::levers::Scope2;
 
-    const QUANTITIES: [&str; 14] = [
+    const QUANTITIES: [&str; 16] = [
         "params_total",
         "params_active",
         "forward_flops_per_token",
@@ -414,6 +418,8 @@ mod tests {
         "accelerator_hours",
         "hours",
         "mean_power_w",
+        "accelerator_power_w",
+        "facility_power_w",
         "it_energy_kwh",
         "facility_energy_kwh",
         "location_based_co2e_kg",

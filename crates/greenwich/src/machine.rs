@@ -6,9 +6,9 @@
 
 use crate::factor::{assumed, cited};
 use greenwich_core::quantity::{Bytes, FlopRate, Power, UsdPerAcceleratorHour};
-use greenwich_core::{AcceleratorId, Factor, Fit};
+use greenwich_core::{AcceleratorId, Check, Factor, Fit};
 use greenwich_estimate::roofline::Rates;
-use greenwich_estimate::{Embodied, Load, LogNormal, PowerBasis};
+use greenwich_estimate::{Chip, Embodied, Load, LogNormal, PowerBasis};
 use greenwich_facts::{Accelerator, Catalog, FactsError, Precision};
 
 /// Hours in a year, as amortisation counts them.
@@ -18,6 +18,8 @@ const HOURS_PER_YEAR: f64 = 8760.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     pub(crate) id: AcceleratorId,
+    /// Format of its matrix work, in which the peak is.
+    pub(crate) precision: Precision,
     pub(crate) peak: Option<FlopRate>,
     pub(crate) memory: Option<Bytes>,
     /// Where the catalog has its links: what the roofline asks for.
@@ -25,6 +27,8 @@ pub(crate) struct Machine {
     pub(crate) power: Option<PowerBasis>,
     /// How that power follows the share of peak.
     pub(crate) load: Load,
+    /// What of it is the chip's own.
+    pub(crate) chip: Chip,
     pub(crate) embodied: Option<Embodied>,
     pub(crate) factors: Vec<Factor>,
     pub(crate) warnings: Vec<String>,
@@ -47,17 +51,19 @@ impl Machine {
         let embodied = embodied(catalog, &accelerator, &mut factors);
         Ok(Self {
             id: accelerator.id.clone(),
+            precision,
             peak: peak.as_ref().map(|row| row.value),
             memory: accelerator.memory.as_ref().map(|row| row.value),
             rates: peak.as_ref().and_then(|peak| rates(catalog, &accelerator, peak.value)),
             power,
-            load: Load {
-                at: accelerator
+            load: Load::usual(
+                accelerator
                     .power_share
                     .as_ref()
                     .map_or_else(|| assumed(catalog, "power-at", "share"), |share| share.value),
-                moving: assumed(catalog, "power-curve", "share"),
-            },
+                assumed(catalog, "power-curve", "share"),
+            ),
+            chip: chip(catalog, &accelerator),
             embodied,
             factors,
             warnings,
@@ -118,8 +124,10 @@ fn power(
         ));
         return Some(PowerBasis::Sibling { mean: system, sibling_tdp: alone, tdp: chip.mean.value });
     }
-    // A TPU's design power differs twofold by source and models nothing.
-    let tdp = accelerator.tdp.as_ref().filter(|_| accelerator.tdp_models_power)?;
+    if !accelerator.tdp_models_power {
+        return Some(of_tpus(catalog, accelerator, factors, warnings));
+    }
+    let tdp = accelerator.tdp.as_ref()?;
     if let Some(sibling) = catalog.measured_sibling(accelerator)
         && let (Some(measured), Some(sibling_tdp)) = (&sibling.system_power, &sibling.tdp)
     {
@@ -134,16 +142,57 @@ fn power(
         return Some(PowerBasis::Sibling { mean: measured.mean.value, sibling_tdp: sibling_tdp.value, tdp: tdp.value });
     }
     factors.push(cited(catalog, &format!("TDP of {}", accelerator.id), tdp.value.watts(), "W", tdp));
-    Some(PowerBasis::Tdp { tdp: tdp.value })
+    let is_kin = same_maker(catalog, accelerator).any(|other| other.system_power.is_some());
+    let foreign_log_sd = if is_kin { 0.0 } else { assumed(catalog, "power-of-another-family", "log_sd") };
+    Some(PowerBasis::Tdp { tdp: tdp.value, foreign_log_sd })
+}
+
+/// What those of its family drew that were measured: a TPU's design power differs twofold by source and models nothing.
+fn of_tpus(
+    catalog: &Catalog,
+    accelerator: &Accelerator,
+    factors: &mut Vec<Factor>,
+    warnings: &mut Vec<String>,
+) -> PowerBasis {
+    let mean = assumed(catalog, "power-of-tpu", "mean_power");
+    factors.push(Factor {
+        quantity: "mean power of TPUs in training, whole system".to_owned(),
+        value: mean,
+        unit: "W".to_owned(),
+        source: "geometric mean of TPU v2 and v3 (Patterson et al. 2021) and v4 (Google)".to_owned(),
+        year: None,
+        fit: Fit::Similar("TPU v2, v3 and v4".to_owned()),
+        check: Check::Derived,
+    });
+    warnings.push(format!(
+        "the power of {} in training is not published: that of TPU v2, v3 and v4 is taken, with a wide range; give `machine.mean_power_w` where you know it",
+        accelerator.id
+    ));
+    PowerBasis::Family { mean: Power::from_watts(mean), log_sd: assumed(catalog, "power-of-tpu", "log_sd") }
+}
+
+/// What of a system's power is the chip's own. A TPU's design power holds nothing.
+fn chip(catalog: &Catalog, accelerator: &Accelerator) -> Chip {
+    let is_gpu = accelerator.tdp_models_power;
+    let assumption = if is_gpu { "gpu-of-system" } else { "tpu-of-system" };
+    Chip {
+        of_system: LogNormal::new(assumed(catalog, assumption, "share"), assumed(catalog, assumption, "log_sd")),
+        limit: accelerator.tdp.as_ref().filter(|_| is_gpu).map(|tdp| tdp.value),
+    }
 }
 
 /// An accelerator by the same maker of which both the whole system's share and the chip alone were measured.
 fn measured_whole_and_alone(catalog: &Catalog, accelerator: &Accelerator) -> Option<(Accelerator, Power, Power)> {
-    let same_maker = catalog.accelerator_names().filter(|name| name.maker == accelerator.identity.maker);
-    same_maker.filter_map(|name| catalog.accelerator(&name.id).ok()).find_map(|other| {
+    same_maker(catalog, accelerator).find_map(|other| {
         let (system, alone) = (other.system_power.as_ref()?.mean.value, other.chip_power.as_ref()?.mean.value);
         Some((other, system, alone))
     })
+}
+
+/// Every accelerator by the same maker.
+fn same_maker<'a>(catalog: &'a Catalog, accelerator: &'a Accelerator) -> impl Iterator<Item = Accelerator> + 'a {
+    let names = catalog.accelerator_names().filter(|name| name.maker == accelerator.identity.maker);
+    names.filter_map(|name| catalog.accelerator(&name.id).ok())
 }
 
 /// What the making of one and of its share of the host emitted, over how long and how busy a life.

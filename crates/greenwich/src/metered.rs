@@ -247,6 +247,7 @@ pub(crate) fn footprint(
         goodput_of_steps: LogNormal::exact(1.0),
         power: Some(basis),
         load: None,
+        chip: None,
         given: Given { hours: Some(Hours::from_hours(lasted_h)), mean_power_given: exact, ..Given::default() },
         site: Site {
             pue: place.pue,

@@ -163,6 +163,8 @@ fn footprint(entry: &Entry) -> Footprint {
         accelerator_hours: typed(accelerator_hours, AcceleratorHours::from_hours),
         hours: typed(hours, Hours::from_hours),
         mean_power: typed(power, Power::from_watts),
+        accelerator_power: range("accelerator_power_w").map(|range| typed(range, Power::from_watts)),
+        facility_power: range("facility_power_w").map(|range| typed(range, Power::from_watts)),
         it_energy: typed(it_kwh, ItEnergy::from_kwh),
         // Without an account there is no PUE: what the building drew is at least what the devices drew.
         facility_energy: typed(range("facility_energy_kwh").unwrap_or(it_kwh), FacilityEnergy::from_kwh),

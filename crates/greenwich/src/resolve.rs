@@ -87,9 +87,14 @@ impl<'a> Job<'a> {
         };
         let by_peak = given.hours.is_none() && given.mfu.is_none() && given.tokens_per_s.is_none();
         let mut utilisation = LogNormal::exact(1.0);
+        let model = (&self.model, &self.spec.model);
+        let speed = Speed::of(self.catalog, model, machine, (spec.count, spec.layout), self.year);
+        let full = LogNormal::new(
+            assumed(self.catalog, "power-of-memory", "share"),
+            assumed(self.catalog, "power-of-memory", "log_sd"),
+        );
+        let load = machine.load.moving_beyond_usual(speed.traffic_beyond_usual, full);
         if by_peak {
-            let model = (&self.model, &self.spec.model);
-            let speed = Speed::of(self.catalog, model, machine, (spec.count, spec.layout), self.year);
             given.layout_mfu = speed.layout_mfu;
             utilisation = speed.utilisation;
             factors.extend(speed.factors);
@@ -113,7 +118,8 @@ impl<'a> Job<'a> {
             goodput: goodput(self.catalog, "goodput"),
             goodput_of_steps: goodput(self.catalog, "goodput-of-steps"),
             power,
-            load: Some(machine.load),
+            load: Some(load),
+            chip: Some(machine.chip),
             given,
             site: Site {
                 pue: place.pue,

@@ -8,13 +8,16 @@ use crate::factor::{assumed, cited};
 use crate::job_file::{LayoutSpec, ModelSpec};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
-use greenwich_estimate::layouts::{Found, LAST_STORED_YEAR, Wanted, quickest};
-use greenwich_estimate::roofline::{Recompute, Scores, Sharing};
+use greenwich_estimate::layouts::{Found, Wanted, quickest};
+use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
 use greenwich_estimate::{LogNormal, Model};
-use greenwich_facts::Catalog;
+use greenwich_facts::{Catalog, Precision};
 
 /// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
 const USUAL_SEQ_LEN: u32 = 4096;
+
+/// How the warning begins that memory holds the steps up.
+const MEMORY_BOUND: &str = "memory-bound";
 
 /// The share of peak, and what it rests on.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub(crate) struct Speed {
     pub(crate) utilisation: LogNormal<f64>,
     /// Model MFU of the layout that is given, while stepping.
     pub(crate) layout_mfu: Option<LogNormal<f64>>,
+    /// Share of the memory's rate for each share of peak, beyond that of a usual decoder.
+    pub(crate) traffic_beyond_usual: f64,
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub(crate) short_of_gb: Option<[f64; 2]>,
     pub(crate) factors: Vec<Factor>,
@@ -43,13 +48,15 @@ impl Speed {
             .shape()
             .and_then(|shape| shape.max_seq_len)
             .map_or(USUAL_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
-        let scores = if year.is_some_and(|year| year <= LAST_STORED_YEAR) { Scores::Stored } else { Scores::Fused };
+        let scores = Scores::of_year(year);
         let ask = |wanted: &Wanted| {
             quickest(model, machine.rates.as_ref()?, count, spec.seq_len.unwrap_or(usual), scores, wanted)
         };
         let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
         let open = ask(&batch).filter(|found| found.fits);
         let mut speed = Self::of_whole_runs(catalog, machine, open.as_ref());
+        speed.widen(catalog, model, machine.precision, count);
+        speed.weigh_memory(machine, open.as_ref());
         if let Some(layout) = layout {
             speed.narrow(catalog, machine, ask(&wanted(layout, spec.batch)), open.as_ref());
         }
@@ -74,9 +81,36 @@ impl Speed {
         Self {
             utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
             layout_mfu: None,
+            traffic_beyond_usual: 0.0,
             short_of_gb: None,
             factors: vec![line, of_it],
             warnings: Vec::new(),
+        }
+    }
+
+    /// What no published run is widens the range, as a chip without runs does: a mixture of experts, products in eight bits, and each
+    /// factor of ten that a model or a count lies beyond theirs.
+    fn widen(&mut self, catalog: &Catalog, model: &Model, precision: Precision, count: u32) {
+        let is_mixture = model.params_total() != model.params_active();
+        let is_narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
+        let size = model.params_active().map_or(0.0, |active| beyond(catalog, "params_active", active as f64));
+        let count = beyond(catalog, "accelerator_count", f64::from(count));
+        let unseen = f64::from(u8::from(is_mixture) + u8::from(is_narrow)) + size * size + count * count;
+        let spread = assumed(catalog, "share-of-unseen", "log_sd") * unseen.sqrt();
+        self.utilisation = LogNormal::new(self.utilisation.median(), self.utilisation.sigma().hypot(spread));
+    }
+
+    /// What the steps move through memory, for the power; said where they wait for it longer than for the products.
+    fn weigh_memory(&mut self, machine: &Machine, found: Option<&Found>) {
+        let (Some(rates), Some(found)) = (&machine.rates, found) else { return };
+        self.traffic_beyond_usual = found.step.traffic() - usual_traffic(rates);
+        self.warnings.retain(|warning| !warning.starts_with(MEMORY_BOUND));
+        if found.step.is_memory_bound() {
+            self.warnings.push(format!(
+                "{MEMORY_BOUND}: by the roofline {:.0} % of a step waits for the memory of {}, longer than for the products; its power follows that traffic more than the FLOPs",
+                100.0 * (found.step.memory / found.step.time),
+                machine.id
+            ));
         }
     }
 
@@ -97,7 +131,8 @@ impl Speed {
         let elsewhere = assumed(catalog, "roofline-of-layout-elsewhere", "log_sd");
         let spread = if machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
         self.layout_mfu = Some(LogNormal::new(found.step.mfu * share, spread));
-        let source = "MFU over the roofline of three papers and four makers";
+        self.weigh_memory(machine, Some(&found));
+        let source = "MFU over the roofline of three papers and five makers";
         let quantity = "model MFU over the roofline of the layout";
         self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
         if !found.fits {
@@ -119,6 +154,14 @@ impl Speed {
     }
 }
 
+/// Factors of ten that a figure lies beyond those of the published runs; 0 among them.
+fn beyond(catalog: &Catalog, quantity: &str, figure: f64) -> f64 {
+    let rows = catalog.rows_in("published_utilisation").iter().filter(|row| row.quantity == quantity);
+    let (least, most) =
+        rows.fold((f64::INFINITY, 0.0f64), |(least, most), row| (row.value.min(least), row.value.max(most)));
+    (least / figure).max(figure / most).max(1.0).log10()
+}
+
 fn wanted(layout: LayoutSpec, sequences: Option<u32>) -> Wanted {
     let LayoutSpec { tp, pp, dp, cp, ep, zero, recompute, micro_batch, interleave } = layout;
     Wanted {
@@ -132,6 +175,7 @@ fn wanted(layout: LayoutSpec, sequences: Option<u32>) -> Wanted {
         interleave,
         recompute,
         sequences,
+        tokens: None,
     }
 }
 
@@ -173,5 +217,35 @@ fn derived(quantity: &str, value: f64, source: &str, fit: Fit) -> Factor {
         year: None,
         fit,
         check: Check::Derived,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beyond_every_run_is_told_in_factors_of_ten() {
+        let catalog = Catalog::load();
+        let beyond = |quantity, figure| beyond(&catalog, quantity, figure);
+        // From 355 million (RoBERTa) to 179.52 billion (Falcon), on 16 to 10,000 accelerators.
+        assert!((beyond("params_active", 3.55e7) - 1.0).abs() < 1e-12);
+        assert!((beyond("params_active", 1.7952e12) - 1.0).abs() < 1e-12);
+        assert_eq!(beyond("params_active", 7e9), 0.0);
+        assert!((beyond("accelerator_count", 1e5) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_mixture_or_a_tiny_model_is_less_well_known_than_a_usual_one() {
+        let catalog = Catalog::load();
+        let machine = Machine::find(&catalog, "a100-sxm4-80g", Precision::Bf16).expect("a known chip");
+        let sigma = |params_total, params_active| {
+            let model = Model::Bare { params_total, params_active };
+            let spec = ModelSpec::default();
+            Speed::of(&catalog, (&model, &spec), &machine, (64, None), None).utilisation.sigma()
+        };
+        let usual = sigma(7_000_000_000, 7_000_000_000);
+        assert!(sigma(47_000_000_000, 13_000_000_000) > usual + 0.05 && sigma(10_000_000, 10_000_000) > usual + 0.2);
+        assert!((sigma(13_000_000_000, 13_000_000_000) - usual).abs() < 1e-12);
     }
 }

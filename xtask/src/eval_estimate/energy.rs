@@ -57,7 +57,7 @@ are no test.
         let off = |watts: f64| watts / row.watts - 1.0;
         let mean = (!others.is_empty()).then(|| of(&others, |other| other.watts));
         let moved = mean.map(|mean| {
-            let load = Load { at: of(&others, |other| other.share_of_peak), moving };
+            let load = Load::usual(of(&others, |other| other.share_of_peak), moving);
             let basis = PowerBasis::Measured { mean: Power::from_watts(mean), low: None, high: None };
             basis.at(load, LogNormal::exact(row.share_of_peak)).median().watts()
         });
@@ -121,16 +121,76 @@ fn h200(catalog: &Catalog) -> Result<String> {
     let free: Vec<(f64, f64)> = points.iter().copied().filter(|point| point.0 < 0.4).collect();
     let (level, slope) = through(&free);
     let usual = level + slope * USUAL_SHARE;
-    let copying = figure("h200-copy", "power").context("the copying of memory was measured")?;
     let shown: Vec<String> = points.iter().map(|(share, watts)| format!("{watts:.0} W at {share:.2}")).collect();
     Ok(format!(
         "
 One H200 alone in training, measured by us: {}. A line through the points below the limit has {usual:.0} W at {USUAL_SHARE} of peak, {:.0} % of
-which go with the share; from 0.39 on the limit of 700 W holds it at {greatest:.0} W. Copying memory alone draws {copying:.0} W.
-",
+which go with the share; from 0.39 on the limit of 700 W holds it at {greatest:.0} W.
+
+{}",
         shown.join(", "),
-        100.0 * slope * USUAL_SHARE / usual
+        100.0 * slope * USUAL_SHARE / usual,
+        parts(catalog, usual)?
     ))
+}
+
+/// What running at all, products and memory traffic each add to the power of our H200, by least squares of the relative error over the
+/// points below its limit of which both shares are known.
+fn parts(catalog: &Catalog, usual: f64) -> Result<String> {
+    let figure =
+        |point: &str, quantity| catalog.lookup("power_points", point, quantity, &[], None).map(|row| row.value);
+    let idle = figure("h200-idle", "power").context("the idle power was measured")?;
+    let names: BTreeSet<&str> = catalog.rows_in("power_points").iter().map(|row| row.subject.as_str()).collect();
+    let points: Vec<([f64; 3], f64)> = names
+        .into_iter()
+        .filter_map(|point| {
+            let (memory, products) = (figure(point, "share_of_memory")?, figure(point, "share_of_peak")?);
+            let busy = point.split("busy-").nth(1).and_then(|share| share.parse().ok()).unwrap_or(1.0);
+            Some(([busy, products, memory], figure(point, "power")?))
+        })
+        .collect();
+    let added = least_squares(&points, idle).context("the points tell the three apart")?;
+    let off = |(shares, watts): &([f64; 3], f64)| {
+        (idle + shares.iter().zip(added).map(|(share, watts)| share * watts).sum::<f64>()) / watts - 1.0
+    };
+    let most = points.iter().map(|point| off(point).abs()).fold(0.0, f64::max);
+    let [running, products, memory] = added;
+    Ok(format!(
+        "Taken apart over {} points below the limit (copying, adding, thin products, products with pauses, training): {idle:.0} W idle, {running:.0} W
+while anything runs, {products:.0} W for all of peak, {memory:.0} W for all of the memory's rate; furthest off {}. Memory's part is {:.2} of the chip's
+usual {usual:.0} W; what a job moves beyond a usual decoder is charged with it, and with less where it moves less.
+",
+        points.len(),
+        percent(most),
+        memory / usual
+    ))
+}
+
+/// What each of three shares adds to `level`, weighted by one over the figure: the normal equations, by Cramer's rule.
+fn least_squares(points: &[([f64; 3], f64)], level: f64) -> Option<[f64; 3]> {
+    let (mut square, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
+    for (shares, figure) in points {
+        for row in 0..3 {
+            right[row] += shares[row] * (figure - level) / figure.powi(2);
+            for column in 0..3 {
+                square[row][column] += shares[row] * shares[column] / figure.powi(2);
+            }
+        }
+    }
+    let whole = determinant(&square);
+    let part = |column: usize| {
+        let mut replaced = square;
+        for (row, value) in replaced.iter_mut().zip(right) {
+            row[column] = value;
+        }
+        determinant(&replaced) / whole
+    };
+    (whole.abs() > 1e-30).then(|| [part(0), part(1), part(2)])
+}
+
+fn determinant(m: &[[f64; 3]; 3]) -> f64 {
+    let minor = |a: usize, b: usize| m[1][a] * m[2][b] - m[1][b] * m[2][a];
+    m[0][0] * minor(1, 2) - m[0][1] * minor(0, 2) + m[0][2] * minor(0, 1)
 }
 
 /// Level at zero and slope of the line of least squares.
@@ -169,4 +229,21 @@ fn rows(table: &Table) -> Vec<Row> {
         rows.push(Row { name, chip, watts, share_of_peak: achieved / peak, tdp: number(line, "tdp_w") });
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_parts_are_found_again() {
+        let of = |[a, b, c]: [f64; 3]| ([a, b, c], 80.0 + 240.0 * a + 900.0 * b + 290.0 * c);
+        let points = [of([1.0, 0.0, 0.9]), of([1.0, 0.1, 0.7]), of([0.5, 0.4, 0.0]), of([1.0, 0.3, 0.2])];
+        let found = least_squares(&points, 80.0).expect("four points tell three apart");
+        for (found, expected) in found.into_iter().zip([240.0, 900.0, 290.0]) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        let flat = [of([1.0, 0.0, 0.0]); 3];
+        assert_eq!(least_squares(&flat, 80.0), None);
+    }
 }

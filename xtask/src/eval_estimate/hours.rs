@@ -3,14 +3,15 @@
 //! In: the catalog's published runs. Out: the tables of hours with model and chip alone, with the MFU given, and what is shipped.
 
 use super::peers::peers;
-use super::{PREDICTORS, line, percent};
+use super::{PREDICTORS, line, percent, tried};
 use crate::calibrate::Published;
 use anyhow::{Context, Result};
 use greenwich_estimate::calibrate::{Fitted, Foretold, Run, fit, leave_generation_out, leave_organisation_out, score};
+use greenwich_facts::Catalog;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-pub(super) fn section(published: &[Published]) -> Result<String> {
+pub(super) fn section(published: &[Published], catalog: &Catalog) -> Result<String> {
     let runs: Vec<Run> = published.iter().map(|one| one.run.clone()).collect();
     let organisations: BTreeSet<&str> = runs.iter().map(|run| run.organisation.as_str()).collect();
     let mut text = format!(
@@ -63,6 +64,7 @@ that any device below 80 GB is a V100.
             "| {generation} | {share_of_roofline:.3} | {low:.3} – {high:.3} | ×/÷ {width:.2} | {runs} | {organisations} |"
         );
     }
+    text.push_str(&tried::section(catalog)?);
     text.push_str(&with_mfu(published)?);
     Ok(text)
 }
@@ -109,7 +111,8 @@ fn with_mfu(published: &[Published]) -> Result<String> {
         "
 With the MFU given (T2), {} runs, each left out in turn: MFU × goodput of the others {} median, {} mean, ×/÷ {:.2}; MFU without goodput {}
 median. Useful share over MFU: {}; geometric mean {:.3}, ln sd of one more run {log_sd:.3}. It holds what 6·N·D leaves out
-of the FLOPs that makers count in their MFU, and two of the spans of time are longest ones.
+of the FLOPs that makers count in their MFU, and two of the spans of time (GLM-130B, PLaMo-13B) are longest ones. Three state a rate: FLM-101B and
+Luminous without recomputation, since with it the rate would be below 6·N·D of the whole hours, and BloombergGPT with, as it says.
 
 ",
         logs.len(),
@@ -134,7 +137,6 @@ pub(super) fn one_more(values: &[f64]) -> (f64, f64) {
 mod tests {
     use super::*;
     use crate::calibrate::published;
-    use greenwich_facts::Catalog;
 
     #[test]
     fn ours_beats_every_peer_in_the_mean_and_the_fit_without_the_roofline_in_score() {

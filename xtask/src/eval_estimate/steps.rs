@@ -139,8 +139,11 @@ DeepSpeed's pipeline, which does not interleave. {} more steps of the first pape
 /// How far stated MFUs lie off the roofline of the best layout, beside the papers with theirs: what the roofline of a given layout is
 /// corrected by, and its spread.
 fn layouts(published: &[Published], catalog: &Catalog, papers_off: &[f64]) -> Result<String> {
-    let stated: Vec<(&str, f64)> =
-        published.iter().filter_map(|one| Some((one.name.as_str(), one.mfu?.ln() - one.run.log_roofline))).collect();
+    let stated: Vec<(&str, f64)> = published
+        .iter()
+        .filter(|one| one.states_mfu)
+        .filter_map(|one| Some((one.name.as_str(), one.mfu?.ln() - one.run.log_roofline)))
+        .collect();
     let logs: Vec<f64> = stated.iter().map(|(_, log)| *log).chain(papers_off.iter().copied()).collect();
     let (middle, log_sd) = one_more(&logs);
     let told: Vec<Foretold> = (0..logs.len())
@@ -158,7 +161,7 @@ fn layouts(published: &[Published], catalog: &Catalog, papers_off: &[f64]) -> Re
     Ok(format!(
         "With a layout given (T1) hours are FLOPs over peak, the roofline's MFU of it × {:.2}, and goodput. That factor is MFU over
 roofline of {} makers and papers, in the geometric mean: the three papers above with their layouts, and {} with the quickest layout that fits, since theirs
-are not in the table. ln sd of one more {log_sd:.2}; shipped are {:.2} and, by Student's t, {:.2}. Each left out: {} median, {} mean,
+are not in the table (runs whose MFU is derived from a rate are left out: BloombergGPT computed every block again, of Luminous nothing is said). ln sd of one more {log_sd:.2}; shipped are {:.2} (a roofline is no more than itself) and, by Student's t, {:.2}. Each left out: {} median, {} mean,
 ×/÷ {:.2}, {} inside 90 %. No published run states both its layout and its hours, so the hours of T1 are held against nothing but
 these and the projections.
 

@@ -38,6 +38,7 @@ pub(crate) fn seven_b() -> Inputs {
         goodput_of_steps: LogNormal::new(0.95, 0.08),
         power: Some(PowerBasis::Measured { mean: Power::from_watts(480.0), low: None, high: None }),
         load: None,
+        chip: None,
         given: Given::default(),
         site: Site {
             pue: LogNormal::exact(Pue::new(1.1).expect("a PUE")),

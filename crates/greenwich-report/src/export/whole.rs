@@ -355,6 +355,8 @@ fn nothing() -> Footprint {
         accelerator_hours: Range::exact(AcceleratorHours::ZERO),
         hours: Range::exact(Hours::ZERO),
         mean_power: Range::exact(Power::ZERO),
+        accelerator_power: None,
+        facility_power: None,
         it_energy: Range::exact(ItEnergy::ZERO),
         facility_energy: Range::exact(FacilityEnergy::ZERO),
         location_based: None,

@@ -41,10 +41,19 @@ impl Entry {
 
 /// All quantities of a run, FLOPs left to the model's line.
 pub(crate) fn entries(run: &Footprint) -> Vec<Entry> {
-    vec![
+    let mut entries = vec![
         Entry::of("Hours", Some(&run.hours), "wall clock, running"),
         Entry::of("Accelerator-hours", Some(&run.accelerator_hours), "hours × accelerators"),
-        Entry::of("Mean power", Some(&run.mean_power), "per accelerator, whole system, before PUE"),
+    ];
+    // An account has one measured power; an estimate tells the three that are published under one name apart.
+    if let Some(alone) = &run.accelerator_power {
+        entries.push(Entry::of("Mean power, alone", Some(alone), "the accelerator without its host"));
+    }
+    entries.push(Entry::of("Mean power", Some(&run.mean_power), "per accelerator, whole system, before PUE"));
+    if let Some(facility) = &run.facility_power {
+        entries.push(Entry::of("Mean power, facility", Some(facility), "per accelerator, whole system × PUE"));
+    }
+    entries.extend([
         Entry::of("IT energy", Some(&run.it_energy), "before PUE"),
         Entry::of("Facility energy", Some(&run.facility_energy), "after PUE, at the building's meter"),
         Entry::of(location_based_name(run), run.location_based.as_ref(), "Scope 2, grid average"),
@@ -58,7 +67,8 @@ pub(crate) fn entries(run: &Footprint) -> Vec<Entry> {
         Entry::of("Embodied CO2e", run.embodied.as_ref(), "share of the hardware's manufacture"),
         Entry::of("Water", run.water.as_ref(), "on site and at the power plants"),
         Entry::of("Cost", run.cost.as_ref(), "at dated list prices"),
-    ]
+    ]);
+    entries
 }
 
 /// Which factor the location-based figure has; the factor list says it.

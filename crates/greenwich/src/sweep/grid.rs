@@ -114,9 +114,9 @@ fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u3
         in_precision.inputs(&asked, machine, &job.home)
     };
     let run = |(count, layout): &(u32, Option<[u32; 3]>)| {
-        let Inputs { given, utilisation, power, .. } = inputs(*count, *layout);
+        let Inputs { given, utilisation, power, load, .. } = inputs(*count, *layout);
         let short_of_gb = layout.and_then(|layout| in_precision.short_of_gb(machine, *count, layout_spec(layout)));
-        Run { count: *count, given, utilisation, power, short_of_gb }
+        Run { count: *count, given, utilisation, power, load, short_of_gb }
     };
     let any = inputs(spec.count, None);
     Machinery {
