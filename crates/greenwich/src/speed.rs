@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
 use greenwich_estimate::layouts::{Found, LAST_STORED_YEAR, Wanted, quickest};
 use greenwich_estimate::roofline::{Recompute, Scores, Sharing};
-use greenwich_estimate::{LogNormal, Model};
+use greenwich_estimate::{LogNormal, Model, ModelCounts};
 use greenwich_facts::Catalog;
 
 /// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
@@ -39,13 +39,15 @@ impl Speed {
         year: Option<i16>,
     ) -> Self {
         let (model, spec) = model;
+        let sample = model.shape().and_then(ModelCounts::sample_tokens).and_then(|tokens| u32::try_from(tokens).ok());
         let usual = model
             .shape()
             .and_then(|shape| shape.max_seq_len)
             .map_or(USUAL_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
         let scores = if year.is_some_and(|year| year <= LAST_STORED_YEAR) { Scores::Stored } else { Scores::Fused };
         let ask = |wanted: &Wanted| {
-            quickest(model, machine.rates.as_ref()?, count, spec.seq_len.unwrap_or(usual), scores, wanted)
+            let seq_len = sample.or(spec.seq_len).unwrap_or(usual);
+            quickest(model, machine.rates.as_ref()?, count, seq_len, scores, wanted)
         };
         let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
         let open = ask(&batch).filter(|found| found.fits);
