@@ -74,8 +74,9 @@ fn sweeps(criterion: &mut Criterion) {
     let machine = |tflops: f64| {
         let inputs = Inputs { peak: Some(FlopRate::from_tflops(tflops)), ..seven_b() };
         let Inputs { given, utilisation, power, .. } = inputs;
-        let runs =
-            (1..=16).map(|step| Run { count: 64 * step, given, utilisation, power, short_of_gb: None }).collect();
+        let runs = (1..=16)
+            .map(|step| Run { count: 64 * step, given, utilisation, power, sharing: None, short_of_gb: None })
+            .collect();
         Machine { inputs, runs }
     };
     let place = |g_per_kwh: f64| {

@@ -106,8 +106,13 @@ pub struct LayoutSpec {
 }
 
 /// Words of `machine.layout.recompute`.
-const RECOMPUTE: [(&str, Recompute); 3] =
+pub(crate) const RECOMPUTE: [(&str, Recompute); 3] =
     [("none", Recompute::Nothing), ("selective", Recompute::Scores), ("full", Recompute::Blocks)];
+
+/// The word of a recomputation.
+pub(crate) fn recompute_word(policy: Recompute) -> &'static str {
+    RECOMPUTE.iter().find(|(_, known)| *known == policy).map_or("none", |(word, _)| word)
+}
 
 impl MachineSpec {
     /// The same number of another accelerator: what was measured or predicted for this one is not carried over.

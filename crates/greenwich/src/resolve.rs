@@ -148,10 +148,10 @@ impl<'a> Job<'a> {
         Some(crate::factor::given(&quantity, tokens, "tokens"))
     }
 
-    /// Gigabytes that a layout needs on each of `count` accelerators, and that each has, where by our count it does not fit.
-    pub(crate) fn short_of_gb(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Option<[f64; 2]> {
+    /// What the roofline says of a layout of `count` accelerators.
+    pub(crate) fn speed(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Speed {
         let model = (&self.model, &self.spec.model);
-        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year).short_of_gb
+        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year)
     }
 
     /// An error of the estimator, with the file that its mend would change.

@@ -5,7 +5,7 @@
 //! (T0), each with its lines for the factor list.
 
 use crate::factor::{assumed, cited};
-use crate::job_file::{LayoutSpec, ModelSpec};
+use crate::job_file::{LayoutSpec, ModelSpec, recompute_word};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
 use greenwich_estimate::layouts::{Found, LAST_STORED_YEAR, Wanted, quickest};
@@ -23,6 +23,8 @@ pub(crate) struct Speed {
     pub(crate) utilisation: LogNormal<f64>,
     /// Model MFU of the layout that is given, while stepping.
     pub(crate) layout_mfu: Option<LogNormal<f64>>,
+    /// The layout with what of it was left open, as it was timed.
+    pub(crate) sharing: Option<Sharing>,
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub(crate) short_of_gb: Option<[f64; 2]>,
     pub(crate) factors: Vec<Factor>,
@@ -76,6 +78,7 @@ impl Speed {
         Self {
             utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
             layout_mfu: None,
+            sharing: None,
             short_of_gb: None,
             factors: vec![line, of_it],
             warnings: Vec::new(),
@@ -102,6 +105,7 @@ impl Speed {
         let source = "MFU over the roofline of three papers and four makers";
         let quantity = "model MFU over the roofline of the layout";
         self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
+        self.sharing = Some(found.sharing);
         if !found.fits {
             let most = machine.rates.map_or(0.0, |rates| rates.memory.gb());
             self.short_of_gb = Some([found.held.gb(), most]);
@@ -159,11 +163,10 @@ fn words(sharing: &Sharing) -> String {
     let shown = sizes.into_iter().filter(|(name, size)| always.contains(name) || *size > 1);
     let sizes: Vec<String> = shown.map(|(name, size)| format!("{name} {size}")).collect();
     let recompute = match sharing.recompute {
-        Recompute::Nothing => "no recomputation",
-        Recompute::Scores => "selective recomputation",
-        Recompute::Blocks => "full recomputation",
+        Recompute::Nothing => "no",
+        some => recompute_word(some),
     };
-    format!("{}, ZeRO {}, {recompute}", sizes.join(" × "), sharing.zero)
+    format!("{}, ZeRO {}, {recompute} recomputation", sizes.join(" × "), sharing.zero)
 }
 
 fn derived(quantity: &str, value: f64, source: &str, fit: Fit) -> Factor {

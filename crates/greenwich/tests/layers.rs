@@ -64,13 +64,13 @@ fn what_cannot_be_names_the_layer_and_the_mend() {
         "layers = [{kind = \"upsample\", factor = 100000000}]",
     ];
     let all: Vec<String> = wrong.iter().map(|layers| small(layers)).collect();
-    insta::assert_snapshot!(all.join("\n"), @r"
+    insta::assert_snapshot!(all.join("\n"), @r#"
     line 7: conv2d `second`: it takes 16 channels, 8 reach it
     help: correct `in`, or the layer before it
     line 5: conv2d: its kernel covers 9 places, 8 reach it with their padding
     help: take a smaller `kernel`, more `padding` or a larger sample
     line 5: conv1d: 3 channels × 8 × 8 places reach it, places of 2 dimensions
-    help: write conv2d
+    help: write kind = "conv2d"
     line 5: conv2d: its 2 groups do not divide both its 3 channels in and its 8 out
     help: give `groups` a divisor of both
     line 5: conv2d: `kernel` has 3 numbers, 3 channels × 8 × 8 places reach it
@@ -87,7 +87,7 @@ fn what_cannot_be_names_the_layer_and_the_mend() {
     help: add its convolutions, linear layers or attentions
     line 5: upsample: 3 channels × 800000000 × 800000000 places leave it
     help: check the sizes: none may be so large
-    ");
+    "#);
 }
 
 #[test]
@@ -158,7 +158,8 @@ fn what_has_no_example_is_counted_by_hand() {
 /// An estimate on eight A100, by flags.
 fn estimate(model: &[(&str, &str)]) -> Result<Footprint, String> {
     let machine = [("machine.accelerator", "a100-sxm4-80g"), ("machine.count", "8")];
-    let keys: Vec<_> = model.iter().chain(&machine).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let keys: Vec<_> =
+        model.iter().chain(&machine).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let spec = job_file::from_flags(&keys).map_err(|error| told(&error))?;
     Greenwich::load().estimate(&spec).map_err(|error| told(&error))
 }
@@ -181,7 +182,8 @@ fn a_run_over_samples_is_three_forward_passes_each() {
     );
     assert!(by_samples.warnings.iter().any(|warning| warning.contains("one sample is 12544 tokens")));
     // A sequence has no bearing on an image.
-    let asked = estimate(&[config, ("model.samples", "115.2e6"), ("model.seq_len", "4096")]).expect("a warning, no more");
+    let asked =
+        estimate(&[config, ("model.samples", "115.2e6"), ("model.seq_len", "4096")]).expect("a warning, no more");
     assert_eq!(asked.hours, by_samples.hours);
     assert!(asked.warnings.iter().any(|warning| warning.starts_with("`model.seq_len` has no bearing")));
 }

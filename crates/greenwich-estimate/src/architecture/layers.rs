@@ -443,11 +443,14 @@ impl Here<'_> {
 
     fn convolution(&self, conv_of: &Convolution) -> Walked {
         let inputs = self.held_channels(conv_of.inputs)?;
-        if self.shape.places.len() != conv_of.dimensions {
-            let problem = format!("it goes over {} dimensions, {} reach it", conv_of.dimensions, self.shape);
-            return Err(
-                self.refuse(&problem, "take the convolution of the right dimensions, or no `flatten` before it")
-            );
+        let there = self.shape.places.len();
+        if there != conv_of.dimensions {
+            let problem = format!("{} reach it, places of {there} dimensions", self.shape);
+            let mend = match there {
+                0 => "take the `flatten` or `pool` before it away".to_owned(),
+                _ => format!("write kind = \"conv{there}d\""),
+            };
+            return Err(self.refuse(&problem, &mend));
         }
         let (outputs, groups) = (self.size(conv_of.outputs, "out")?, conv_of.groups.map_or(inputs, u128::from));
         if !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
