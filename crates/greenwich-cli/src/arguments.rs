@@ -225,7 +225,7 @@ pub(crate) struct EstimateArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys of the job file")]
 pub(crate) struct Keys {
-    /// A Hugging Face config.json.
+    /// A Hugging Face config.json, or a layer list.
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
     /// A model of the catalog.
@@ -240,6 +240,9 @@ pub(crate) struct Keys {
     /// Tokens trained on.
     #[arg(long, value_name = "N")]
     tokens: Option<String>,
+    /// Images, sequences or other samples trained on, in place of tokens.
+    #[arg(long, value_name = "N")]
+    samples: Option<String>,
     /// Sequence length in tokens.
     #[arg(long, value_name = "N")]
     seq_len: Option<String>,
@@ -290,6 +293,7 @@ impl Keys {
             ("model.params", &self.params),
             ("model.active_params", &self.active_params),
             ("model.tokens", &self.tokens),
+            ("model.samples", &self.samples),
             ("model.seq_len", &self.seq_len),
             ("model.precision", &self.precision),
             ("machine.accelerator", &self.accelerator),

@@ -75,7 +75,15 @@ fn sweeps(criterion: &mut Criterion) {
         let inputs = Inputs { peak: Some(FlopRate::from_tflops(tflops)), ..seven_b() };
         let Inputs { given, utilisation, power, .. } = inputs;
         let runs = (1..=16)
-            .map(|step| Run { count: 64 * step, given, utilisation, power, load: None, short_of_gb: None })
+            .map(|step| Run {
+                count: 64 * step,
+                given,
+                utilisation,
+                power,
+                load: None,
+                sharing: None,
+                short_of_gb: None,
+            })
             .collect();
         Machine { inputs, runs }
     };

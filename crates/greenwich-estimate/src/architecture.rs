@@ -6,13 +6,17 @@
 //! than none.
 
 mod decoder;
+mod diffusion;
 mod encoder;
 mod encoder_decoder;
 mod gpt;
+pub mod layers;
 mod moe;
 mod part;
+mod sample;
 mod shape;
 mod state_space;
+mod unet;
 mod vision;
 
 use crate::config::Config;
@@ -23,8 +27,16 @@ use crate::nearest::nearest;
 /// Counts the parameters of one config.
 type Count = fn(&Config) -> Result<ModelCounts, EstimateError>;
 
-/// Every `model_type` that is read, in order.
+/// Every `model_type` that is read, in order, and every `_class_name` of a diffusion model.
 const FAMILIES: &[(&str, Count)] = &[
+    ("AutoencoderKL", unet::autoencoder_kl),
+    ("DiTTransformer2DModel", diffusion::dit),
+    ("FluxTransformer2DModel", diffusion::flux),
+    ("PixArtTransformer2DModel", diffusion::pixart),
+    ("SD3Transformer2DModel", diffusion::sd3),
+    ("Transformer2DModel", diffusion::transformer),
+    ("UNet2DConditionModel", unet::unet_2d_condition),
+    ("UNet2DModel", unet::unet_2d),
     ("albert", encoder::albert),
     ("apertus", decoder::apertus),
     ("arcee", decoder::arcee),
@@ -143,7 +155,7 @@ const FAMILIES: &[(&str, Count)] = &[
     ("xlm-roberta", encoder::bert),
 ];
 
-/// Every `model_type` that is read, sorted.
+/// Every `model_type` and `_class_name` that is read, sorted.
 pub fn known_types() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().map(|(name, _)| *name)
 }
@@ -153,12 +165,15 @@ pub fn known_types() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// What [`ModelCounts::from_config`] says.
 pub fn count(text: &str) -> Result<ModelCounts, EstimateError> {
-    let known: Vec<&str> = known_types().collect();
-    let config = Config::parse(text, &known)?;
-    let family = FAMILIES.iter().find(|(name, _)| *name == config.model_type());
-    let Some((_, family)) = family else {
-        let near = nearest(config.model_type(), &known);
-        return Err(EstimateError::UnknownModelType { found: config.model_type().to_owned(), nearest: near });
-    };
-    family(&config)
+    let (classes, types): (Vec<&str>, Vec<&str>) = known_types().partition(|name| name.starts_with(char::is_uppercase));
+    let config = Config::parse(text, &types)?;
+    if let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == config.model_type()) {
+        return family(&config);
+    }
+    let found = config.model_type().to_owned();
+    Err(if config.is_class() {
+        EstimateError::UnknownClass { nearest: nearest(&found, &classes), found }
+    } else {
+        EstimateError::UnknownModelType { nearest: nearest(&found, &types), found }
+    })
 }

@@ -18,6 +18,8 @@ pub struct Config {
     model_type: String,
     fields: Map<String, Value>,
     defaults: Map<String, Value>,
+    /// Whether it is the diffusers library's, which has a class in place of a type.
+    class: bool,
     /// A config inside another leaves out whatever is the library's default, sizes too.
     inner: bool,
 }
@@ -42,13 +44,19 @@ impl Config {
             }
             (fields, inner) = (nested, true);
         }
-        let model_type = fields.get("model_type").and_then(Value::as_str).map(str::to_owned).or(outer);
+        let own = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
+        let class = own("model_type").is_none() && outer.is_none();
+        let model_type = own("model_type").or(outer).or_else(|| own("_class_name"));
         let Some(model_type) = model_type else { return Err(EstimateError::NoModelType { known: known.join(", ") }) };
-        Ok(Self { defaults: defaults(&model_type), model_type, fields, inner })
+        Ok(Self { defaults: defaults(&model_type), model_type, fields, class, inner })
     }
     /// The kind of model.
     pub fn model_type(&self) -> &str {
         &self.model_type
+    }
+    /// Whether it names a class of the diffusers library and no type.
+    pub fn is_class(&self) -> bool {
+        self.class
     }
     /// Whether this is a part of a larger config, the rest of which is left out.
     pub fn is_inner(&self) -> bool {
@@ -64,7 +72,13 @@ impl Config {
             Some((_, Value::Object(fields))) => fields.clone(),
             Some((name, value)) => return Err(self.bad(name, value, "a table")),
         };
-        Ok(Self { model_type: model_type.to_owned(), fields, defaults: defaults(model_type), inner: true })
+        Ok(Self {
+            model_type: model_type.to_owned(),
+            fields,
+            defaults: defaults(model_type),
+            class: false,
+            inner: true,
+        })
     }
     /// A size, which a config says itself; the first spelling names it in errors.
     ///

@@ -43,6 +43,15 @@ pub enum EstimateError {
         /// Up to three known types, nearest first.
         nearest: String,
     },
+    /// A class of the diffusers library whose parameters we do not count.
+    #[error("_class_name `{found}` is not known")]
+    #[diagnostic(code(greenwich::estimate::unknown_class), help("{}", other_class(found, nearest)))]
+    UnknownClass {
+        /// The class in the config.
+        found: String,
+        /// Up to three known classes, nearest first.
+        nearest: String,
+    },
     /// A hyper-parameter without which nothing can be counted.
     #[error("the `{model_type}` config has no `{field}`")]
     #[diagnostic(code(greenwich::estimate::missing_field), help("add it under one of its spellings: {spellings}"))]
@@ -66,6 +75,17 @@ pub enum EstimateError {
         found: String,
         /// What may stand there.
         allowed: &'static str,
+    },
+    /// A layer of a list that cannot be.
+    #[error("{layer}: {problem}")]
+    #[diagnostic(code(greenwich::estimate::bad_layer), help("{mend}"))]
+    BadLayer {
+        /// The layer, with file and line where there is one.
+        layer: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        mend: String,
     },
     /// An input outside the range that it can have.
     #[error("`{key}` is `{found}`")]
@@ -152,6 +172,16 @@ pub enum EstimateError {
 /// Context parallelism, where there is any.
 fn context(cp: u32) -> String {
     if cp == 1 { String::new() } else { format!(" × cp {cp}") }
+}
+
+/// A pipeline is many models, each with a config of its own.
+fn other_class(found: &str, nearest: &str) -> String {
+    if found.ends_with("Pipeline") {
+        return "it is a pipeline: give the `config.json` in its `transformer` or `unet` folder".to_owned();
+    }
+    format!(
+        "the nearest known ones are {nearest}; or give a list of its layers (docs/reference/layer-list.md), or `[model] params = …`"
+    )
 }
 
 fn more_memory(least_count: Option<u32>) -> String {

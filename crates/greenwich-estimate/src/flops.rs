@@ -64,7 +64,11 @@ impl Work {
     pub fn warnings(model: &Model, seq_len: Option<u32>) -> Vec<String> {
         let Model::Shape(counts) = model else { return Vec::new() };
         let mut warnings = Vec::new();
-        match (seq_len.map(u64::from), counts.max_seq_len) {
+        let asked = seq_len.map(u64::from);
+        match (asked, counts.max_seq_len) {
+            (Some(_), Some(tokens)) if counts.sample_tokens().is_some() && asked != Some(tokens) => warnings
+                .push(format!("`model.seq_len` has no bearing: a pass of this model is one sample of {tokens} tokens")),
+            _ if counts.sample_tokens().is_some() => {}
             (None, Some(longest)) => {
                 warnings.push(format!("`model.seq_len` is not given: the config's longest, {longest}, is taken"));
             }
@@ -82,7 +86,8 @@ impl Work {
     }
 
     fn of_shape(counts: &ModelCounts, tokens: Option<f64>, seq_len: Option<u32>) -> Self {
-        let seq_len = seq_len.map(u64::from).or(counts.max_seq_len);
+        let sample = counts.sample_tokens();
+        let seq_len = sample.or(seq_len.map(u64::from)).or(counts.max_seq_len);
         let at = seq_len.unwrap_or(1);
         let tokens_of_pass = counts.tokens_per_pass(at);
         let products = counts.pass.product_flops(at).flops();
@@ -97,10 +102,14 @@ impl Work {
         // 2·N of a token: published counts take in what is looked up, norms and biases.
         let not_multiplied = (counts.embedding_params + counts.small_params()) as f64;
         let published = (products + 2.0 * at as f64 * not_multiplied) / tokens_of_pass;
+        // The published runs are of words. An image has its norms at fewer places than it has tokens, and often more work
+        // in its attention than in its products.
+        let of_words = sample.is_none() && counts.vocab > 0;
+        let calibrated = if of_words { published + longer } else { per_token };
         let over_run = |per_token: f64| tokens.map(|tokens| Flops::from_flops(PASSES * per_token * tokens));
         Self {
             training: over_run(per_token),
-            calibrated: over_run(published + longer),
+            calibrated: over_run(calibrated),
             forward_per_token: Some(Flops::from_flops(per_token)),
             formula: if seq_len.is_some() {
                 "3 × (2·S·multiplied parameters + 2·S²·H·(d_qk + d_v)·L) × tokens ÷ tokens of a pass"

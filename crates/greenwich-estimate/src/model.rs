@@ -6,7 +6,7 @@
 
 use crate::architecture;
 use crate::error::EstimateError;
-use crate::pass::Pass;
+use crate::pass::{Extent, Pass};
 use greenwich_core::quantity::Flops;
 
 /// The counts of one model.
@@ -23,7 +23,7 @@ pub struct ModelCounts {
     pub embedding_params: u64,
     /// Parameters that tokens are multiplied with: the active ones less look-ups, norms and biases.
     pub matmul_params: u64,
-    /// Width.
+    /// Width; of a net that changes it on the way, the one that keeps as much for the way back as its layers do.
     pub hidden: u64,
     /// Blocks.
     pub layers: u64,
@@ -81,6 +81,14 @@ impl ModelCounts {
     /// Tokens of one such pass: a sequence for each stack, of which a token passes one.
     pub fn tokens_per_pass(&self, seq_len: u64) -> f64 {
         self.pass.tokens(seq_len)
+    }
+    /// Tokens of a pass that is one sample of a fixed size, whatever a sequence is.
+    pub fn sample_tokens(&self) -> Option<u64> {
+        let fixed = self.pass.streams.iter().map(|stream| match stream {
+            Extent::Fixed(tokens) => Some(*tokens),
+            Extent::Sequence | Extent::Distances(_) => None,
+        });
+        fixed.sum::<Option<u64>>().filter(|tokens| *tokens > 0)
     }
     /// Norms, biases and the like, which no product counts.
     pub(crate) fn small_params(&self) -> u64 {

@@ -8,6 +8,7 @@ use crate::figures::{Figures, figures};
 use crate::inputs::{Given, Inputs, Layout};
 use crate::lognormal::LogNormal;
 use crate::power::{Load, PowerBasis};
+use crate::roofline::Sharing;
 use crate::site::Site;
 use greenwich_core::quantity::UsdPerAcceleratorHour;
 use std::ops::Range;
@@ -34,6 +35,8 @@ pub struct Run {
     pub power: Option<PowerBasis>,
     /// How it follows the share of peak.
     pub load: Option<Load>,
+    /// The layout as it was timed, with what of it was left open.
+    pub sharing: Option<Sharing>,
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub short_of_gb: Option<[f64; 2]>,
 }
@@ -69,6 +72,8 @@ pub struct Point {
     pub count: u32,
     /// How they share the work, where that was asked for or told.
     pub layout: Option<Layout>,
+    /// The same as it was timed, with what was left open.
+    pub sharing: Option<Sharing>,
 }
 
 /// Why a combination cannot be had.
@@ -145,7 +150,8 @@ impl Grid {
         for at in part {
             let local = at - self.before[index];
             let (run, place) = (machine.runs[(local / places) as usize], (local % places) as usize);
-            let point = Point { index: at, machine: index, place, count: run.count, layout: run.given.layout };
+            let Run { count, given: Given { layout, .. }, sharing, .. } = run;
+            let point = Point { index: at, machine: index, place, count, layout, sharing };
             let Some(offer) = self.offers[index * self.places.len() + place] else {
                 each(point, Err(Refusal::NotOffered));
                 continue;
@@ -227,7 +233,8 @@ mod tests {
 
     fn run(count: u32, given: Given) -> Run {
         let power = Some(PowerBasis::Given(Power::from_watts(500.0)));
-        Run { count, given, utilisation: LogNormal::new(0.38, 0.3), power, load: None, short_of_gb: None }
+        let utilisation = LogNormal::new(0.38, 0.3);
+        Run { count, given, utilisation, power, load: None, sharing: None, short_of_gb: None }
     }
 
     fn grid() -> Grid {

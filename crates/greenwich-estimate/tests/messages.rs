@@ -53,6 +53,31 @@ fn configs_of_no_or_of_an_unknown_type() {
 }
 
 #[test]
+fn classes_that_are_not_known_and_pipelines() {
+    assert_snapshot!(config(r#"{"_class_name": "Flux2Transformer2DModel"}"#), @r"
+    _class_name `Flux2Transformer2DModel` is not known
+    help: the nearest known ones are `FluxTransformer2DModel`, `DiTTransformer2DModel`, `SD3Transformer2DModel`; or give a list of its layers (docs/reference/layer-list.md), or `[model] params = …`
+    ");
+    assert_snapshot!(config(r#"{"_class_name": "StableDiffusionXLPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}"#), @r"
+    _class_name `StableDiffusionXLPipeline` is not known
+    help: it is a pipeline: give the `config.json` in its `transformer` or `unet` folder
+    ");
+    let unet = |more: &str| format!(r#"{{"_class_name": "UNet2DModel", "sample_size": 32, {more}}}"#);
+    assert_snapshot!(config(&unet(r#""down_block_types": ["SkipDownBlock2D", "DownBlock2D", "DownBlock2D", "DownBlock2D"]"#)), @r"
+    `down_block_types` in the `UNet2DModel` config is `SkipDownBlock2D`
+    help: it must be plain blocks, with attention or with attention to text
+    ");
+    assert_snapshot!(config(&unet(r#""time_embedding_type": "fourier""#)), @r"
+    `time_embedding_type` in the `UNet2DModel` config is `fourier`
+    help: it must be `positional`
+    ");
+    assert_snapshot!(config(r#"{"_class_name": "UNet2DModel"}"#), @r"
+    the `UNet2DModel` config has no `sample_size`
+    help: add it under one of its spellings: `sample_size`
+    ");
+}
+
+#[test]
 fn fields_that_are_not_there() {
     assert_snapshot!(config(r#"{"model_type": "llama"}"#), @r"
     the `llama` config has no `hidden_size`

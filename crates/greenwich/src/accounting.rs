@@ -60,7 +60,7 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
     });
     // A phase's own FLOPs are known only where it states them; a run's also from its model and tokens.
     let training_flops = spec.total_flops.map(Flops::from_flops).or_else(|| {
-        let tokens = job.spec.model.tokens.filter(|_| whole)?;
+        let tokens = job.tokens.filter(|_| whole)?;
         let per_token = forward
             .map(|flops| flops * 3.0)
             .or_else(|| Some(Flops::from_flops(6.0 * job.model.params_active()? as f64)))?;

@@ -12,7 +12,7 @@ use greenwich_facts::nearest;
 use jiff::Timestamp;
 use miette::Diagnostic;
 use std::cell::RefCell;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use thiserror::Error;
@@ -507,6 +507,16 @@ impl Table {
         }
     }
 
+    /// A table of a list; what has no line says which of them it is.
+    fn item(&self, key: &str, at: usize, line: Option<usize>, entries: &[Entry]) -> Self {
+        let line = line.or(self.place(key).line);
+        let mut item = self.sub(key, line, entries.to_vec());
+        if line.is_none() {
+            _ = write!(item.path, "[{}]", at + 1);
+        }
+        item
+    }
+
     fn sub(&self, key: &str, line: Option<usize>, entries: Vec<Entry>) -> Self {
         Self { file: self.file.clone(), path: self.place(key).key, line, entries, asked: Rc::default() }
     }
@@ -535,8 +545,9 @@ impl Table {
             None => Ok(Vec::new()),
             Some(Node::List(items)) => items
                 .iter()
-                .map(|(line, item)| match item {
-                    Node::Table(entries) => Ok(self.sub(key, line.or(self.place(key).line), entries.clone())),
+                .enumerate()
+                .map(|(at, (line, item))| match item {
+                    Node::Table(entries) => Ok(self.item(key, at, *line, entries)),
                     other => Err(self.place(key).refuse(other.describe(), "tables", mend.clone())),
                 })
                 .collect(),

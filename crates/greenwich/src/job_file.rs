@@ -37,7 +37,7 @@ pub struct JobSpec {
 /// `[model]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelSpec {
-    /// Path of a `config.json`, relative to the job file.
+    /// Path of a `config.json` or a layer list, relative to the job file.
     pub config: Option<String>,
     /// A row of the model catalog.
     pub name: Option<String>,
@@ -49,6 +49,8 @@ pub struct ModelSpec {
     pub active_params: Option<f64>,
     /// Tokens trained on.
     pub tokens: Option<f64>,
+    /// Sequences, images or other samples trained on, in place of tokens, and where they stand, for messages.
+    pub samples: Option<(f64, Place)>,
     /// Sequence length in tokens.
     pub seq_len: Option<u32>,
     /// Sequences of one step, over all accelerators.
@@ -104,8 +106,13 @@ pub struct LayoutSpec {
 }
 
 /// Words of `machine.layout.recompute`.
-const RECOMPUTE: [(&str, Recompute); 3] =
+pub(crate) const RECOMPUTE: [(&str, Recompute); 3] =
     [("none", Recompute::Nothing), ("selective", Recompute::Scores), ("full", Recompute::Blocks)];
+
+/// The word of a recomputation.
+pub(crate) fn recompute_word(policy: Recompute) -> &'static str {
+    RECOMPUTE.iter().find(|(_, known)| *known == policy).map_or("none", |(word, _)| word)
+}
 
 impl MachineSpec {
     /// The same number of another accelerator: what was measured or predicted for this one is not carried over.
@@ -259,6 +266,9 @@ fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
         params: table.number("params", 1e3..=1e15, "parameters")?,
         active_params: table.number("active_params", 1e3..=1e15, "parameters")?,
         tokens: table.number("tokens", 1e3..=1e16, "tokens")?,
+        samples: table
+            .number("samples", 1.0..=1e15, "(sequences, images or other samples)")?
+            .map(|samples| (samples, table.place("samples"))),
         seq_len: table.whole("seq_len", 1.0..=1e8, "tokens")?.map(|n| n as u32),
         batch: table.whole("batch", 1.0..=1e9, "sequences of one step")?.map(|n| n as u32),
         precision,
@@ -271,6 +281,13 @@ fn model(table: &Table) -> Result<ModelSpec, DocumentError> {
             "more than one of config, name and params",
             "one of them",
             "keep config, which knows the most, or the one you trust",
+        ));
+    }
+    if let (Some(_), Some((_, place))) = (spec.tokens, &spec.samples) {
+        return Err(place.refuse(
+            "samples beside tokens",
+            "one of them",
+            "delete one: the other follows from the model",
         ));
     }
     if spec.active_params.is_some() && spec.params.is_none() {

@@ -49,6 +49,7 @@ pub mod forecasting_zones;
 pub mod job_file;
 pub mod jobs_view;
 pub mod keeping;
+pub mod layers_file;
 pub mod ledger_acts;
 pub mod ledger_sums;
 pub mod ledger_view;

@@ -7,13 +7,14 @@ use crate::document::DocumentError;
 use crate::error::Error;
 use crate::factor::assumed;
 use crate::job_file::{JobSpec, LayoutSpec, MachineSpec, SiteSpec};
+use crate::layers_file;
 use crate::load;
 use crate::machine::Machine;
 use crate::site::Place;
 use crate::speed::Speed;
-use greenwich_core::RegionId;
 use greenwich_core::footprint::Setting;
 use greenwich_core::quantity::{Flops, Fraction, Hours, Power};
+use greenwich_core::{Factor, RegionId};
 use greenwich_estimate::{EstimateError, Given, Inputs, Layout, LogNormal, Model, ModelCounts, PowerBasis, Site};
 use greenwich_facts::{Catalog, FactsError, Precision};
 use std::path::Path;
@@ -24,6 +25,8 @@ pub(crate) struct Job<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) spec: &'a JobSpec,
     pub(crate) model: Model,
+    /// Tokens trained on, as they are given or as the samples come to.
+    pub(crate) tokens: Option<f64>,
     pub(crate) precision: Precision,
     pub(crate) machine: Machine,
     pub(crate) home: Place,
@@ -35,10 +38,12 @@ impl<'a> Job<'a> {
     pub(crate) fn resolve(catalog: &'a Catalog, spec: &'a JobSpec) -> Result<Self, Error> {
         let year = spec.schedule.as_ref().map(|schedule| year_of(schedule.window.start()));
         let precision = spec.model.precision.unwrap_or(Precision::Bf16);
+        let model = model(catalog, spec)?;
         Ok(Self {
             catalog,
             spec,
-            model: model(catalog, spec)?,
+            tokens: tokens(&model, spec)?,
+            model,
             precision,
             machine: machine(catalog, &spec.machine, precision)?,
             home: home(catalog, &spec.site, year)?,
@@ -69,6 +74,7 @@ impl<'a> Job<'a> {
             price = Some(quote);
             factors.push(factor);
         }
+        factors.extend(self.samples());
         factors.extend(place.factors.iter().cloned());
         warnings.extend(place.warnings.iter().cloned());
         let mut given = Given {
@@ -103,7 +109,7 @@ impl<'a> Job<'a> {
         Inputs {
             job: self.spec.name.clone(),
             model: self.model.clone(),
-            tokens: self.spec.model.tokens,
+            tokens: self.tokens,
             seq_len: self.spec.model.seq_len,
             precision: self.precision.as_str().to_owned(),
             setting: Setting {
@@ -140,10 +146,18 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Gigabytes that a layout needs on each of `count` accelerators, and that each has, where by our count it does not fit.
-    pub(crate) fn short_of_gb(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Option<[f64; 2]> {
+    /// The line of the factor list for tokens that samples come to.
+    fn samples(&self) -> Option<Factor> {
+        let (samples, _) = self.spec.model.samples.as_ref()?;
+        let tokens = self.tokens?;
+        let quantity = format!("tokens trained on: {samples} samples of {:.0} tokens each", tokens / samples);
+        Some(crate::factor::given(&quantity, tokens, "tokens"))
+    }
+
+    /// What the roofline says of a layout of `count` accelerators.
+    pub(crate) fn speed(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Speed {
         let model = (&self.model, &self.spec.model);
-        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year).short_of_gb
+        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year)
     }
 
     /// An error of the estimator, with the file that its mend would change.
@@ -202,7 +216,25 @@ pub(crate) fn away(catalog: &Catalog, region: &RegionId, year: Option<i16>) -> R
     Ok(Place::new(catalog, Some(catalog.region(region.as_str(), year)?), &SiteSpec::default(), year))
 }
 
-/// The model: a config beside the job file, a name of the catalog, or bare counts.
+/// Tokens trained on; samples are passes of the model, of as many tokens as it takes in at once.
+fn tokens(model: &Model, spec: &JobSpec) -> Result<Option<f64>, Error> {
+    let Some((samples, place)) = &spec.model.samples else { return Ok(spec.model.tokens) };
+    let asked = spec.model.seq_len.map(u64::from);
+    let each = match model {
+        Model::Shape(counts) => {
+            let seq_len = counts.sample_tokens().or(asked).or(counts.max_seq_len);
+            seq_len.map(|seq_len| counts.tokens_per_pass(seq_len))
+        }
+        Model::Bare { .. } | Model::Unknown => asked.map(|tokens| tokens as f64),
+    };
+    let Some(each) = each else {
+        let mend = "give `model.seq_len` beside it, or `model.tokens` instead";
+        return Err(place.refuse("samples of a length that is not known", "samples with their length", mend).into());
+    };
+    Ok(Some(samples * each))
+}
+
+/// The model: a config or layer list beside the job file, a name of the catalog, or bare counts.
 fn model(catalog: &Catalog, spec: &JobSpec) -> Result<Model, Error> {
     let model = &spec.model;
     if let Some(config) = &model.config {
@@ -216,7 +248,12 @@ fn model(catalog: &Catalog, spec: &JobSpec) -> Result<Model, Error> {
             at: error.valid_up_to(),
             byte: bytes[error.valid_up_to()],
         })?;
-        return ModelCounts::from_config(text).map(Model::Shape).map_err(|source| Error::Estimate { file, source });
+        let counted = if layers_file::is_one(&path, text) {
+            layers_file::parse(&file, &bytes)?.count()
+        } else {
+            ModelCounts::from_config(text)
+        };
+        return counted.map(Model::Shape).map_err(|source| Error::Estimate { file, source });
     }
     if let (Some(name), Some(place)) = (&model.name, &model.name_place) {
         let config = catalog.model_config(name).map_err(|source| Error::Named { place: place.clone(), source })?;

@@ -5,12 +5,12 @@
 //! (T0), each with its lines for the factor list.
 
 use crate::factor::{assumed, cited};
-use crate::job_file::{LayoutSpec, ModelSpec};
+use crate::job_file::{LayoutSpec, ModelSpec, recompute_word};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
 use greenwich_estimate::layouts::{Found, Wanted, quickest};
 use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
-use greenwich_estimate::{LogNormal, Model};
+use greenwich_estimate::{LogNormal, Model, ModelCounts};
 use greenwich_facts::{Catalog, Precision};
 
 /// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
@@ -28,6 +28,8 @@ pub(crate) struct Speed {
     pub(crate) layout_mfu: Option<LogNormal<f64>>,
     /// Share of the memory's rate for each share of peak, beyond that of a usual decoder.
     pub(crate) traffic_beyond_usual: f64,
+    /// The layout with what of it was left open, as it was timed.
+    pub(crate) sharing: Option<Sharing>,
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub(crate) short_of_gb: Option<[f64; 2]>,
     pub(crate) factors: Vec<Factor>,
@@ -44,13 +46,15 @@ impl Speed {
         year: Option<i16>,
     ) -> Self {
         let (model, spec) = model;
+        let sample = model.shape().and_then(ModelCounts::sample_tokens).and_then(|tokens| u32::try_from(tokens).ok());
         let usual = model
             .shape()
             .and_then(|shape| shape.max_seq_len)
             .map_or(USUAL_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
         let scores = Scores::of_year(year);
         let ask = |wanted: &Wanted| {
-            quickest(model, machine.rates.as_ref()?, count, spec.seq_len.unwrap_or(usual), scores, wanted)
+            let seq_len = sample.or(spec.seq_len).unwrap_or(usual);
+            quickest(model, machine.rates.as_ref()?, count, seq_len, scores, wanted)
         };
         let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
         let open = ask(&batch).filter(|found| found.fits);
@@ -82,6 +86,7 @@ impl Speed {
             utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
             layout_mfu: None,
             traffic_beyond_usual: 0.0,
+            sharing: None,
             short_of_gb: None,
             factors: vec![line, of_it],
             warnings: Vec::new(),
@@ -135,6 +140,7 @@ impl Speed {
         let source = "MFU over the roofline of three papers and five makers";
         let quantity = "model MFU over the roofline of the layout";
         self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
+        self.sharing = Some(found.sharing);
         if !found.fits {
             let most = machine.rates.map_or(0.0, |rates| rates.memory.gb());
             self.short_of_gb = Some([found.held.gb(), most]);
@@ -201,11 +207,10 @@ fn words(sharing: &Sharing) -> String {
     let shown = sizes.into_iter().filter(|(name, size)| always.contains(name) || *size > 1);
     let sizes: Vec<String> = shown.map(|(name, size)| format!("{name} {size}")).collect();
     let recompute = match sharing.recompute {
-        Recompute::Nothing => "no recomputation",
-        Recompute::Scores => "selective recomputation",
-        Recompute::Blocks => "full recomputation",
+        Recompute::Nothing => "no",
+        some => recompute_word(some),
     };
-    format!("{}, ZeRO {}, {recompute}", sizes.join(" × "), sharing.zero)
+    format!("{}, ZeRO {}, {recompute} recomputation", sizes.join(" × "), sharing.zero)
 }
 
 fn derived(quantity: &str, value: f64, source: &str, fit: Fit) -> Factor {

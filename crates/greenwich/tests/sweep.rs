@@ -178,6 +178,66 @@ fn layouts_are_those_asked_for_or_every_one_that_divides() {
 }
 
 #[test]
+fn what_a_layout_fixes_stands_in_its_row_and_the_rest_is_chosen() {
+    let job = |more: &[(&str, &str)]| {
+        let keys = [("model.tokens", "1e12"), ("machine.accelerator", "a100-sxm4-80g"), ("machine.count", "64")];
+        let keys: Vec<_> =
+            keys.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        job_file::from_flags(&keys).expect("right")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sweep.csv");
+    let told = |job: &job_file::JobSpec, layout: &str| {
+        let _ = swept(job, &[layout], Some(path.clone()), 1);
+        let keys = [
+            "tensor",
+            "pipeline",
+            "data",
+            "context",
+            "expert",
+            "zero",
+            "recompute",
+            "micro_batch",
+            "interleave",
+            "status",
+        ];
+        let row = |row: &std::collections::HashMap<String, String>| keys.map(|key| row[key].clone()).join(",");
+        let hours: Vec<f64> = rows(&path).iter().filter_map(|row| row["hours_p50"].parse().ok()).collect();
+        (rows(&path).iter().map(row).collect::<Vec<_>>().join("\n"), hours)
+    };
+    let dense = job(&[("model.name", "llama-2-7b")]);
+    let (found, hours) = told(&dense, "layout=4x1x16:zero=1:recompute=none/full:micro_batch=1/2");
+    insta::assert_snapshot!(found, @r"
+    4,1,16,1,1,1,none,1,1,ok
+    4,1,16,1,1,1,none,2,1,ok
+    4,1,16,1,1,1,full,1,1,ok
+    4,1,16,1,1,1,full,2,1,ok
+    ");
+    assert!(hours[2] > 1.2 * hours[0], "computing every block again takes longer: {hours:?}");
+    let (found, _) = told(&dense, "layout=2x4x4:cp=2:interleave=2,2x4x8:cp=2");
+    insta::assert_snapshot!(found, @r"
+    2,4,4,2,1,1,none,1,2,ok
+    2,4,8,2,,,,,,layout
+    ");
+    // A mixture of 400 billion parameters, of which a token passes 20: no more than its experts spread out fit.
+    let sparse = job(&[("model.params", "4e11"), ("model.active_params", "2e10"), ("machine.count", "512")]);
+    let (found, _) = told(&sparse, "layout=8x1x64:zero=1:recompute=full:ep=1/64,all:ep=64:zero=1:recompute=full");
+    insta::assert_snapshot!(found, @r"
+    8,1,64,1,1,1,full,1,1,does_not_fit
+    8,1,64,1,64,1,full,1,1,ok
+    1,1,512,1,64,1,full,1,1,does_not_fit
+    1,2,256,1,64,1,full,1,4,ok
+    1,4,128,1,64,1,full,1,2,ok
+    1,8,64,1,64,1,full,1,1,ok
+    2,1,256,1,64,1,full,1,1,ok
+    2,2,128,1,64,1,full,1,4,ok
+    2,4,64,1,64,1,full,1,2,ok
+    4,1,128,1,64,1,full,1,1,ok
+    4,2,64,1,64,1,full,1,4,ok
+    ");
+}
+
+#[test]
 fn the_page_of_sweep_files_tells_every_column_and_key() {
     const PAGE: &str = include_str!("../../../docs/reference/sweep-files.md");
     let told = |name: &str, about: &str| {

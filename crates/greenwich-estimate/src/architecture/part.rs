@@ -20,13 +20,16 @@ pub(super) struct Part {
     pub(super) idle: u128,
     products: Vec<(Extent, u128)>,
     attentions: Vec<(Attention, u128)>,
+    /// Values that each token brings to a product, which are kept for the way back.
+    fed: Vec<(Extent, u128)>,
 }
 
 /// A matrix, with a bias or without.
 pub(super) fn linear(inputs: u128, outputs: u128, bias: bool) -> Part {
     let weights = inputs * outputs;
     let small = if bias { outputs } else { 0 };
-    Part { multiplied: weights, small, products: vec![(Extent::Sequence, weights)], ..Part::default() }
+    let (products, fed) = (vec![(Extent::Sequence, weights)], vec![(Extent::Sequence, inputs)]);
+    Part { multiplied: weights, small, products, fed, ..Part::default() }
 }
 
 /// A table of which each token looks up a row.
@@ -62,9 +65,7 @@ pub(super) fn gated(width: u128, inner: u128, bias: bool) -> Part {
 
 /// A convolution: each output is made of `kernel` places of its group's inputs.
 pub(super) fn conv(inputs: u128, outputs: u128, kernel: u128, bias: bool) -> Part {
-    let mut part = linear(inputs * kernel, outputs, false);
-    part.small = if bias { outputs } else { 0 };
-    part
+    Part { fed: vec![(Extent::Sequence, inputs)], ..linear(inputs * kernel, outputs, bias) }
 }
 
 /// Scores and mixing of values: `width` is heads × (width of a key + width of a value).
@@ -76,6 +77,12 @@ pub(super) fn attend(width: u128, reach: Reach) -> Part {
 /// The same over keys that are not the sequence's own.
 pub(super) fn attend_to(keys: Extent, width: u128) -> Part {
     let every = Attention { queries: Extent::Sequence, keys, reach: Reach::Every, multiply_adds: 0 };
+    Part { attentions: vec![(every, width)], ..Part::default() }
+}
+
+/// The same where those who ask are not the sequence either.
+pub(super) fn attend_between(queries: Extent, keys: Extent, width: u128) -> Part {
+    let every = Attention { queries, keys, reach: Reach::Every, multiply_adds: 0 };
     Part { attentions: vec![(every, width)], ..Part::default() }
 }
 
@@ -99,7 +106,7 @@ impl Part {
     }
     /// The same weights with work that is counted elsewhere.
     pub(super) fn resting(self) -> Self {
-        Self { products: Vec::new(), attentions: Vec::new(), ..self }
+        Self { products: Vec::new(), attentions: Vec::new(), fed: Vec::new(), ..self }
     }
     /// The same work with weights that are counted elsewhere.
     pub(super) fn shared(self) -> Self {
@@ -112,7 +119,7 @@ impl Part {
                 *place = extent;
             }
         };
-        self.products.iter_mut().for_each(|(tokens, _)| put(tokens));
+        self.products.iter_mut().chain(&mut self.fed).for_each(|(tokens, _)| put(tokens));
         for (attention, _) in &mut self.attentions {
             put(&mut attention.queries);
             put(&mut attention.keys);
@@ -133,8 +140,16 @@ impl Part {
             streams,
         })
     }
+    /// The same part that is fed so many values, whatever its weights take in.
+    pub(super) fn fed_by(self, tokens: Extent, values: u128) -> Self {
+        Self { fed: vec![(tokens, values)], ..self }
+    }
+    /// Values that a pass over a sequence feeds to its products.
+    pub(super) fn fed(&self, seq_len: u64) -> f64 {
+        self.fed.iter().map(|(tokens, values)| tokens.tokens(seq_len) * *values as f64).sum()
+    }
     fn scale_work(&mut self, times: u128) {
-        self.products.iter_mut().for_each(|(_, adds)| *adds = adds.saturating_mul(times));
+        self.products.iter_mut().chain(&mut self.fed).for_each(|(_, adds)| *adds = adds.saturating_mul(times));
         self.attentions.iter_mut().for_each(|(_, adds)| *adds = adds.saturating_mul(times));
     }
 }
@@ -152,6 +167,7 @@ impl Add for Part {
         }
         merge(&mut self.products, other.products);
         merge(&mut self.attentions, other.attentions);
+        merge(&mut self.fed, other.fed);
         self
     }
 }

@@ -4,6 +4,7 @@
 //! tokens changes from stage to stage, a token of the run is one of the first stage's.
 
 use super::part::{Part, attend_to, conv, gated, layer_norm, linear, only_if, plain, table, vector};
+use super::sample::Sample;
 use super::shape::{Bias, HEADS, INNER, LAYERS, POSITIONS, Shape, VOCAB, WIDTH};
 use crate::config::Config;
 use crate::error::EstimateError;
@@ -161,9 +162,8 @@ pub(super) fn swin(config: &Config) -> Counted {
         model = model + *depth * (2 * layer_norm(s.width) + attention + inner);
     }
     model = model + layer_norm(last) + linear(last, labels(config)?, true).over(ONE);
-    let layers = depths.iter().sum();
-    let s = Shape::of_stack(config, width, layers, *heads.first().unwrap_or(&1))?;
-    staged(config, &s, image.patches(), layers, &model)
+    let depth = depths.iter().sum();
+    staged(config, image.patches(), (depth, depth), &model)
 }
 
 fn squares(side: u128) -> Extent {
@@ -179,11 +179,10 @@ fn stages(config: &Config, name: &'static str) -> Result<Vec<u128>, EstimateErro
     Ok(list.into_iter().map(u128::from).collect())
 }
 
-fn staged(config: &Config, s: &Shape, tokens: u128, attentions: u128, model: &Part) -> Counted {
-    let tokens = u64::try_from(tokens).unwrap_or(u64::MAX);
-    let counts = s.counts_of(config, model, vec![Extent::Fixed(tokens)], attentions)?;
-    let said = "a token is a place of the first stage; a pass is one image, whatever the sequence";
-    Ok(ModelCounts { max_seq_len: Some(tokens), left_out: Some(said.to_owned()), ..counts })
+fn staged(config: &Config, tokens: u128, (depth, attentions): (u128, u128), model: &Part) -> Counted {
+    let said = "a token is a place of the first stage; a pass is one image, whatever the sequence".to_owned();
+    let sample = Sample { model_type: config.model_type(), tokens, depth, attentions, said };
+    sample.counts(model).ok_or_else(|| config.bad("depths", &depth, "smaller: 2^64 parameters"))
 }
 
 /// ConvNeXt: convolutions of each channel by itself, then a feed-forward, in stages of ever fewer and wider places.
@@ -205,7 +204,7 @@ pub(super) fn convnext(config: &Config) -> Counted {
         last = *width;
     }
     model = model + layer_norm(last) + linear(last, labels(config)?, true).over(ONE);
-    convolutional(config, &widths, &depths, image.patches(), &model)
+    staged(config, image.patches(), (depths.iter().sum(), 0), &model)
 }
 
 /// ResNet: a wide first convolution, then bottlenecks or pairs of small ones around a shortcut.
@@ -237,7 +236,7 @@ pub(super) fn resnet(config: &Config) -> Counted {
         last = *width;
     }
     model = model + linear(last, labels(config)?, true).over(ONE);
-    convolutional(config, &widths, &depths, before_stages(config)?, &model)
+    staged(config, before_stages(config)?, (depths.iter().sum(), 0), &model)
 }
 
 /// A convolution without a bias and its norm.
@@ -249,12 +248,6 @@ fn normed(inputs: u128, outputs: u128, kernel: u128) -> Part {
 fn before_stages(config: &Config) -> Result<u128, EstimateError> {
     let side = config.maybe(&["image_size"])?.unwrap_or(224).div_ceil(2).div_ceil(2);
     Ok(side * side)
-}
-
-fn convolutional(config: &Config, widths: &[u128], depths: &[u128], tokens: u128, model: &Part) -> Counted {
-    let (width, layers) = (*widths.last().unwrap_or(&1), depths.iter().sum());
-    let s = Shape { width, layers, heads: 1, kv_heads: 1, head_dim: width, value_dim: width, vocab: 0 };
-    staged(config, &s, tokens, 0, model)
 }
 
 /// The two halves of an image with its text.

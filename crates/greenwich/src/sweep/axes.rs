@@ -4,6 +4,7 @@
 //! are resolved later. Every refusal names the place and the nearest that could be meant.
 
 use crate::document::{COMMAND_LINE, DocumentError, Place, Table, read};
+use crate::job_file::{LayoutSpec, RECOMPUTE};
 use crate::load;
 use greenwich_facts::{Precision, nearest};
 use std::path::Path;
@@ -15,7 +16,10 @@ pub const KEYS: [(&str, &str); 8] = [
     ("chip", "accelerators: names, beginnings (h100) or patterns (a100-*)"),
     ("count", "accelerators: 64, doubling 128..1024, by steps 64..512+64, by factors 8..5000*5"),
     ("precision", "bf16, fp16, tf32, fp32, fp8, fp4"),
-    ("layout", "tensor × pipeline × data parallel, 8x4x16; all: each that the count allows"),
+    (
+        "layout",
+        "tensor × pipeline × data parallel, 8x4x16; all: each that the count allows; 8x4x16:ep=8:zero=1/3 fixes more of it",
+    ),
     ("region", "cloud regions: names or patterns (gcp/*)"),
     ("cloud", "providers, each with all its regions"),
     ("zone", "grid zones, of a site of unknown kind"),
@@ -31,12 +35,16 @@ pub(super) type Listed<T> = Option<(Vec<T>, Place)>;
 
 /// How the accelerators of a run may share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LayoutChoice {
-    /// Tensor, pipeline and data parallel.
-    Fixed([u32; 3]),
-    /// Every layout of the count that divides and fits.
-    All,
+pub(super) struct LayoutChoice {
+    /// Tensor, pipeline and data parallel; every layout of the count that divides, where there are none.
+    pub(super) sizes: Option<[u32; 3]>,
+    /// The rest of it, as far as it is said; the sizes are not.
+    pub(super) rest: LayoutSpec,
 }
+
+/// A layout of which nothing is said but its sizes.
+pub(super) const OPEN: LayoutSpec =
+    LayoutSpec { tp: 1, pp: 1, dp: 1, cp: 1, ep: 1, zero: None, recompute: None, micro_batch: None, interleave: None };
 
 /// What is gone over; a key that nobody gave stays as the job has it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -91,7 +99,7 @@ impl Axes {
             chips: listed("chip", "\"h100-sxm5-80g\"")?,
             counts: read_each(listed("count", "64, \"128..1024\"")?, counts)?,
             precisions: read_each(listed("precision", "\"bf16\"")?, |text, place| Ok(vec![precision(text, place)?]))?,
-            layouts: read_each(listed("layout", "\"8x4x16\"")?, |text, place| Ok(vec![layout(text, place)?]))?,
+            layouts: read_each(listed("layout", "\"8x4x16\"")?, layouts)?,
             regions: listed("region", "\"gcp/*\"")?,
             clouds: listed("cloud", "\"gcp\"")?,
             zones: listed("zone", "\"DE\"")?,
@@ -202,14 +210,48 @@ fn counts(text: &str, place: &Place) -> Result<Vec<u32>, DocumentError> {
     Ok(all.take(MOST_VALUES + 1).collect())
 }
 
-fn layout(text: &str, place: &Place) -> Result<LayoutChoice, DocumentError> {
+/// Sizes, or `all`, and after colons what else of the layout is said: `8x4x16:zero=1/3` are two.
+fn layouts(text: &str, place: &Place) -> Result<Vec<LayoutChoice>, DocumentError> {
+    let mut parts = text.split(':').map(str::trim);
+    let sizes = sizes(parts.next().unwrap_or_default(), place)?;
+    let mut choices = vec![LayoutChoice { sizes, rest: OPEN }];
+    for part in parts {
+        let (key, values) = part.split_once('=').unwrap_or((part, ""));
+        let mut with = Vec::new();
+        for choice in &choices {
+            for value in values.split('/') {
+                let mut rest = choice.rest;
+                set_part(&mut rest, (key.trim(), value.trim()), place)?;
+                with.push(LayoutChoice { rest, ..*choice });
+            }
+        }
+        choices = with;
+        if choices.len() > MOST_VALUES {
+            return Err(place.refuse(
+                format!("more than {MOST_VALUES} layouts"),
+                format!("at most {MOST_VALUES}"),
+                "say fewer",
+            ));
+        }
+    }
+    match choices.iter().find_map(|choice| choice.sizes.filter(|[.., data]| !data.is_multiple_of(choice.rest.ep))) {
+        None => Ok(choices),
+        Some([.., data]) => Err(place.refuse(
+            format!("`{text}`"),
+            format!("expert parallel sizes that divide the {data} of data parallel"),
+            "write ep=1, or another data parallel size",
+        )),
+    }
+}
+
+fn sizes(text: &str, place: &Place) -> Result<Option<[u32; 3]>, DocumentError> {
     if text == "all" {
-        return Ok(LayoutChoice::All);
+        return Ok(None);
     }
     let degrees: Vec<u32> = text.split('x').filter_map(|part| part.trim().parse().ok()).collect();
     match degrees[..] {
         [tensor, pipeline, data] if text.matches('x').count() == 2 && degrees.iter().all(|degree| *degree > 0) => {
-            Ok(LayoutChoice::Fixed([tensor, pipeline, data]))
+            Ok(Some([tensor, pipeline, data]))
         }
         _ => Err(place.refuse(
             format!("`{text}`"),
@@ -217,6 +259,43 @@ fn layout(text: &str, place: &Place) -> Result<LayoutChoice, DocumentError> {
             "write layout=8x4x16 or layout=all",
         )),
     }
+}
+
+/// Keys that may stand behind the sizes, with what each takes.
+const PARTS: [(&str, &str); 6] = [
+    ("cp", "a context parallel size, cp=2"),
+    ("ep", "an expert parallel size that divides the data parallel, ep=8"),
+    ("zero", "a ZeRO stage from 0 to 3, zero=1/3"),
+    ("recompute", "none, selective or full, recompute=none/full"),
+    ("micro_batch", "sequences that pass at once, micro_batch=1/2"),
+    ("interleave", "pieces of the pipeline on each accelerator, interleave=2"),
+];
+
+/// Sets one of [`PARTS`]; the keys are those of `machine.layout` of a job file.
+fn set_part(rest: &mut LayoutSpec, (key, value): (&str, &str), place: &Place) -> Result<(), DocumentError> {
+    let Some((_, takes)) = PARTS.iter().find(|(known, _)| *known == key) else {
+        let known: Vec<&str> = PARTS.iter().map(|(known, _)| *known).collect();
+        let near = nearest(key, known.iter().copied());
+        let near = near.first().map_or("zero", String::as_str);
+        let found = if key.is_empty() { "nothing behind a colon".to_owned() } else { format!("`{key}`") };
+        return Err(place.refuse(found, known.join(", "), format!("write layout=8x4x16:{near}=1")));
+    };
+    let refuse = || {
+        place.refuse(format!("`{key}={value}`"), *takes, format!("write {}", takes.rsplit(' ').next().unwrap_or(takes)))
+    };
+    let whole = |most: u32| value.parse::<u32>().ok().filter(|size| (1..=most).contains(size)).ok_or_else(refuse);
+    match key {
+        "cp" => rest.cp = whole(1_000_000)?,
+        "ep" => rest.ep = whole(1_000_000)?,
+        "micro_batch" => rest.micro_batch = Some(whole(1_000_000)?),
+        "interleave" => rest.interleave = Some(whole(1000)?),
+        "zero" => rest.zero = Some(value.parse().ok().filter(|stage: &u8| *stage <= 3).ok_or_else(refuse)?),
+        _ => {
+            let policy = RECOMPUTE.iter().find(|(word, _)| *word == value).map(|(_, policy)| *policy);
+            rest.recompute = Some(policy.ok_or_else(refuse)?);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -262,8 +341,29 @@ mod tests {
         let of_file = axes(&[file, "count=8"]).expect("right");
         assert_eq!(of_file.chips.expect("given").0, ["h100", "a100-*"]);
         assert_eq!(of_file.counts.expect("given").0, [8]);
-        let fixed = LayoutChoice::Fixed([8, 2, 4]);
+        let fixed = LayoutChoice { sizes: Some([8, 2, 4]), rest: OPEN };
         assert_eq!(of_file.layouts.expect("given").0, [fixed]);
+    }
+
+    #[test]
+    fn the_parts_of_a_layout_multiply() {
+        let axes = axes(&["layout=8x2x4:ep=2:zero=1/3:recompute=none/full,all:micro_batch=2"]).expect("right");
+        let found = axes.layouts.expect("given").0;
+        let parts = |choice: &LayoutChoice| {
+            let LayoutSpec { ep, zero, recompute, micro_batch, .. } = choice.rest;
+            (choice.sizes, ep, zero, recompute.map(crate::job_file::recompute_word), micro_batch)
+        };
+        let sizes = Some([8, 2, 4]);
+        assert_eq!(
+            found.iter().map(parts).collect::<Vec<_>>(),
+            [
+                (sizes, 2, Some(1), Some("none"), None),
+                (sizes, 2, Some(1), Some("full"), None),
+                (sizes, 2, Some(3), Some("none"), None),
+                (sizes, 2, Some(3), Some("full"), None),
+                (None, 1, None, None, Some(2)),
+            ]
+        );
     }
 
     #[test]
@@ -287,6 +387,18 @@ mod tests {
         assert_snapshot!(told(&["layout=8x4"]), @"
         command line: `layout`: found `8x4`, allowed is tensor x pipeline x data parallel, or all
         help: write layout=8x4x16 or layout=all
+        ");
+        assert_snapshot!(told(&["layout=8x4x16:zer=1"]), @"
+        command line: `layout`: found `zer`, allowed is cp, ep, zero, recompute, micro_batch, interleave
+        help: write layout=8x4x16:zero=1
+        ");
+        assert_snapshot!(told(&["layout=8x4x16:zero=4"]), @"
+        command line: `layout`: found `zero=4`, allowed is a ZeRO stage from 0 to 3, zero=1/3
+        help: write zero=1/3
+        ");
+        assert_snapshot!(told(&["layout=8x4x16:ep=3"]), @"
+        command line: `layout`: found `8x4x16:ep=3`, allowed is expert parallel sizes that divide the 16 of data parallel
+        help: write ep=1, or another data parallel size
         ");
         assert_snapshot!(told(&["count="]), @"
         command line: `count`: found nothing, allowed is at least one value

@@ -5,9 +5,11 @@
 
 use super::grid::Named;
 use crate::error::Error;
+use crate::job_file::RECOMPUTE;
 use greenwich_core::quantity::{AcceleratorHours, Co2e, FacilityEnergy, Hours, ItEnergy, Power, Pue, Usd, Water};
 use greenwich_core::range::Quantity;
 use greenwich_core::{RegionId, Tier, ZoneId};
+use greenwich_estimate::roofline::{Recompute, Sharing};
 use greenwich_estimate::sweep::{Outcome, Point, Refusal};
 use greenwich_estimate::{EstimateError, LogNormal};
 use greenwich_store::figures::{FigureTable, Kind, Values};
@@ -18,13 +20,22 @@ use std::path::{Path, PathBuf};
 
 /// Every column: its name, which ends in its unit, what it holds, and what it means. Quantities have three each, `_p5`,
 /// `_p50` and `_p95`.
-pub const COLUMNS: [(&str, &str); 14] = [
+pub const COLUMNS: [(&str, &str); 20] = [
     ("chip", "accelerator"),
     ("precision", "number format"),
     ("count", "accelerators"),
     ("tensor", "tensor parallel size; empty without a layout"),
     ("pipeline", "pipeline parallel size; empty without a layout"),
     ("data", "data parallel size; empty without a layout"),
+    ("context", "context parallel size; empty without a layout"),
+    (
+        "expert",
+        "expert parallel size, inside the data parallel; this and the next four as asked for or as the roofline chose, empty where it timed no layout",
+    ),
+    ("zero", "ZeRO stage"),
+    ("recompute", "`none`, `selective` or `full`: what is computed again on the way back"),
+    ("micro_batch", "sequences that pass at once"),
+    ("interleave", "pieces of the pipeline on each accelerator"),
     ("region", "cloud region; empty for a zone or a site of one's own"),
     ("zone", "grid zone"),
     ("datacenter", "kind of site or PUE that was asked for; empty where the place has its own"),
@@ -57,7 +68,8 @@ pub fn names() -> Vec<String> {
 
 fn kinds() -> Vec<Kind> {
     let of = |name: &str| match name {
-        "count" | "tensor" | "pipeline" | "data" | "least_count" => Kind::Whole,
+        "count" | "tensor" | "pipeline" | "data" | "context" | "expert" | "zero" | "micro_batch" | "interleave"
+        | "least_count" => Kind::Whole,
         "reason" => Kind::Text,
         "pue" => Kind::Real,
         _ => Kind::Word,
@@ -109,6 +121,7 @@ pub(super) struct Scribe {
     places: Vec<([u16; 3], f64)>,
     statuses: HashMap<&'static str, u16>,
     tiers: [u16; 4],
+    recomputes: [(Recompute, u16); 3],
     nothing: u16,
 }
 
@@ -134,7 +147,8 @@ impl Scribe {
         let places = places.collect();
         let statuses = STATUSES.map(|status| (status, word(status))).into();
         let tiers = TIERS.map(|tier| word(&tier.to_string()));
-        Self { words, machines, places, statuses, tiers, nothing }
+        let recomputes = RECOMPUTE.map(|(name, policy)| (policy, word(name)));
+        Self { words, machines, places, statuses, tiers, recomputes, nothing }
     }
 
     fn cells(&self, point: &Point, outcome: &Outcome, put: &mut impl FnMut(Cell<'_>)) {
@@ -147,6 +161,14 @@ impl Scribe {
         put(Cell::Whole(layout.map(|layout| layout.tensor)));
         put(Cell::Whole(layout.map(|layout| layout.pipeline)));
         put(Cell::Whole(layout.map(|layout| layout.data)));
+        put(Cell::Whole(layout.map(|layout| layout.context)));
+        let sharing = point.sharing;
+        put(Cell::Whole(sharing.map(|sharing| sharing.expert)));
+        put(Cell::Whole(sharing.map(|sharing| u32::from(sharing.zero))));
+        let recompute = |sharing: Sharing| self.recomputes.iter().find(|(policy, _)| *policy == sharing.recompute);
+        put(Cell::Word(sharing.and_then(recompute).map_or(self.nothing, |(_, word)| *word)));
+        put(Cell::Whole(sharing.map(|sharing| sharing.micro_batch)));
+        put(Cell::Whole(sharing.map(|sharing| sharing.interleave)));
         put(Cell::Word(region));
         put(Cell::Word(zone));
         put(Cell::Word(datacenter));

@@ -3,7 +3,7 @@
 //! In: names. Out: machines and places by value, in the order in which the axes list them; a name that the catalog does not
 //! know is refused with the nearest. Whether a combination can be had is the grid's to say, never a reason to drop it.
 
-use super::axes::{Axes, LayoutChoice};
+use super::axes::Axes;
 use crate::document::Place as Written;
 use crate::error::Error;
 use crate::job_file::{JobSpec, LayoutSpec, MachineSpec, SiteSpec};
@@ -102,21 +102,22 @@ fn free(machine: &MachineSpec) -> MachineSpec {
 }
 
 /// The machine as the grid takes it. What the job gives of it holds for its own chip, count and precision alone.
-fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u32, Option<[u32; 3]>)]) -> Machinery {
+fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u32, Option<LayoutSpec>)]) -> Machinery {
     let in_precision = Job { precision, ..job.clone() };
     let spec = &job.spec.machine;
     let is_own = machine.id == job.machine.id && precision == job.precision;
-    let inputs = |count: u32, layout: Option<[u32; 3]>| {
+    let inputs = |count: u32, layout: Option<LayoutSpec>| {
         let asked = match layout {
             None if is_own && count == spec.count => spec.clone(),
-            _ => MachineSpec { count, layout: layout.map(layout_spec), ..free(spec) },
+            _ => MachineSpec { count, layout, ..free(spec) },
         };
         in_precision.inputs(&asked, machine, &job.home)
     };
-    let run = |(count, layout): &(u32, Option<[u32; 3]>)| {
+    let run = |(count, layout): &(u32, Option<LayoutSpec>)| {
         let Inputs { given, utilisation, power, load, .. } = inputs(*count, *layout);
-        let short_of_gb = layout.and_then(|layout| in_precision.short_of_gb(machine, *count, layout_spec(layout)));
-        Run { count: *count, given, utilisation, power, load, short_of_gb }
+        let speed = layout.map(|layout| in_precision.speed(machine, *count, layout));
+        let (sharing, short_of_gb) = speed.map_or((None, None), |speed| (speed.sharing, speed.short_of_gb));
+        Run { count: *count, given, utilisation, power, load, sharing, short_of_gb }
     };
     let any = inputs(spec.count, None);
     Machinery {
@@ -125,18 +126,13 @@ fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u3
     }
 }
 
-/// Tensor, pipeline and data parallel; the rest of a layout is chosen.
-const fn layout_spec([tp, pp, dp]: [u32; 3]) -> LayoutSpec {
-    LayoutSpec { tp, pp, dp, cp: 1, ep: 1, zero: None, recompute: None, micro_batch: None, interleave: None }
-}
-
 /// Most tensor parallelism that is tried: one node of eight.
 const WIDEST: u32 = 8;
 /// Most stages of a pipeline that are tried where nothing says how many blocks the model has.
 const LONGEST: u64 = 64;
 
 /// Counts and layouts, counts slower.
-fn runs(job: &Job<'_>, axes: &Axes) -> Vec<(u32, Option<[u32; 3]>)> {
+fn runs(job: &Job<'_>, axes: &Axes) -> Vec<(u32, Option<LayoutSpec>)> {
     let counts = axes.counts.as_ref().map_or_else(|| vec![job.spec.machine.count], |(listed, _)| listed.clone());
     let Some((layouts, _)) = &axes.layouts else {
         return counts.into_iter().map(|count| (count, None)).collect();
@@ -145,12 +141,9 @@ fn runs(job: &Job<'_>, axes: &Axes) -> Vec<(u32, Option<[u32; 3]>)> {
     for count in counts {
         let begin = runs.len();
         for choice in layouts {
-            let layouts = match choice {
-                LayoutChoice::Fixed(layout) => vec![*layout],
-                LayoutChoice::All => every_layout(&job.model, count),
-            };
-            for layout in layouts {
-                let run = (count, Some(layout));
+            let sizes = choice.sizes.map_or_else(|| every_layout(&job.model, count, choice.rest), |sizes| vec![sizes]);
+            for [tp, pp, dp] in sizes {
+                let run = (count, Some(LayoutSpec { tp, pp, dp, ..choice.rest }));
                 if !runs[begin..].contains(&run) {
                     runs.push(run);
                 }
@@ -161,8 +154,8 @@ fn runs(job: &Job<'_>, axes: &Axes) -> Vec<(u32, Option<[u32; 3]>)> {
 }
 
 /// Every way to part a count into tensor, pipeline and data parallel: tensor by doubling within a node and dividing the
-/// heads, pipeline dividing the blocks.
-fn every_layout(model: &Model, count: u32) -> Vec<[u32; 3]> {
+/// heads, pipeline dividing the blocks, experts dividing the data parallel.
+fn every_layout(model: &Model, count: u32, rest: LayoutSpec) -> Vec<[u32; 3]> {
     let shape = match model {
         Model::Shape(counts) => Some((counts.layers, counts.heads)),
         _ => None,
@@ -170,12 +163,16 @@ fn every_layout(model: &Model, count: u32) -> Vec<[u32; 3]> {
     let heads_divide = |tensor: u32| shape.is_none_or(|(_, heads)| heads.is_multiple_of(u64::from(tensor)));
     let blocks_divide = |stages: u32| shape.is_none_or(|(layers, _)| layers.is_multiple_of(u64::from(stages)));
     let mut layouts = Vec::new();
-    for tensor in [1, 2, 4, WIDEST].into_iter().filter(|tensor| count.is_multiple_of(*tensor) && heads_divide(*tensor))
-    {
-        let rest = count / tensor;
-        let longest = shape.map_or(LONGEST, |(layers, _)| layers).min(u64::from(rest)) as u32;
-        let stages = (1..=longest).filter(|stages| rest.is_multiple_of(*stages) && blocks_divide(*stages));
-        layouts.extend(stages.map(|stages| [tensor, stages, rest / stages]));
+    for tensor in [1, 2, 4, WIDEST] {
+        let group = tensor * rest.cp;
+        if !count.is_multiple_of(group) || !heads_divide(tensor) {
+            continue;
+        }
+        let left = count / group;
+        let longest = shape.map_or(LONGEST, |(layers, _)| layers).min(u64::from(left)) as u32;
+        let stages = (1..=longest).filter(|stages| left.is_multiple_of(*stages) && blocks_divide(*stages));
+        let shared = stages.filter(|stages| (left / stages).is_multiple_of(rest.ep));
+        layouts.extend(shared.map(|stages| [tensor, stages, left / stages]));
     }
     layouts
 }

@@ -6,16 +6,19 @@ use super::axes::Axes;
 use super::columns::{reason, status};
 use super::grid::Named;
 use super::{Found, Reason, Swept};
+use crate::job_file::recompute_word;
 use greenwich_core::quantity::{AcceleratorHours, Co2e, FacilityEnergy, Hours, ItEnergy, Power, Usd, Water};
 use greenwich_core::range::Quantity;
 use greenwich_core::{Range, RegionId, ZoneId};
-use greenwich_estimate::LogNormal;
+use greenwich_estimate::roofline::{Recompute, Sharing};
+use greenwich_estimate::{Layout, LogNormal};
 use greenwich_report::Style;
 use greenwich_report::figures;
 use greenwich_report::svg;
 use greenwich_report::text::sheet::{Align, NOT_KNOWN, Sheet};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::fmt::{Display, Write as _};
 
 /// Aims in the order in which they are compared.
 const AIMS: [&str; 3] = ["hours", "co2e", "cost"];
@@ -38,8 +41,7 @@ pub(super) fn axes(axes: &Axes, named: &Named) -> Vec<(&'static str, Vec<String>
             precisions.push(name.precision.as_str().to_owned());
         }
     }
-    let layouts =
-        || runs().filter_map(|run| run.given.layout).map(|at| format!("{}x{}x{}", at.tensor, at.pipeline, at.data));
+    let layouts = || runs().filter_map(|run| Some(layout(run.given.layout?, run.sharing)));
     let all = [
         ("chip", axes.chips.is_some(), each(named.machines.iter().map(|name| name.chip.to_string()))),
         ("precision", axes.precisions.is_some(), precisions),
@@ -49,6 +51,27 @@ pub(super) fn axes(axes: &Axes, named: &Named) -> Vec<(&'static str, Vec<String>
         ("datacenter", axes.datacenters.is_some(), each(named.places.iter().map(|name| name.datacenter.clone()))),
     ];
     all.into_iter().filter(|(_, is_swept, _)| *is_swept).map(|(key, _, values)| (key, values)).collect()
+}
+
+/// `8x4x16`, and what of the rest is no matter of course: `8x4x16:ep=8:zero=1:recompute=full`.
+fn layout(sizes: Layout, sharing: Option<Sharing>) -> String {
+    let Layout { tensor, pipeline, data, context } = sizes;
+    let mut all = format!("{tensor}x{pipeline}x{data}");
+    let mut part = |key: &str, value: &dyn Display, there: bool| {
+        if there {
+            // Writing to a text cannot fail.
+            _ = write!(all, ":{key}={value}");
+        }
+    };
+    part("cp", &context, context > 1);
+    if let Some(Sharing { expert, zero, recompute, micro_batch, interleave, .. }) = sharing {
+        part("ep", &expert, expert > 1);
+        part("zero", &zero, zero > 0);
+        part("recompute", &recompute_word(recompute), recompute != Recompute::Nothing);
+        part("micro_batch", &micro_batch, micro_batch > 1);
+        part("interleave", &interleave, interleave > 1);
+    }
+    all
 }
 
 fn place(name: &super::PlaceName) -> String {
@@ -62,7 +85,7 @@ fn place(name: &super::PlaceName) -> String {
 impl Swept {
     fn machine(&self, found: &Found) -> String {
         let (name, point) = (&self.machines[found.point.machine], &found.point);
-        let layout = point.layout.map_or_else(String::new, |at| format!(", {}x{}x{}", at.tensor, at.pipeline, at.data));
+        let layout = point.layout.map_or_else(String::new, |at| format!(", {}", layout(at, point.sharing)));
         format!("{} {}, {}{layout}", figures::count(u64::from(point.count)), name.chip, name.precision.as_str())
     }
 
@@ -229,7 +252,20 @@ impl Swept {
             "accelerator": machine.chip.as_str(),
             "precision": machine.precision.as_str(),
             "count": point.count,
-            "layout": point.layout.map(|at| json!({"tp": at.tensor, "pp": at.pipeline, "dp": at.data})),
+            "layout": point.layout.map(|at| {
+                let timed = point.sharing;
+                json!({
+                    "tp": at.tensor,
+                    "pp": at.pipeline,
+                    "dp": at.data,
+                    "cp": at.context,
+                    "ep": timed.map(|timed| timed.expert),
+                    "zero": timed.map(|timed| timed.zero),
+                    "recompute": timed.map(|timed| recompute_word(timed.recompute)),
+                    "micro_batch": timed.map(|timed| timed.micro_batch),
+                    "interleave": timed.map(|timed| timed.interleave),
+                })
+            }),
             "region": place.region.as_ref().map(RegionId::as_str),
             "zone": place.zone.as_ref().map(ZoneId::as_str),
             "datacenter": (!place.datacenter.is_empty()).then_some(&place.datacenter),
