@@ -170,6 +170,67 @@ fn a_budget_holds_a_run_until_somebody_lets_it_go_and_says_why() {
     assert_eq!(shown["phase"], "cancelled", "{shown:#}");
 }
 
+/// Writes what a project may draw in a year into the sites file.
+fn set_budget(stage: &Stage, energy_kwh: &str) {
+    let file = stage.folder().join("sites.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let stem = "[[budget]]\nproject = \"small\"";
+    let others = text.split(stem).next().unwrap_or_default();
+    let text = format!("{others}{stem}\nenergy_kwh = {energy_kwh}\naction = \"hold\"\n");
+    fs::write(file, text).expect("written");
+}
+
+/// A job that waits in its engine, whose budget shrinks, and which somebody lets go.
+fn hold_and_let_go(stage: &Stage) {
+    set_budget(stage, "1");
+    let run = stage.submit(0, &["--project", "small"]);
+    stage.answer(0, &["keep", "--once"]);
+    assert_eq!(stage.shown(&run)["phase"], "waiting");
+    set_budget(stage, "0.0000001");
+    stage.answer(0, &["keep", "--once"]);
+    stage.answer(0, &["keep", "--once"]);
+    let held = stage.shown(&run);
+    assert_eq!((held["phase"].as_str(), held["over_budget"]["held"].as_bool()), (Some("held"), Some(true)), "{held:#}");
+    assert!(!held["engine_id"].is_null(), "it is held in its engine");
+    let holds = |shown: &Value| {
+        let steps = shown["steps"].as_array().expect("a list");
+        steps.iter().filter(|row| row["step"] == "hold" && row["outcome"] == "done").count()
+    };
+    assert_eq!(holds(&held), 1, "{held:#}");
+    let listed = stage.answer(0, &["jobs", "list"]);
+    assert!(listed.contains("holds 1 of its runs"), "{listed}");
+    let text = stage.answer(0, &["jobs", "show", &run]);
+    assert!(text.contains("held: project small has a budget of 0.0000001 kWh energy for"), "{text}");
+    stage.answer(0, &["jobs", "release", &run, "--why", "the board said yes"]);
+    stage.answer(0, &["keep", "--once"]);
+    let gone = stage.shown(&run);
+    assert_ne!(gone["phase"], "held", "{gone:#}");
+    assert!(gone["let_go"].as_str().is_some_and(|words| words.ends_with(": the board said yes")), "{gone:#}");
+    let shown = stage.keep_until_accounted(&run);
+    assert_eq!((shown["phase"].as_str(), stage.log().as_str()), (Some("done"), "start\nend\n"), "{shown:#}");
+    fs::remove_file(stage.folder().join("log")).expect("it is there");
+}
+
+#[test]
+fn a_waiting_job_is_held_in_its_engine_where_its_budget_shrinks() {
+    hold_and_let_go(&on_this_machine());
+}
+
+#[test]
+fn a_job_that_is_held_goes_by_itself_when_another_has_drawn_less_than_was_expected() {
+    let stage = on_this_machine();
+    // Four accelerators at 300 W are expected to draw 0.0016 kWh in their four seconds; a shell script draws less.
+    set_budget(&stage, "0.0024");
+    let first = stage.submit(0, &["--project", "small", "--count", "4"]);
+    let second = stage.submit(7, &["--project", "small", "--count", "4"]);
+    let shown = stage.keep_until_accounted(&first);
+    assert_eq!(shown["phase"], "done", "{shown:#}");
+    let shown = stage.keep_until_accounted(&second);
+    assert_eq!(shown["phase"], "done", "{shown:#}");
+    let told = shown["events"].to_string();
+    assert!(told.contains("let go: the budget of its project has room for it"), "{told}");
+}
+
 #[test]
 fn a_job_that_no_site_can_take_and_a_script_that_cannot_be_kept_are_refused() {
     let stage = on_this_machine();
@@ -279,6 +340,7 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
         "{slurm:#}"
     );
     assert!(slurm["version"].as_str().is_some_and(|version| version.starts_with("slurm")), "{slurm:#}");
+    hold_and_let_go(&stage);
     let first = stage.submit(0, &[]);
     assert_eq!(stage.shown(&first)["site"], "west");
     // A guard that somebody killed left behind: it guards no pause, and a look takes it away.

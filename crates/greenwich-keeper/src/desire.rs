@@ -26,6 +26,8 @@ pub enum Step {
         /// The begin time.
         at: Timestamp,
     },
+    /// Keep it from starting: its project's budget has no room for it.
+    Hold,
     /// Let it go.
     Release,
     /// Tell it to write a checkpoint.
@@ -81,8 +83,9 @@ pub(crate) fn desire(run: &Run, seen: Option<&Seen>, now: Timestamp, able: Abili
         return may.then_some(Step::Submit { site, begin, attempt: run.attempt + 1 });
     };
     match seen.state {
-        SeenState::Waiting { held: true } => Some(Step::Release),
-        SeenState::Waiting { held: false } => waiting(run, seen, now, slack),
+        SeenState::Waiting { held } if run.is_held() => (!held).then_some(Step::Hold),
+        // Its begin time is put right before it is let go, so that it does not start by an old one.
+        SeenState::Waiting { held } => waiting(run, seen, now, slack).or(held.then_some(Step::Release)),
         SeenState::Running => running(run, now, able, slack),
         SeenState::Paused => {
             let due = run.latest() <= now || next_run(run, now).is_none_or(|next| next <= now);
@@ -193,7 +196,22 @@ mod tests {
         assert_eq!(next(&run(&[(300, 400)]), &elsewhere), Some(Step::Withdraw));
         let started = Run { starts: 1, ..run(&[(300, 400)]) };
         assert_eq!(next(&started, &elsewhere), None, "its checkpoint is there");
-        assert_eq!(next(&run(&[(300, 400)]), &seen(SeenState::Waiting { held: true }, 300)), Some(Step::Release));
+        let held = |begin: i64| seen(SeenState::Waiting { held: true }, begin);
+        assert_eq!(next(&run(&[(300, 400)]), &held(300)), Some(Step::Release));
+        assert_eq!(next(&run(&[(300, 400)]), &held(5)), Some(Step::Begin { at: at(300) }), "first its begin time");
+    }
+
+    #[test]
+    fn a_job_that_a_budget_holds_is_held_in_its_engine_until_it_has_started() {
+        let over = crate::OverBudget { why: "spent".to_owned(), holds: true, is_late: false };
+        let held = Run { over_budget: Some(over.clone()), ..run(&[(300, 400)]) };
+        let next = |run: &Run, state: SeenState| desire(run, Some(&seen(state, 500)), at(10), ABLE, SLACK);
+        assert_eq!(next(&held, SeenState::Waiting { held: false }), Some(Step::Hold));
+        assert_eq!(next(&held, SeenState::Waiting { held: true }), None, "nor is it moved");
+        let started = Run { starts: 1, ..held.clone() };
+        assert_eq!(next(&started, SeenState::Waiting { held: false }), Some(Step::Begin { at: at(300) }));
+        let warned = Run { over_budget: Some(crate::OverBudget { holds: false, ..over }), ..held };
+        assert_eq!(next(&warned, SeenState::Waiting { held: true }), Some(Step::Begin { at: at(300) }));
     }
 
     #[test]

@@ -4,15 +4,17 @@
 //! runs as they now stand; accounts of those that are over. A look that is cut off anywhere is made whole by the next
 //! one: what an engine has is found by its mark, and what is to be done is decided from what is there.
 
+use crate::budget::Budget;
 use crate::desire::{Slack, Step, desire};
 use crate::error::KeeperError;
 use crate::outlook::{Account, Metered, Outlook};
 use crate::run::{Handed, Phase, Run};
 use crate::state::State;
-use greenwich_engine::{Abilities, Act, EngineError, Launcher, Mark, Order, Seen, SiteSeen};
+use greenwich_engine::{Abilities, Act, EngineError, Launcher, Mark, Seen, SiteSeen};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use steps::{act_of, order, prepare, said, settle};
 
 /// The keeper's name among those who did something.
 const WHO: &str = "keeper";
@@ -98,12 +100,16 @@ pub struct Told {
 pub struct Keeper {
     /// The state.
     pub state: State,
+    budgets: Vec<Budget>,
     timing: Timing,
     last: Option<Moment>,
     edition: Option<u64>,
     planned: Option<Timestamp>,
     /// What was planned last: runs with their phases. Another list is a reason to plan anew.
     planned_for: Vec<(String, Phase)>,
+    /// When budgets were last looked at, and for which runs.
+    budgeted: Option<Timestamp>,
+    budgeted_for: Vec<(String, Phase)>,
     sites: Vec<SiteSeen>,
     /// What went wrong at the last look, so that it is told once.
     wrong: BTreeMap<String, String>,
@@ -141,14 +147,24 @@ impl Keeper {
     pub fn new(state: State, timing: Timing) -> Self {
         Self {
             state,
+            budgets: Vec::new(),
             timing,
             last: None,
             edition: None,
             planned: None,
             planned_for: Vec::new(),
+            budgeted: None,
+            budgeted_for: Vec::new(),
             sites: Vec::new(),
             wrong: BTreeMap::new(),
         }
+    }
+
+    /// One that holds projects to these budgets.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: Vec<Budget>) -> Self {
+        self.budgets = budgets;
+        self
     }
 
     /// Everything is planned anew at the next look.
@@ -189,6 +205,7 @@ impl Keeper {
         if self.last.is_none() {
             self.settle_old_steps(&runs)?;
         }
+        self.heed_budgets(&mut runs, outlook, now, &mut told)?;
         self.plan(&mut runs, engines, &sight, outlook, now, &mut told)?;
         let mut steps = Vec::new();
         for (index, run) in runs.iter_mut().enumerate().filter(|(_, run)| run.ended.is_none()) {
@@ -489,36 +506,6 @@ fn mark(run: &Run) -> Mark {
     Mark { run: run.job.run.clone(), attempt: run.attempt }
 }
 
-/// What holds of a run from the moment on in which a step may have been done.
-fn prepare(run: &mut Run, step: &Step, now: Timestamp) {
-    match step {
-        Step::Submit { site, attempt, .. } => {
-            run.attempt = *attempt;
-            run.handed = Some(Handed { site: site.clone(), id: None });
-            run.phase = Phase::Waiting;
-            run.missing = 0;
-        }
-        Step::Withdraw => run.phase = Phase::Moving,
-        Step::Checkpoint { .. } => run.checkpoint_asked = Some(now),
-        _ => {}
-    }
-}
-
-/// What holds of a run once a step was done.
-fn settle(run: &mut Run, step: &Step, now: Timestamp) {
-    match step {
-        Step::Requeue { .. } => {
-            let since = run.checkpoint_asked.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
-            run.done_s += (run.used_s - since.max(0.0)).max(0.0);
-            run.used_s = 0.0;
-            run.checkpoint_asked = None;
-            run.phase = Phase::Waiting;
-        }
-        Step::Resume => run.checkpoint_asked = None,
-        _ => {}
-    }
-}
-
 fn engine_of<'a>(engines: &'a mut [Engine], site: &str) -> Option<&'a mut Engine> {
     engines.iter_mut().find(|engine| engine.sites.iter().any(|one| one == site))
 }
@@ -528,56 +515,9 @@ fn is_silent(engines: &[Engine], sight: &Sight, site: &str) -> bool {
     place.is_none_or(|place| sight.silent[place])
 }
 
-fn order(run: &Run, environment: Vec<(String, String)>, site: &str, begin: Timestamp) -> Order {
-    let job = &run.job;
-    Order {
-        mark: mark(run),
-        name: job.name.clone(),
-        command: job.command.clone(),
-        resume: job.resume.clone(),
-        beside: job.beside.clone(),
-        directory: job.directory.clone(),
-        environment,
-        site: site.to_owned(),
-        begin,
-        accelerators: job.accelerators,
-        nodes: job.nodes,
-        time_limit_s: job.time_limit_s,
-        options: job.options.clone(),
-        held: false,
-    }
-}
-
-fn act_of(step: &Step) -> Act {
-    match step {
-        Step::Begin { at } => Act::Begin(*at),
-        Step::Release => Act::Release,
-        Step::Checkpoint { signal } => Act::Signal(signal.clone()),
-        Step::Pause { latest } => Act::Pause { latest: *latest },
-        Step::Resume => Act::Resume,
-        Step::Requeue { begin } => Act::Requeue { begin: *begin },
-        Step::Withdraw => Act::Withdraw,
-        Step::Submit { .. } | Step::Cancel { .. } => Act::Cancel,
-    }
-}
-
-/// A step in words.
-fn said(step: &Step) -> String {
-    let at = |at: &Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    match step {
-        Step::Submit { site, begin, .. } => format!("handed over to {site}, to begin {}", at(begin)),
-        Step::Begin { at: begin } => format!("to begin {}", at(begin)),
-        Step::Release => "let go".to_owned(),
-        Step::Checkpoint { signal } => format!("told by SIG{signal} to write a checkpoint"),
-        Step::Pause { latest } => format!("paused, until {} at the latest", at(latest)),
-        Step::Resume => "woken".to_owned(),
-        Step::Requeue { begin } => format!("queued again, to begin {}", at(begin)),
-        Step::Withdraw => "taken back, to go elsewhere".to_owned(),
-        Step::Cancel { why } => format!("ended ({why})"),
-    }
-}
-
+mod budgeting;
 mod observing;
 mod planning;
+mod steps;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -44,7 +44,7 @@ impl Keeper {
                 if matches!(before.phase, Phase::Running | Phase::Paused) && before.checkpoint_asked.is_none() {
                     told.lines.push(format!("{}: its engine has queued it again: {}", run.job.name, seen.words));
                 }
-                run.phase = Phase::Waiting;
+                run.phase = if run.is_held() { Phase::Held } else { Phase::Waiting };
                 run.used_s = 0.0;
             }
             SeenState::Running => {
