@@ -324,6 +324,24 @@ impl Drop for Clusters {
     }
 }
 
+/// Of two nodes one takes no work: a job that can do with one starts on it.
+fn an_elastic_job_starts_on_the_nodes_that_there_are(stage: &Stage) {
+    let conf = stage.slurm_conf.as_ref().expect("it is Slurm");
+    let control = |words: &[&str]| {
+        let output = Command::new("scontrol").env("SLURM_CONF", conf).args(words).output().expect("scontrol is there");
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    control(&["-M", "west", "update", "nodename=w2", "state=drain", "reason=trial"]);
+    let run = stage.submit(0, &["--count", "4", "--nodes", "1-2"]);
+    let shown = stage.keep_until_accounted(&run);
+    let number = shown["engine_id"].as_str().and_then(|id| id.strip_suffix(";west")).expect("it was at west");
+    let told = control(&["-M", "west", "show", "job", number]);
+    assert!(told.contains("NumNodes=1 ") && told.contains("gpu:h100:2"), "{told}");
+    assert_eq!(shown["phase"], "done", "{shown:#}");
+    control(&["-M", "west", "update", "nodename=w2", "state=resume"]);
+}
+
 #[test]
 fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is_left() {
     let Some(clusters) = Clusters::start() else { return };
@@ -339,8 +357,11 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
         (Some("ready"), Some(16)),
         "{slurm:#}"
     );
+    assert!(
+        slurm["says"].to_string().contains("east and west: waiting jobs are moved by the federation `globe`"),
+        "{slurm:#}"
+    );
     assert!(slurm["version"].as_str().is_some_and(|version| version.starts_with("slurm")), "{slurm:#}");
-    hold_and_let_go(&stage);
     let first = stage.submit(0, &[]);
     assert_eq!(stage.shown(&first)["site"], "west");
     // A guard that somebody killed left behind: it guards no pause, and a look takes it away.
@@ -378,5 +399,11 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
     let shown = stage.keep_until_accounted(&second);
     assert_eq!(shown["phase"], "done", "{shown:#}");
     assert_ne!(shown["site"].as_str(), Some(site.as_str()), "{shown:#}");
+    let steps = shown["steps"].as_array().expect("a list");
+    let moved = steps.iter().any(|row| row["step"]["move"]["site"] == "west" && row["outcome"] == "done");
+    assert!(moved && shown["attempt"] == 1, "the federation moved it, and it stayed the same job: {shown:#}");
+    assert!(shown["engine_id"].as_str().is_some_and(|id| id.ends_with(";west")), "{shown:#}");
     assert_eq!(stage.log(), "start\nend\nstart\nend\n", "each ran once");
+    an_elastic_job_starts_on_the_nodes_that_there_are(&Stage::new(backend, Some(conf.clone())));
+    hold_and_let_go(&Stage::new(backend, Some(conf)));
 }

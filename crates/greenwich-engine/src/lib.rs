@@ -14,6 +14,8 @@ mod private;
 mod processes;
 mod replay;
 mod slurm;
+mod slurm_asked;
+mod slurm_refusal;
 mod slurm_script;
 mod slurm_text;
 mod tools;

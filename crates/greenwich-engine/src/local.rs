@@ -137,6 +137,7 @@ impl Launcher for Local {
             accelerators: Some(*accelerators),
             is_up: true,
             abilities: Abilities { pauses: true, requeues: true },
+            exchange: None,
         });
         Ok(Survey { version: "this machine".to_owned(), sites: sites.collect(), notes: Vec::new() })
     }
@@ -191,7 +192,15 @@ impl Launcher for Local {
     }
 
     fn act(&mut self, id: &str, act: &Act) -> Result<(), EngineError> {
+        if let Act::Move { site, .. } = act {
+            return Err(EngineError::Unable {
+                engine: "this machine".to_owned(),
+                what: format!("move a job to `{site}`"),
+                mend: "it is taken back and handed over there".to_owned(),
+            });
+        }
         self.wish(id, |wish| match act {
+            Act::Move { .. } => {}
             Act::Begin(at) => wish.begin = *at,
             Act::Hold => wish.held = true,
             Act::Release => wish.held = false,

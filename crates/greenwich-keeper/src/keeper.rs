@@ -5,7 +5,7 @@
 //! one: what an engine has is found by its mark, and what is to be done is decided from what is there.
 
 use crate::budget::Budget;
-use crate::desire::{Slack, Step, desire};
+use crate::desire::{Able, Slack, Step, desire};
 use crate::error::KeeperError;
 use crate::outlook::{Account, Metered, Outlook};
 use crate::run::{Handed, Phase, Run};
@@ -343,13 +343,21 @@ impl Keeper {
         if run.handed.is_some() && seen.is_none() {
             return Ok(None);
         }
-        let known = self.sites.iter().find(|one| one.name == run.site()).map(|one| one.abilities);
-        let able = known.unwrap_or(Abilities { pauses: false, requeues: false });
+        let here = seen.map_or(run.site(), |seen| &seen.site);
+        let there = self.sites.iter().find(|one| one.name == here).map(|one| one.abilities).unwrap_or_default();
+        let moves = !run.cannot_move && run.plan.site().is_some_and(|site| self.exchange(here, site));
+        let able = Able { there, moves };
         let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
         match desire(run, seen, now, able, slack) {
             Some(step) => Ok(Some((seen.map(|seen| seen.id.clone()), step))),
             None => self.forget_checkpoint(run, now).map(|()| None),
         }
+    }
+
+    /// Whether an engine can move a waiting job from one site to another.
+    fn exchange(&self, from: &str, to: &str) -> bool {
+        let of = |name: &str| self.sites.iter().find(|one| one.name == name).and_then(|one| one.exchange.as_ref());
+        from != to && of(from).is_some() && of(from) == of(to)
     }
 
     /// A checkpoint that was asked for before a plan that is now another is too old for the next pause.
@@ -369,7 +377,8 @@ impl Keeper {
     pub fn hand_over(&mut self, run: &mut Run, engines: &mut [Engine], now: Timestamp) -> Result<Told, KeeperError> {
         let mut told = Told::default();
         let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
-        if let Some(step) = desire(run, None, now, Abilities::default(), slack) {
+        let able = Able { there: Abilities::default(), moves: false };
+        if let Some(step) = desire(run, None, now, able, slack) {
             let due = Due { index: 0, id: None, step };
             self.take(std::slice::from_mut(run), &[due], engines, now, &mut told)?;
         }
@@ -432,6 +441,10 @@ impl Keeper {
                     run.refused = None;
                 })
             }
+            (Step::Move { site: to }, Some(id)) => {
+                let environment = other_variables(&engine.environment, &site, to);
+                engine.launcher.act(id, &Act::Move { mark: mark(run), site: to.clone(), environment })
+            }
             (_, Some(id)) => engine.launcher.act(id, &act_of(step)),
             (_, None) => Ok(()),
         };
@@ -465,6 +478,7 @@ impl Keeper {
                 run.phase = Phase::New;
                 run.words = error.to_string();
             }
+            Step::Move { .. } if !error.may_work_later() => run.cannot_move = true,
             Step::Pause { .. } | Step::Requeue { .. } | Step::Checkpoint { .. } if !error.may_work_later() => {
                 run.cannot_pause = !matches!(error, EngineError::Gone { .. });
             }
@@ -504,6 +518,18 @@ impl Keeper {
 
 fn mark(run: &Run) -> Mark {
     Mark { run: run.job.run.clone(), attempt: run.attempt }
+}
+
+/// Variables that are other ones at another site.
+fn other_variables(
+    all: &BTreeMap<String, Vec<(String, String)>>,
+    from: &str,
+    to: &str,
+) -> Vec<(String, Option<String>)> {
+    let of = |site: &str| all.get(site).into_iter().flatten();
+    let gone = of(from).filter(|(name, _)| of(to).all(|(other, _)| other != name));
+    let gone = gone.map(|(name, _)| (name.clone(), None));
+    gone.chain(of(to).map(|(name, value)| (name.clone(), Some(value.clone())))).collect()
 }
 
 fn engine_of<'a>(engines: &'a mut [Engine], site: &str) -> Option<&'a mut Engine> {

@@ -204,6 +204,9 @@ pub struct Run {
     pub cannot_pause: bool,
     /// How often handing it over was refused in a row, and when it is tried again.
     pub refused: Option<(u32, Timestamp)>,
+    /// Whether its engine refused to move it: it is taken back and handed over instead.
+    #[serde(default)]
+    pub cannot_move: bool,
     /// Why its project's budget does not allow it.
     #[serde(default)]
     pub over_budget: Option<OverBudget>,
@@ -233,6 +236,7 @@ impl Run {
             words: String::new(),
             cannot_pause: false,
             refused: None,
+            cannot_move: false,
             over_budget: None,
             let_go: None,
         }

@@ -57,6 +57,7 @@ fn this_machine(sites: Option<&Sites>) -> EngineFound {
         accelerators: Some(site.accelerators),
         is_up: true,
         abilities: Abilities { pauses: true, requeues: true },
+        exchange: None,
     });
     EngineFound {
         engine: "this machine",

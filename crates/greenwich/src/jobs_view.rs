@@ -388,6 +388,7 @@ fn step_words(step: &Step, pace: Pace) -> String {
         Step::Pause { latest } => format!("pause, until {} at the latest", at(latest)),
         Step::Resume => "wake".to_owned(),
         Step::Requeue { begin } => format!("queue again, to begin {}", at(begin)),
+        Step::Move { site } => format!("move to {site}"),
         Step::Withdraw => "take back, to go elsewhere".to_owned(),
         Step::Cancel { why } => format!("end ({why})"),
     }

@@ -34,6 +34,12 @@ pub(super) fn settle(run: &mut Run, step: &Step, now: Timestamp) {
             run.phase = Phase::Waiting;
         }
         Step::Resume => run.checkpoint_asked = None,
+        // By which name its engine goes there is seen at the next look.
+        Step::Move { site } => {
+            if let Some(handed) = &mut run.handed {
+                handed.site.clone_from(site);
+            }
+        }
         _ => {}
     }
 }
@@ -68,7 +74,7 @@ pub(super) fn act_of(step: &Step) -> Act {
         Step::Resume => Act::Resume,
         Step::Requeue { begin } => Act::Requeue { begin: *begin },
         Step::Withdraw => Act::Withdraw,
-        Step::Submit { .. } | Step::Cancel { .. } => Act::Cancel,
+        Step::Submit { .. } | Step::Move { .. } | Step::Cancel { .. } => Act::Cancel,
     }
 }
 
@@ -84,6 +90,7 @@ pub(super) fn said(step: &Step) -> String {
         Step::Pause { latest } => format!("paused, until {} at the latest", at(latest)),
         Step::Resume => "woken".to_owned(),
         Step::Requeue { begin } => format!("queued again, to begin {}", at(begin)),
+        Step::Move { site } => format!("moved to {site}"),
         Step::Withdraw => "taken back, to go elsewhere".to_owned(),
         Step::Cancel { why } => format!("ended ({why})"),
     }

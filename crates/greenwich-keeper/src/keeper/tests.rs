@@ -5,7 +5,7 @@
 mod stage;
 
 use super::steps::order;
-use super::{Moment, Told};
+use super::{Moment, Told, other_variables};
 use crate::budget::{Budget, BudgetAction};
 use crate::desire::Step;
 use crate::error::KeeperError;
@@ -27,6 +27,7 @@ fn small(pauses: bool, signal: Option<&str>) -> Scene {
         jobs: vec![(job("whole", 150.0, 600), 5, 150), (elastic, 45, 200)],
         accelerators: 2,
         pauses,
+        exchanges: false,
         faults: Vec::new(),
         budget: None,
     }
@@ -42,7 +43,8 @@ fn held() -> Scene {
 
 #[test]
 fn killed_at_every_boundary_of_a_step_no_job_is_lost_and_none_runs_twice() {
-    for scene in [small(true, None), small(false, Some("USR1")), held()] {
+    for scene in [small(true, None), small(false, Some("USR1")), held(), Scene { exchanges: true, ..small(true, None) }]
+    {
         let mut whole = Stage::new(scene.accelerators, LONG);
         whole.play(&scene);
         let boundaries = whole.fuse.burnt(LONG);
@@ -59,7 +61,7 @@ prop_compose! {
     fn scenes()(
         jobs in prop::collection::vec((50_i64..400, 0_i64..300, 0.7_f64..1.4, any::<bool>(), 1.0_f64..6.0), 1..5),
         accelerators in 2_u32..5,
-        pauses in any::<bool>(),
+        (pauses, exchanges) in any::<(bool, bool)>(),
         faults in prop::collection::vec((0_i64..60, prop_oneof![
             Just(Fault::Silent), Just(Fault::AnswerLost), Just(Fault::Refuses)]), 0..8),
     ) -> Scene {
@@ -70,7 +72,7 @@ prop_compose! {
             job.signal = interruptible.then(|| "USR1".to_owned());
             (job, asked, (work as f64 * truth) as i64)
         });
-        Scene { jobs: jobs.collect(), accelerators, pauses, faults, budget: None }
+        Scene { jobs: jobs.collect(), accelerators, pauses, exchanges, faults, budget: None }
     }
 }
 
@@ -137,6 +139,33 @@ fn a_job_whose_site_is_drained_goes_to_another_one() {
     assert_eq!(stage.keeper.state.find("one").expect("kept").site(), other);
     let seen = stage.world.history();
     assert_eq!(seen.iter().filter(|seen| !seen.is_over()).map(|seen| seen.site.as_str()).collect::<Vec<_>>(), [other]);
+}
+
+#[test]
+fn where_an_engine_moves_waiting_jobs_a_job_stays_the_same_one_and_else_it_is_handed_over_again() {
+    for exchanges in [true, false] {
+        let mut stage = Stage::new(1, LONG);
+        stage.world.set_exchanges(exchanges);
+        let run = waiting_run(&mut stage, 2000);
+        let other = if run.site() == "east" { "west" } else { "east" };
+        stage.world.set_up(run.site(), false);
+        (5..12).for_each(|look| drop(stage.look(look * TICK_S)));
+        let moved = stage.keeper.state.find("one").expect("kept");
+        assert_eq!((moved.site(), moved.attempt), (other, if exchanges { 1 } else { 2 }));
+        let steps = stage.keeper.state.steps("one").expect("readable");
+        let moves = steps.iter().filter(|row| row.step == Step::Move { site: other.to_owned() }).count();
+        assert_eq!((moves, stage.world.history().len()), if exchanges { (1, 1) } else { (0, 2) });
+    }
+}
+
+#[test]
+fn variables_of_the_old_site_that_the_new_one_has_not_are_taken_away() {
+    let of = |all: &[(&str, &str)]| all.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+    let all = [("east", of(&[("A", "1"), ("B", "2")])), ("west", of(&[("B", "3"), ("C", "4")]))];
+    let all = all.into_iter().map(|(site, set)| (site.to_owned(), set)).collect();
+    let told = other_variables(&all, "east", "west");
+    let told: Vec<String> = told.into_iter().map(|(n, v)| v.map_or(n.clone(), |v| format!("{n}={v}"))).collect();
+    assert_eq!(told, ["A", "B=3", "C=4"]);
 }
 
 #[test]

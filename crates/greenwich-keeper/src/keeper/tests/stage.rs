@@ -255,6 +255,7 @@ pub(super) struct Scene {
     pub(super) jobs: Vec<(Job, i64, i64)>,
     pub(super) accelerators: u32,
     pub(super) pauses: bool,
+    pub(super) exchanges: bool,
     /// At which look what goes wrong.
     pub(super) faults: Vec<(i64, Fault)>,
     pub(super) budget: Option<Budget>,
@@ -363,6 +364,7 @@ impl Stage {
     /// Plays to the end, and holds the laws.
     pub(super) fn play(&mut self, scene: &Scene) {
         self.world.set_pauses(scene.pauses);
+        self.world.set_exchanges(scene.exchanges);
         scene.budget.iter().for_each(|budget| self.hold_to(budget.clone()));
         for (job, _, takes) in &scene.jobs {
             self.world.takes(&job.run, SignedDuration::from_secs(*takes));
