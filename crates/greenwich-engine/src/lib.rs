@@ -8,6 +8,7 @@
 
 mod carry;
 mod error;
+mod freezer;
 mod launcher;
 mod local;
 mod private;
@@ -22,6 +23,7 @@ mod tools;
 
 pub use carry::{carry, start};
 pub use error::EngineError;
+pub use freezer::own_group;
 pub use launcher::{
     Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Stretch, Survey, lawful_run,
 };
