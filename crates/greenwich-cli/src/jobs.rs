@@ -10,6 +10,7 @@ use crate::forecast::instant;
 use crate::home;
 use crate::ledger::style;
 use crate::terminal::{self, Answer, Failure};
+use greenwich::cleaning::{self, Cleaned, Cleaning};
 use greenwich::job_file::JobSpec;
 use greenwich::jobs_view::Listed;
 use greenwich::keeper::{ActLock, Durability, Engine, Keeper, Moment, Phase, State};
@@ -125,6 +126,15 @@ impl Desk {
 
     pub(crate) fn lock(&self, patience: Duration) -> Result<ActLock, greenwich::Error> {
         Ok(ActLock::take(&self.folder, patience)?)
+    }
+
+    /// Takes away what runs that are over have left.
+    pub(crate) fn clean(&self, older_than: SignedDuration, cleaning: Cleaning) -> Result<Cleaned, Failure> {
+        if !self.folder.join("state.db").is_file() {
+            return Ok(Cleaned::default());
+        }
+        let _lock = self.lock(PATIENCE)?;
+        Ok(cleaning::clean(&self.state()?, &self.folder, older_than, Timestamp::now(), cleaning)?)
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -415,6 +425,19 @@ pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Fai
                 Ok(None)
             })?;
             listed(&desk, false, common)
+        }
+        JobsCommand::Clean { older_than, dry_run, kept } => {
+            let desk = Desk::new(kept, common, None)?;
+            let cleaning = if *dry_run { Cleaning::Counts } else { Cleaning::Takes };
+            let older_than = SignedDuration::try_from(*older_than).expect("at most sixty days");
+            let cleaned = desk.clean(older_than, cleaning)?;
+            let json = common.format == Format::Json;
+            let text = if json {
+                terminal::pretty(&jobs_view::cleaned_json(&cleaned, cleaning))
+            } else {
+                jobs_view::cleaned_text(&cleaned, cleaning)
+            };
+            Ok(text.into())
         }
         JobsCommand::Release { run, why, kept } => {
             let desk = Desk::new(kept, common, None)?;

@@ -149,6 +149,17 @@ fn a_job_is_planned_handed_over_run_metered_and_accounted() {
         ["location_based_co2e_kg", "home_at_once_co2e_kg"].map(|key| account[key].as_f64().expect("known"));
     assert!(there > 0.0 && there < home, "{account:#}");
     assert!(stage.answer(0, &["jobs", "list"]).contains("no job is open"));
+    // What it has left is taken away, and nothing of its account.
+    let place = stage.folder().join(format!("ledger/keeper/jobs/{run}-1"));
+    let order = fs::read_to_string(place.join("order.json")).expect("it is there");
+    assert!(order.contains("\"environment\": []"), "the environment goes with the job: {order}");
+    assert!(stage.answer(0, &["jobs", "clean"]).starts_with("taken away: 0 files of 0 runs"), "it is not old enough");
+    let dry = stage.answer(0, &["jobs", "clean", "--older-than", "0.01s", "--dry-run"]);
+    assert!(dry.starts_with("to be taken away: ") && dry.contains("of 1 runs") && place.is_dir(), "{dry}");
+    stage.answer(0, &["jobs", "clean", "--older-than", "0.01s"]);
+    assert!(!place.exists());
+    assert_eq!(stage.shown(&run)["account"], shown["account"]);
+    assert_eq!(stage.shown(&run)["account"]["entries"].as_u64(), Some(1));
     let text = stage.answer(0, &["jobs", "show", "kept"]);
     assert!(text.contains("At home") && text.contains("hand over to west"), "{text}");
 }

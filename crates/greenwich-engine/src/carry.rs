@@ -303,7 +303,10 @@ impl Carried<'_> {
         self.status.end_stretch(now);
         self.status.phase = Phase::Ended(ending);
         _ = self.group().map(Freezer::remove);
-        self.save()
+        self.save()?;
+        // The environment may hold what is secret, and nobody needs it any more.
+        let order = Order { environment: Vec::new(), ..self.order.clone() };
+        write(self.folder, ORDER, &order)
     }
 
     fn group(&self) -> Option<Freezer<'_>> {

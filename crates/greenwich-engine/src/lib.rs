@@ -27,6 +27,6 @@ pub use freezer::own_group;
 pub use launcher::{
     Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Stretch, Survey, lawful_run,
 };
-pub use local::Local;
+pub use local::{Local, is_over};
 pub use replay::{Fault, Replay, ReplaySite};
 pub use slurm::{Slurm, SlurmSite};

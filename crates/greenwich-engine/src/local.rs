@@ -130,6 +130,14 @@ impl Local {
     }
 }
 
+/// Whether the job of a folder is over; so is one of which there is no folder any more.
+pub fn is_over(folder: &Path) -> bool {
+    match read::<Status>(folder, STATUS) {
+        Ok(status) => matches!(status.phase, Phase::Ended(_)),
+        Err(error) => error.kind() == io::ErrorKind::NotFound && !folder.exists(),
+    }
+}
+
 impl Launcher for Local {
     fn survey(&mut self) -> Result<Survey, EngineError> {
         let sites = self.sites.iter().map(|(name, accelerators)| SiteSeen {

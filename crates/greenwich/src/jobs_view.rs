@@ -2,6 +2,7 @@
 //!
 //! In: runs of the state with their steps, events and accounts. Out: text, or `greenwich.jobs/1` and `greenwich.kept/1`.
 
+use crate::cleaning::{Cleaned, Cleaning};
 use crate::error::Error;
 use crate::pace::Pace;
 use crate::submitting::Proposal;
@@ -10,6 +11,7 @@ use greenwich_report::Style;
 use greenwich_report::text::sheet::{Align, NOT_KNOWN, Sheet, co2e, energy, lasted, percent};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// Letters at the end of a run's name by which a list knows it: they are drawn by lot, the first ones tell the time.
 const NAME_LETTERS: usize = 8;
@@ -358,6 +360,33 @@ fn account_json(account: &Account) -> Value {
         "home_at_once_co2e_kg": kg(account.home_co2e_g),
         "planned_co2e_kg": kg(account.planned_co2e_g),
         "warnings": account.warnings,
+    })
+}
+
+/// What was taken away behind runs that are over, as text.
+pub fn cleaned_text(cleaned: &Cleaned, cleaning: Cleaning) -> String {
+    let did = if cleaning == Cleaning::Takes { "taken away" } else { "to be taken away" };
+    let mut text = format!(
+        "{did}: {} files of {} runs, {:.1} MB; the state, the ledger and what jobs have written stay\n",
+        cleaned.files,
+        cleaned.runs,
+        cleaned.bytes as f64 / 1e6
+    );
+    for words in &cleaned.left {
+        _ = writeln!(text, "! {words}");
+    }
+    text
+}
+
+/// The same as JSON, `greenwich.cleaned/1`.
+pub fn cleaned_json(cleaned: &Cleaned, cleaning: Cleaning) -> Value {
+    json!({
+        "schema": "greenwich.cleaned/1",
+        "dry_run": cleaning == Cleaning::Counts,
+        "runs": cleaned.runs,
+        "files": cleaned.files,
+        "bytes": cleaned.bytes,
+        "left": cleaned.left,
     })
 }
 
