@@ -124,7 +124,11 @@ CONF
         done
     } >"$B/$site/slurm.conf"
     echo "NodeName=$letter[1-$nodes] Name=gpu Type=h100 File=$B/dev/nvidia[0-7]" >"$B/$site/gres.conf"
-    printf 'CgroupAutomount=no\nConstrainCores=no\n' >"$B/$site/cgroup.conf"
+    # Versions since 24.05 want a control group file system unless they are told to do without.
+    case "$(slurmctld -V)" in
+    *' 22.'* | *' 23.'*) printf 'CgroupAutomount=no\nConstrainCores=no\n' ;;
+    *) printf 'CgroupPlugin=disabled\n' ;;
+    esac >"$B/$site/cgroup.conf"
 }
 
 start_site() {
@@ -138,6 +142,10 @@ start_site() {
 
 all_idle() {
     [ "$(SLURM_CONF=$B/$1/slurm.conf sinfo -h -N -t idle -o %N 2>/dev/null | sort -u | wc -l)" -eq $nodes ]
+}
+
+in_step() {
+    SLURM_CONF=$B/$1/slurm.conf scontrol show federation 2>/dev/null | grep -q 'Send/Recv:Yes/Yes Synced:Yes'
 }
 
 start() {
@@ -203,6 +211,14 @@ CONF
             sleep 0.1
         done
         all_idle $site || fail "the nodes of $site did not come up: see $B/$site/log"
+    done
+    # Until both hear each other, the federation moves no job.
+    for site in east west; do
+        for _ in $(seq 200); do
+            in_step $site && break
+            sleep 0.1
+        done
+        in_step $site || fail "the federation of $site is not in step: see $B/$site/log"
     done
     echo "export SLURM_CONF=$B/east/slurm.conf"
 }

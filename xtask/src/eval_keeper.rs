@@ -194,7 +194,8 @@ impl Stage {
         for line in log.lines() {
             *lines.entry(line).or_default() += 1;
         }
-        let (mut lost, mut twice, mut entries, mut steps, mut pauses) = (0, 0, BTreeMap::<String, u32>::new(), 0, 0);
+        let (mut lost, mut twice, mut entries) = (0, 0, BTreeMap::<String, u32>::new());
+        let (mut steps, mut pauses, mut moves) = (0, 0, 0);
         let (mut summed_j, mut late, mut unaccounted) = (0.0, 0, 0);
         for (index, run) in runs.iter().enumerate() {
             let count = |word: &str| lines.get(format!("job-{index} {word}").as_str()).copied().unwrap_or(0);
@@ -204,6 +205,7 @@ impl Stage {
             let all = shown["steps"].as_array().cloned().unwrap_or_default();
             steps += all.len();
             pauses += all.iter().filter(|row| row["step"].get("pause").is_some()).count();
+            moves += all.iter().filter(|row| row["step"].get("move").is_some() || row["step"] == "withdraw").count();
             late += u32::from(shown["ended"].as_str() > shown["deadline"].as_str());
             match shown["account"]["it_energy_j"].as_f64() {
                 Some(joules) => summed_j += joules,
@@ -220,7 +222,10 @@ impl Stage {
         let on = if self.slurm_conf.is_some() { "two Slurm clusters" } else { "this machine's own engine" };
         eprintln!("engine                    {on}");
         eprintln!("keepers killed            {killed} in {:.0} s", lasted.as_secs_f64());
-        eprintln!("jobs                      {}; steps taken {steps}, of them pauses {pauses}", runs.len());
+        eprintln!(
+            "jobs                      {}; steps taken {steps}, of them pauses {pauses}, moves {moves}",
+            runs.len()
+        );
         eprintln!("jobs lost                 {lost}");
         eprintln!("jobs run twice            {twice}");
         eprintln!("jobs after their deadline {late}");

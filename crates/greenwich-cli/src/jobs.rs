@@ -10,7 +10,9 @@ use crate::forecast::instant;
 use crate::home;
 use crate::ledger::style;
 use crate::terminal::{self, Answer, Failure};
+use greenwich::cleaning::{self, Cleaned, Cleaning};
 use greenwich::job_file::JobSpec;
+use greenwich::jobs_view::Listed;
 use greenwich::keeper::{ActLock, Durability, Engine, Keeper, Moment, Phase, State};
 use greenwich::keeping::Grounds;
 use greenwich::live::Timestamp;
@@ -102,7 +104,8 @@ impl Desk {
         if self.pace.is_trial() && state.setting(PACE).map_err(greenwich::Error::from)?.is_none() {
             state.set(PACE, &self.pace.to_text()).map_err(greenwich::Error::from)?;
         }
-        Ok(Keeper::new(state, submitting::timing(self.pace.scale)))
+        let budgets = self.sites.budgets.clone();
+        Ok(Keeper::new(state, submitting::timing(self.pace.scale)).with_budgets(budgets))
     }
 
     pub(crate) fn grounds(&self) -> Grounds<'_> {
@@ -123,6 +126,15 @@ impl Desk {
 
     pub(crate) fn lock(&self, patience: Duration) -> Result<ActLock, greenwich::Error> {
         Ok(ActLock::take(&self.folder, patience)?)
+    }
+
+    /// Takes away what runs that are over have left.
+    pub(crate) fn clean(&self, older_than: SignedDuration, cleaning: Cleaning) -> Result<Cleaned, Failure> {
+        if !self.folder.join("state.db").is_file() {
+            return Ok(Cleaned::default());
+        }
+        let _lock = self.lock(PATIENCE)?;
+        Ok(cleaning::clean(&self.state()?, &self.folder, older_than, Timestamp::now(), cleaning)?)
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -385,21 +397,10 @@ pub(crate) fn hint(asked: &HintArguments, common: &Common) -> Result<Answer, Fai
 
 /// `greenwich jobs`.
 pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Failure> {
-    let json = common.format == Format::Json;
     match &asked.command {
         JobsCommand::List { all, kept } => {
             let desk = Desk::new(kept, common, None)?;
-            let runs = if desk.folder.join("state.db").is_file() {
-                jobs_view::list(&desk.state()?, *all)?
-            } else {
-                Vec::new()
-            };
-            Ok(if json {
-                terminal::pretty(&jobs_view::list_json(&runs, desk.pace))
-            } else {
-                jobs_view::list_text(&runs, desk.pace, *all, style(common))
-            }
-            .into())
+            listed(&desk, *all, common)
         }
         JobsCommand::Show { run, kept } => {
             let desk = Desk::new(kept, common, None)?;
@@ -423,13 +424,20 @@ pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Fai
                 keeper.plan_anew();
                 Ok(None)
             })?;
-            let runs = jobs_view::list(&desk.state()?, false)?;
-            Ok(if json {
-                terminal::pretty(&jobs_view::list_json(&runs, desk.pace))
+            listed(&desk, false, common)
+        }
+        JobsCommand::Clean { older_than, dry_run, kept } => {
+            let desk = Desk::new(kept, common, None)?;
+            let cleaning = if *dry_run { Cleaning::Counts } else { Cleaning::Takes };
+            let older_than = SignedDuration::try_from(*older_than).expect("at most sixty days");
+            let cleaned = desk.clean(older_than, cleaning)?;
+            let json = common.format == Format::Json;
+            let text = if json {
+                terminal::pretty(&jobs_view::cleaned_json(&cleaned, cleaning))
             } else {
-                jobs_view::list_text(&runs, desk.pace, false, style(common))
-            }
-            .into())
+                jobs_view::cleaned_text(&cleaned, cleaning)
+            };
+            Ok(text.into())
         }
         JobsCommand::Release { run, why, kept } => {
             let desk = Desk::new(kept, common, None)?;
@@ -442,6 +450,19 @@ pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Fai
             shown(&desk, &name.unwrap_or_default(), common)
         }
     }
+}
+
+/// The runs of a state, and how the budgets of their projects stand.
+fn listed(desk: &Desk, all: bool, common: &Common) -> Result<Answer, Failure> {
+    let listed = if desk.folder.join("state.db").is_file() {
+        let state = desk.state()?;
+        let budgets = desk.grounds().budgets(&state, None, Timestamp::now())?;
+        Listed { runs: jobs_view::list(&state, all)?, budgets, all }
+    } else {
+        Listed { runs: Vec::new(), budgets: Vec::new(), all }
+    };
+    let json = common.format == Format::Json;
+    Ok(if json { terminal::pretty(&listed.json(desk.pace)) } else { listed.text(desk.pace, style(common)) }.into())
 }
 
 fn shown(desk: &Desk, run: &str, common: &Common) -> Result<Answer, Failure> {

@@ -7,6 +7,7 @@ use crate::arguments::{CarryVerb, Common, KeepArguments};
 use crate::forecast::fetch;
 use crate::jobs::Desk;
 use crate::terminal::{self, Failure};
+use greenwich::cleaning::{Cleaning, KEPT_FOR};
 use greenwich::keeper::Keeper;
 use greenwich::live::{Timestamp, ZoneId};
 use greenwich::{Exit, Signal};
@@ -23,6 +24,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Seconds between two fetches.
 const FETCH_EVERY_S: i64 = 3600;
+/// Seconds between two cleanings.
+const CLEAN_EVERY_S: i64 = 86_400;
 
 pub(crate) fn keep(asked: &KeepArguments, common: &Common) -> ExitCode {
     let ends = ends();
@@ -35,13 +38,17 @@ pub(crate) fn keep(asked: &KeepArguments, common: &Common) -> ExitCode {
         Ok(begun) => begun,
         Err(failure) => return terminal::finish(Err(failure)),
     };
-    let mut fetched = i64::MIN;
+    let (mut fetched, mut cleaned) = (i64::MIN, i64::MIN);
     loop {
         if asked.fetch && desk.grounds().pace.to_grid(Timestamp::now()).as_second() - FETCH_EVERY_S >= fetched {
             fetched = Timestamp::now().as_second();
             fetch_all(&desk, common);
         }
         let looked = look(&desk, &mut keeper, common);
+        if Timestamp::now().as_second() - CLEAN_EVERY_S >= cleaned {
+            cleaned = Timestamp::now().as_second();
+            clean(&desk);
+        }
         if asked.once {
             return match looked {
                 Ok(()) => ExitCode::SUCCESS,
@@ -70,6 +77,14 @@ fn look(desk: &Desk, keeper: &mut Keeper, common: &Common) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+/// Takes away what runs have left that have been over for a month.
+fn clean(desk: &Desk) {
+    match desk.clean(KEPT_FOR, Cleaning::Takes) {
+        Ok(cleaned) => cleaned.left.iter().for_each(|words| terminal::say(&format!("greenwich: {words}"))),
+        Err(failure) => terminal::say(&format!("greenwich: {failure}")),
+    }
 }
 
 /// The newest hours of each zone; a provider that fails is told, and plans go on with what is held.

@@ -149,6 +149,17 @@ fn a_job_is_planned_handed_over_run_metered_and_accounted() {
         ["location_based_co2e_kg", "home_at_once_co2e_kg"].map(|key| account[key].as_f64().expect("known"));
     assert!(there > 0.0 && there < home, "{account:#}");
     assert!(stage.answer(0, &["jobs", "list"]).contains("no job is open"));
+    // What it has left is taken away, and nothing of its account.
+    let place = stage.folder().join(format!("ledger/keeper/jobs/{run}-1"));
+    let order = fs::read_to_string(place.join("order.json")).expect("it is there");
+    assert!(order.contains("\"environment\": []"), "the environment goes with the job: {order}");
+    assert!(stage.answer(0, &["jobs", "clean"]).starts_with("taken away: 0 files of 0 runs"), "it is not old enough");
+    let dry = stage.answer(0, &["jobs", "clean", "--older-than", "0.01s", "--dry-run"]);
+    assert!(dry.starts_with("to be taken away: ") && dry.contains("of 1 runs") && place.is_dir(), "{dry}");
+    stage.answer(0, &["jobs", "clean", "--older-than", "0.01s"]);
+    assert!(!place.exists());
+    assert_eq!(stage.shown(&run)["account"], shown["account"]);
+    assert_eq!(stage.shown(&run)["account"]["entries"].as_u64(), Some(1));
     let text = stage.answer(0, &["jobs", "show", "kept"]);
     assert!(text.contains("At home") && text.contains("hand over to west"), "{text}");
 }
@@ -168,6 +179,67 @@ fn a_budget_holds_a_run_until_somebody_lets_it_go_and_says_why() {
     stage.answer(0, &["jobs", "cancel", &run, "--why", "enough"]);
     let shown = stage.keep_until_accounted(&run);
     assert_eq!(shown["phase"], "cancelled", "{shown:#}");
+}
+
+/// Writes what a project may draw in a year into the sites file.
+fn set_budget(stage: &Stage, energy_kwh: &str) {
+    let file = stage.folder().join("sites.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let stem = "[[budget]]\nproject = \"small\"";
+    let others = text.split(stem).next().unwrap_or_default();
+    let text = format!("{others}{stem}\nenergy_kwh = {energy_kwh}\naction = \"hold\"\n");
+    fs::write(file, text).expect("written");
+}
+
+/// A job that waits in its engine, whose budget shrinks, and which somebody lets go.
+fn hold_and_let_go(stage: &Stage) {
+    set_budget(stage, "1");
+    let run = stage.submit(0, &["--project", "small"]);
+    stage.answer(0, &["keep", "--once"]);
+    assert_eq!(stage.shown(&run)["phase"], "waiting");
+    set_budget(stage, "0.0000001");
+    stage.answer(0, &["keep", "--once"]);
+    stage.answer(0, &["keep", "--once"]);
+    let held = stage.shown(&run);
+    assert_eq!((held["phase"].as_str(), held["over_budget"]["held"].as_bool()), (Some("held"), Some(true)), "{held:#}");
+    assert!(!held["engine_id"].is_null(), "it is held in its engine");
+    let holds = |shown: &Value| {
+        let steps = shown["steps"].as_array().expect("a list");
+        steps.iter().filter(|row| row["step"] == "hold" && row["outcome"] == "done").count()
+    };
+    assert_eq!(holds(&held), 1, "{held:#}");
+    let listed = stage.answer(0, &["jobs", "list"]);
+    assert!(listed.contains("holds 1 of its runs"), "{listed}");
+    let text = stage.answer(0, &["jobs", "show", &run]);
+    assert!(text.contains("held: project small has a budget of 0.0000001 kWh energy for"), "{text}");
+    stage.answer(0, &["jobs", "release", &run, "--why", "the board said yes"]);
+    stage.answer(0, &["keep", "--once"]);
+    let gone = stage.shown(&run);
+    assert_ne!(gone["phase"], "held", "{gone:#}");
+    assert!(gone["let_go"].as_str().is_some_and(|words| words.ends_with(": the board said yes")), "{gone:#}");
+    let shown = stage.keep_until_accounted(&run);
+    assert_eq!((shown["phase"].as_str(), stage.log().as_str()), (Some("done"), "start\nend\n"), "{shown:#}");
+    fs::remove_file(stage.folder().join("log")).expect("it is there");
+}
+
+#[test]
+fn a_waiting_job_is_held_in_its_engine_where_its_budget_shrinks() {
+    hold_and_let_go(&on_this_machine());
+}
+
+#[test]
+fn a_job_that_is_held_goes_by_itself_when_another_has_drawn_less_than_was_expected() {
+    let stage = on_this_machine();
+    // Four accelerators at 300 W are expected to draw 0.0016 kWh in their four seconds; a shell script draws less.
+    set_budget(&stage, "0.0024");
+    let first = stage.submit(0, &["--project", "small", "--count", "4"]);
+    let second = stage.submit(7, &["--project", "small", "--count", "4"]);
+    let shown = stage.keep_until_accounted(&first);
+    assert_eq!(shown["phase"], "done", "{shown:#}");
+    let shown = stage.keep_until_accounted(&second);
+    assert_eq!(shown["phase"], "done", "{shown:#}");
+    let told = shown["events"].to_string();
+    assert!(told.contains("let go: the budget of its project has room for it"), "{told}");
 }
 
 #[test]
@@ -263,6 +335,24 @@ impl Drop for Clusters {
     }
 }
 
+/// Of two nodes one takes no work: a job that can do with one starts on it.
+fn an_elastic_job_starts_on_the_nodes_that_there_are(stage: &Stage) {
+    let conf = stage.slurm_conf.as_ref().expect("it is Slurm");
+    let control = |words: &[&str]| {
+        let output = Command::new("scontrol").env("SLURM_CONF", conf).args(words).output().expect("scontrol is there");
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    control(&["-M", "west", "update", "nodename=w2", "state=drain", "reason=trial"]);
+    let run = stage.submit(0, &["--count", "4", "--nodes", "1-2"]);
+    let shown = stage.keep_until_accounted(&run);
+    let number = shown["engine_id"].as_str().and_then(|id| id.strip_suffix(";west")).expect("it was at west");
+    let told = control(&["-M", "west", "show", "job", number]);
+    assert!(told.contains("NumNodes=1 ") && told.contains("gpu:h100:2"), "{told}");
+    assert_eq!(shown["phase"], "done", "{shown:#}");
+    control(&["-M", "west", "update", "nodename=w2", "state=resume"]);
+}
+
 #[test]
 fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is_left() {
     let Some(clusters) = Clusters::start() else { return };
@@ -276,6 +366,10 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
     assert_eq!(
         (slurm["state"].as_str(), slurm["sites"][1]["accelerators"].as_u64()),
         (Some("ready"), Some(16)),
+        "{slurm:#}"
+    );
+    assert!(
+        slurm["says"].to_string().contains("east and west: waiting jobs are moved by the federation `globe`"),
         "{slurm:#}"
     );
     assert!(slurm["version"].as_str().is_some_and(|version| version.starts_with("slurm")), "{slurm:#}");
@@ -316,5 +410,11 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
     let shown = stage.keep_until_accounted(&second);
     assert_eq!(shown["phase"], "done", "{shown:#}");
     assert_ne!(shown["site"].as_str(), Some(site.as_str()), "{shown:#}");
+    let steps = shown["steps"].as_array().expect("a list");
+    let moved = steps.iter().any(|row| row["step"]["move"]["site"] == "west" && row["outcome"] == "done");
+    assert!(moved && shown["attempt"] == 1, "the federation moved it, and it stayed the same job: {shown:#}");
+    assert!(shown["engine_id"].as_str().is_some_and(|id| id.ends_with(";west")), "{shown:#}");
     assert_eq!(stage.log(), "start\nend\nstart\nend\n", "each ran once");
+    an_elastic_job_starts_on_the_nodes_that_there_are(&Stage::new(backend, Some(conf.clone())));
+    hold_and_let_go(&Stage::new(backend, Some(conf)));
 }

@@ -1,10 +1,11 @@
 //! The supervisor of one job on this machine: a process of its own that outlives whoever started it.
 //!
 //! In: a job's folder with its order and what is wished for. Out: its state, in that folder. It starts the job at its
-//! begin time, stops and wakes its process tree, wakes it by itself at the latest instant of a pause, and notes how it
+//! begin time, freezes or stops its process tree and wakes it, wakes it by itself at the latest instant of a pause, and notes how it
 //! ended. Killed at any instant and started again, it finds the job where it was: a start is a file that can be made
 //! once, so that no start happens twice, and processes are known by the mark in their environment.
 
+use crate::freezer::{self, Freezer};
 use crate::launcher::{Ending, Mark, Order, Stretch};
 use crate::private;
 use crate::processes::{self, VARIABLE};
@@ -17,7 +18,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -66,6 +67,9 @@ pub(crate) struct Status {
     /// Running since then.
     pub(crate) since: Option<Timestamp>,
     pub(crate) words: String,
+    /// Its control group, where it was given one.
+    #[serde(default)]
+    pub(crate) group: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +83,15 @@ pub(crate) enum Phase {
 
 impl Status {
     pub(crate) fn new() -> Self {
-        Self { heeded: 0, phase: Phase::Waiting, ran: Vec::new(), used_s: 0.0, since: None, words: String::new() }
+        Self {
+            heeded: 0,
+            phase: Phase::Waiting,
+            ran: Vec::new(),
+            used_s: 0.0,
+            since: None,
+            words: String::new(),
+            group: None,
+        }
     }
 
     pub(crate) fn used(&self, now: Timestamp) -> SignedDuration {
@@ -140,11 +152,13 @@ pub fn carry(helper: &[OsString], folder: &Path) -> io::Result<()> {
 /// the exit status of a start that was not to be.
 pub fn start(folder: &Path) -> i32 {
     let Ok(order) = read::<Order>(folder, ORDER) else { return STARTED_ALREADY };
-    let starts = read::<Status>(folder, STATUS).map_or(0, |status| status.ran.len());
+    let (starts, group) = read::<Status>(folder, STATUS).map_or((0, None), |status| (status.ran.len(), status.group));
     let taken = private_new(&folder.join(started(starts)));
     if taken.is_err() {
         return STARTED_ALREADY;
     }
+    // One that cannot enter its group is stopped by signals.
+    _ = group.as_deref().map(|group| Freezer::at(group).enter());
     let words = order.resume.as_ref().filter(|_| starts > 1).unwrap_or(&order.command);
     let Some((program, arguments)) = words.split_first() else { return 127 };
     let error = Command::new(program).args(arguments).exec();
@@ -222,13 +236,13 @@ impl Carried<'_> {
                 let stop = wish.paused.is_some_and(|latest| now < latest);
                 match self.status.phase {
                     Phase::Running if stop => {
-                        processes::signal(&self.mark, Signal::STOP);
+                        self.stop();
                         self.status.stand_still(now);
                         self.status.phase = Phase::Paused;
                         self.save()
                     }
                     Phase::Paused if !stop => {
-                        processes::signal(&self.mark, Signal::CONT);
+                        self.wake();
                         self.status.since = Some(now);
                         self.status.phase = Phase::Running;
                         self.save()
@@ -245,6 +259,7 @@ impl Carried<'_> {
         self.status.used_s = 0.0;
         self.status.since = Some(now);
         self.status.phase = Phase::Starting;
+        self.status.group = freezer::make(&self.mark);
         self.save()?;
         let output = self.output()?;
         let (program, arguments) = self.helper.split_first().ok_or_else(|| io::Error::other("no helper is named"))?;
@@ -287,7 +302,26 @@ impl Carried<'_> {
     fn end(&mut self, ending: Ending, now: Timestamp) -> io::Result<()> {
         self.status.end_stretch(now);
         self.status.phase = Phase::Ended(ending);
-        self.save()
+        _ = self.group().map(Freezer::remove);
+        self.save()?;
+        // The environment may hold what is secret, and nobody needs it any more.
+        let order = Order { environment: Vec::new(), ..self.order.clone() };
+        write(self.folder, ORDER, &order)
+    }
+
+    fn group(&self) -> Option<Freezer<'_>> {
+        self.status.group.as_deref().map(Freezer::at)
+    }
+
+    /// Stops the tree: what is in its control group by that, what is not, or where there is none, by signals.
+    fn stop(&self) {
+        let frozen = self.group().filter(|group| group.freeze()).map(Freezer::members);
+        processes::signal_but(&self.mark, Signal::STOP, &frozen.unwrap_or_default());
+    }
+
+    fn wake(&self) {
+        let thawed = self.group().filter(|group| group.thaw()).map(Freezer::members);
+        processes::signal_but(&self.mark, Signal::CONT, &thawed.unwrap_or_default());
     }
 
     fn do_once(&mut self, once: &Once, now: Timestamp) -> io::Result<()> {
@@ -324,7 +358,7 @@ impl Carried<'_> {
     /// Asks the tree to end, wakes it for that, and ends what does not.
     fn stop_all(&mut self) -> io::Result<()> {
         processes::signal(&self.mark, Signal::TERM);
-        processes::signal(&self.mark, Signal::CONT);
+        self.wake();
         let asked = Instant::now();
         while asked.elapsed() < TO_END {
             if let Some(child) = &mut self.child {

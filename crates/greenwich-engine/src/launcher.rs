@@ -101,6 +101,15 @@ pub enum Act {
     },
     /// Give up a job that has not started; one that runs is left alone.
     Withdraw,
+    /// Let a waiting job start at another site instead, one with the same [`SiteSeen::exchange`]: it stays the same job.
+    Move {
+        /// The job.
+        mark: Mark,
+        /// The other site.
+        site: String,
+        /// Variables that are other ones there; `None` for those that are not set there.
+        environment: Vec<(String, Option<String>)>,
+    },
     /// End it, running or not.
     Cancel,
 }
@@ -206,6 +215,8 @@ pub struct SiteSeen {
     pub is_up: bool,
     /// What can be done there.
     pub abilities: Abilities,
+    /// Sites with the same words here can exchange jobs that wait, by [`Act::Move`].
+    pub exchange: Option<String>,
 }
 
 /// Runs jobs.

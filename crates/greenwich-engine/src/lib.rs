@@ -8,21 +8,25 @@
 
 mod carry;
 mod error;
+mod freezer;
 mod launcher;
 mod local;
 mod private;
 mod processes;
 mod replay;
 mod slurm;
+mod slurm_asked;
+mod slurm_refusal;
 mod slurm_script;
 mod slurm_text;
 mod tools;
 
 pub use carry::{carry, start};
 pub use error::EngineError;
+pub use freezer::own_group;
 pub use launcher::{
     Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Stretch, Survey, lawful_run,
 };
-pub use local::Local;
+pub use local::{Local, is_over};
 pub use replay::{Fault, Replay, ReplaySite};
 pub use slurm::{Slurm, SlurmSite};

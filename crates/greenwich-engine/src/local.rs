@@ -130,6 +130,14 @@ impl Local {
     }
 }
 
+/// Whether the job of a folder is over; so is one of which there is no folder any more.
+pub fn is_over(folder: &Path) -> bool {
+    match read::<Status>(folder, STATUS) {
+        Ok(status) => matches!(status.phase, Phase::Ended(_)),
+        Err(error) => error.kind() == io::ErrorKind::NotFound && !folder.exists(),
+    }
+}
+
 impl Launcher for Local {
     fn survey(&mut self) -> Result<Survey, EngineError> {
         let sites = self.sites.iter().map(|(name, accelerators)| SiteSeen {
@@ -137,6 +145,7 @@ impl Launcher for Local {
             accelerators: Some(*accelerators),
             is_up: true,
             abilities: Abilities { pauses: true, requeues: true },
+            exchange: None,
         });
         Ok(Survey { version: "this machine".to_owned(), sites: sites.collect(), notes: Vec::new() })
     }
@@ -191,7 +200,15 @@ impl Launcher for Local {
     }
 
     fn act(&mut self, id: &str, act: &Act) -> Result<(), EngineError> {
+        if let Act::Move { site, .. } = act {
+            return Err(EngineError::Unable {
+                engine: "this machine".to_owned(),
+                what: format!("move a job to `{site}`"),
+                mend: "it is taken back and handed over there".to_owned(),
+            });
+        }
         self.wish(id, |wish| match act {
+            Act::Move { .. } => {}
             Act::Begin(at) => wish.begin = *at,
             Act::Hold => wish.held = true,
             Act::Release => wish.held = false,

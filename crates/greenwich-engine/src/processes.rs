@@ -54,9 +54,14 @@ fn state(stat: &str) -> Option<(char, i32)> {
 
 /// Sends a signal to every process of a job, those that are born meanwhile as well. Says whether there was any.
 pub(crate) fn signal(mark: &Mark, signal: Signal) -> bool {
+    signal_but(mark, signal, &BTreeSet::new())
+}
+
+/// The same, but for some that are left alone.
+pub(crate) fn signal_but(mark: &Mark, signal: Signal, but: &BTreeSet<i32>) -> bool {
     let mut had = BTreeSet::new();
     for _ in 0..MOST_LOOKS {
-        let new: Vec<i32> = of(mark).difference(&had).copied().collect();
+        let new: Vec<i32> = of(mark).into_iter().filter(|pid| !had.contains(pid) && !but.contains(pid)).collect();
         if new.is_empty() {
             break;
         }

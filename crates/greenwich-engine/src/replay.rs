@@ -58,6 +58,7 @@ struct World {
     is_down: bool,
     next: u64,
     pauses: bool,
+    exchanges: bool,
     calls: u64,
 }
 
@@ -102,6 +103,11 @@ impl Replay {
     /// Whether it can pause.
     pub fn set_pauses(&self, pauses: bool) {
         self.world().pauses = pauses;
+    }
+
+    /// Whether its sites exchange jobs that wait.
+    pub fn set_exchanges(&self, exchanges: bool) {
+        self.world().exchanges = exchanges;
     }
 
     /// Whether a site's nodes take new work from now on.
@@ -254,6 +260,7 @@ impl Launcher for Replay {
             accelerators: Some(if site.is_up { site.accelerators } else { 0 }),
             is_up: site.is_up,
             abilities: Abilities { pauses: world.pauses, requeues: true },
+            exchange: world.exchanges.then(|| "replay".to_owned()),
         });
         Ok(Survey { version: "replay".to_owned(), sites: sites.collect(), notes: Vec::new() })
     }
@@ -290,7 +297,7 @@ impl Launcher for Replay {
 
     fn act(&mut self, id: &str, act: &Act) -> Result<(), EngineError> {
         let (mut world, lost) = self.call()?;
-        let (now, pauses) = (world.now, world.pauses);
+        let (now, pauses, exchanges) = (world.now, world.pauses, world.exchanges);
         let gone = || EngineError::Gone { engine: "the replay".to_owned(), id: id.to_owned() };
         let job = world.jobs.get_mut(id).filter(|job| !matches!(job.state, SeenState::Ended(_))).ok_or_else(gone)?;
         let waits = matches!(job.state, SeenState::Waiting { .. });
@@ -318,8 +325,16 @@ impl Launcher for Replay {
                 job.left = job.saved;
             }
             Act::Withdraw if waits => job.end(Ending::Cancelled, now),
+            Act::Move { .. } if !exchanges => {
+                return Err(EngineError::Unable {
+                    engine: "the replay".to_owned(),
+                    what: "move a job".to_owned(),
+                    mend: "take it back and hand it over".to_owned(),
+                });
+            }
+            Act::Move { site, .. } if waits => job.order.site.clone_from(site),
             Act::Cancel => job.end(Ending::Cancelled, now),
-            Act::Pause { .. } | Act::Resume | Act::Requeue { .. } | Act::Withdraw => {}
+            Act::Pause { .. } | Act::Resume | Act::Requeue { .. } | Act::Withdraw | Act::Move { .. } => {}
         }
         if lost { Err(silent()) } else { Ok(()) }
     }

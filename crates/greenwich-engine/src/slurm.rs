@@ -8,11 +8,14 @@
 use crate::error::EngineError;
 use crate::launcher::{Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Survey, words};
 use crate::private;
+use crate::slurm_asked::{exchange, of_another_kind, of_exchanges, resources};
+use crate::slurm_refusal::{LOOK, refusal, unheard};
 use crate::slurm_script::{GUARD, SCRIPT};
 use crate::slurm_text::{
-    ACCOUNTING, Accounted, NODES, QUEUE, Queued, accelerators, accounted, guards, lacks, queued, version,
+    ACCOUNTING, Accounted, NODES, QUEUE, Queued, accelerators, accounted, elsewhere, federation, guards, kinds, lacks,
+    queued, version,
 };
-use crate::tools::{Said, Tools};
+use crate::tools::Tools;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -20,15 +23,18 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The oldest version whose tools speak as is read here.
 const OLDEST: (u32, u32) = (22, 5);
 /// How long a tool may take: Slurm's own clients go on for minutes where a controller is down.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a job that is moved is looked for where it goes.
+const UNTIL_THERE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Names of jobs that are asked for at once, so that no list of arguments grows too long.
 const MOST_IDS: usize = 500;
-const LOOK: &str = "`sinfo`, `squeue --me`";
 
 /// How a guard's comment begins; the guarded job's number and the state's folder follow.
 const GUARD_STEM: &str = "greenwich-guard";
@@ -176,6 +182,20 @@ impl Slurm {
         }
     }
 
+    /// A job of which only the copy is seen that its federation keeps at the cluster that it left.
+    fn on_its_way(&self, cluster: Option<&str>, number: &str, mark: Mark) -> Seen {
+        Seen {
+            id: id_of(number, cluster),
+            site: self.site_of(cluster, ""),
+            state: SeenState::Waiting { held: false },
+            begin: None,
+            ran: Vec::new(),
+            used: SignedDuration::ZERO,
+            words: "it is moved by its federation".to_owned(),
+            mark,
+        }
+    }
+
     /// What accounting says of jobs of one cluster; nothing where there is no accounting.
     fn accounting(&self, cluster: Option<&str>, ids: &[&str]) -> Vec<Accounted> {
         let mut rows = Vec::new();
@@ -274,6 +294,54 @@ impl Slurm {
         self.run(command, what, job.number).map(drop)
     }
 
+    /// The federation that a site's cluster is in, and whether it hears another cluster of it.
+    fn federation(&self, site: &SlurmSite) -> Option<(String, bool)> {
+        let cluster = site.cluster.as_deref()?;
+        let mut command = self.asking("scontrol", Some(cluster));
+        command.args(["show", "federation"]);
+        // A cluster that tells of no federation is in none.
+        let text = self.run(command, "show its federation", "").ok()?;
+        federation(&text).map(|(name, clusters)| (name, clusters.len() > 1 && clusters.contains(cluster)))
+    }
+
+    /// Moves a waiting job to another cluster of its federation, and waits until it is there.
+    fn relocate(
+        &self,
+        job: &Named<'_>,
+        mark: &Mark,
+        site: &str,
+        environment: &[(String, Option<String>)],
+    ) -> Result<(), EngineError> {
+        let target = self.site(site)?;
+        let Some(cluster) = target.cluster.as_deref().filter(|cluster| Some(*cluster) != job.cluster) else {
+            return Err(EngineError::Unable {
+                engine: "Slurm".to_owned(),
+                what: format!("move a job to `{site}`, which is at the same cluster"),
+                mend: "it is taken back and handed over there".to_owned(),
+            });
+        };
+        // Read by the batch script if it starts there, and only then: written before the move, it does no harm without.
+        let lines = environment.iter().filter(|(_, value)| !value.iter().any(|value| value.contains('\n')));
+        let lines = lines.map(|(name, value)| match value {
+            Some(value) => format!("{name}={value}\n"),
+            None => format!("{name}\n"),
+        });
+        self.script(&format!("claims/{}-{}.at-{cluster}", mark.run, mark.attempt), &lines.collect::<String>())?;
+        let (of, to) = (format!("jobid={}", job.number), format!("clusters={cluster}"));
+        self.control(&["update", &of, &to], job, "move a job")?;
+        let asked = Instant::now();
+        while asked.elapsed() < UNTIL_THERE {
+            let mut command = self.asking("squeue", Some(cluster));
+            command.args(["--me", "--noheader", "--states=all", "--Format", QUEUE]);
+            let text = self.run(command, "show its queue", "").unwrap_or_default();
+            if queued(&text).iter().any(|row| row.id == job.number) {
+                break;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
     fn set_begin(&self, job: &Named<'_>, at: Timestamp) -> Result<(), EngineError> {
         let (of, at) = (format!("jobid={}", job.number), format!("starttime={}", begin(at)));
         self.control(&["update", &of, &at], job, "change a begin time")
@@ -301,6 +369,7 @@ impl Launcher for Slurm {
             }
             let text = self.run(command, "tell its nodes", "")?;
             let (count, is_up) = accelerators(&text, site.gres.as_deref());
+            notes.extend(of_another_kind(site, &kinds(&text)));
             if !site.suspends {
                 notes.push(format!(
                     "{}: jobs are not suspended but queued again from a checkpoint; where you are an operator of the cluster, pause = \"suspend\" in sites.toml",
@@ -308,7 +377,20 @@ impl Launcher for Slurm {
                 ));
             }
             let abilities = Abilities { pauses: site.suspends, requeues: true };
-            sites.push(SiteSeen { name: site.name.clone(), accelerators: Some(count), is_up, abilities });
+            let exchange = match self.federation(site) {
+                Some((name, is_in_step)) if !is_in_step => {
+                    notes.push(format!(
+                        "{}: its federation `{name}` is not in step: jobs are taken back and handed over until `scontrol show federation` says Synced:Yes",
+                        site.name
+                    ));
+                    None
+                }
+                found => found.map(|(name, _)| exchange(&name, site)),
+            };
+            sites.push(SiteSeen { name: site.name.clone(), accelerators: Some(count), is_up, abilities, exchange });
+        }
+        if self.is_thorough {
+            notes.extend(of_exchanges(&sites));
         }
         if self.is_thorough {
             notes.extend(self.lacks()?);
@@ -317,12 +399,13 @@ impl Launcher for Slurm {
     }
 
     fn jobs(&mut self, known: &[(Mark, String)]) -> Result<Vec<Seen>, EngineError> {
-        let mut all = Vec::new();
+        let (mut all, mut copies) = (Vec::new(), Vec::new());
         for cluster in self.clusters() {
             let mut command = self.asking("squeue", cluster);
             command.args(["--me", "--noheader", "--states=all", "--Format", QUEUE]);
             let text = self.run(command, "show its queue", "")?;
             self.take_idle_guards_away(cluster, &text);
+            copies.extend(elsewhere(&text).into_iter().map(|(number, mark)| self.on_its_way(cluster, &number, mark)));
             let mut here: Vec<Seen> = queued(&text).into_iter().map(|row| self.seen(cluster, row)).collect();
             let shown: BTreeSet<String> = here.iter().map(|seen| seen.id.clone()).collect();
             // Jobs that were purged from the queue are asked of accounting.
@@ -353,14 +436,17 @@ impl Launcher for Slurm {
                 here.into_iter().filter(|seen| shown.contains(&seen.id) || by_job.contains_key(named(&seen.id).number)),
             );
         }
-        Ok(all)
+        // A copy tells of a job only while that is not seen where it went.
+        copies.retain(|copy| all.iter().all(|seen| seen.mark != copy.mark));
+        all.extend(copies);
+        Ok(without_copies(all))
     }
 
     fn submit(&mut self, order: &Order) -> Result<String, EngineError> {
         let script = self.script("batch.sh", SCRIPT)?;
         let site = self.site(&order.site)?;
         let mut command = self.command("sbatch", site.cluster.as_deref());
-        command.arg("--parsable").arg("--requeue").args(&site.options).args(&order.options);
+        command.arg("--parsable").arg("--requeue").args(resources(order, site));
         command.envs(order.environment.iter().map(|(name, value)| (name, value)));
         command
             .arg(format!("--job-name={}", order.name))
@@ -369,14 +455,6 @@ impl Launcher for Slurm {
             .arg(format!("--chdir={}", order.directory.display()));
         if let Some(partition) = &site.partition {
             command.arg(format!("--partition={partition}"));
-        }
-        let (nodes, per_node) = spread(order, site.per_node);
-        if let Some((least, most)) = nodes {
-            command.arg(if least == most { format!("--nodes={least}") } else { format!("--nodes={least}-{most}") });
-        }
-        if per_node > 0 {
-            let kind = site.gres.as_ref().map_or_else(String::new, |kind| format!("{kind}:"));
-            command.arg(format!("--gpus-per-node={kind}{per_node}"));
         }
         if let Some(limit) = order.time_limit_s {
             command.arg(format!("--time={}", limit.div_euclid(60) + 1));
@@ -437,6 +515,7 @@ impl Launcher for Slurm {
                 self.set_begin(&job, *begin)
             }
             Act::Withdraw => scancel(&["--state=PENDING"]),
+            Act::Move { mark, site, environment } => self.relocate(&job, mark, site, environment),
             Act::Cancel => {
                 scancel(&[])?;
                 self.unguard(&job);
@@ -446,17 +525,12 @@ impl Launcher for Slurm {
     }
 }
 
-/// Nodes and accelerators of each: a job that fits a node has one, a larger one whole nodes.
-fn spread(order: &Order, per_node: u32) -> (Option<(u32, u32)>, u32) {
-    let count = order.accelerators;
-    if count == 0 || per_node == 0 {
-        return (order.nodes, count);
-    }
-    if count <= per_node {
-        return (order.nodes.or(Some((1, 1))), count);
-    }
-    let nodes = count.div_ceil(per_node);
-    (order.nodes.or(Some((nodes, nodes))), per_node)
+/// Of one job that several clusters of a federation show, what tells most: that it runs, else that it is not over.
+fn without_copies(mut all: Vec<Seen>) -> Vec<Seen> {
+    all.sort_by_key(|seen| (!seen.has_started(), seen.is_over()));
+    let mut shown = BTreeSet::new();
+    all.retain(|seen| shown.insert((seen.mark.clone(), named(&seen.id).number.to_owned())));
+    all
 }
 
 /// Seconds since 1970, which every version reads in every time zone.
@@ -474,114 +548,30 @@ fn named(id: &str) -> Named<'_> {
     Named { number, cluster }
 }
 
-fn unheard(program: &str, error: &io::Error) -> EngineError {
-    match error.kind() {
-        io::ErrorKind::NotFound => EngineError::Absent {
-            engine: "Slurm".to_owned(),
-            said: format!("there is no `{program}` on PATH"),
-            mend: "install Slurm's client tools, or load their module, before Greenwich is started".to_owned(),
-        },
-        _ => EngineError::Unreachable { engine: "Slurm".to_owned(), said: format!("`{program}`: {error}"), look: LOOK },
-    }
-}
-
-/// What a controller that is away, slow or not let in is told by.
-const AWAY: [&str; 8] = [
-    "Unable to contact",
-    "Connection refused",
-    "Socket timed out",
-    "Connection timed out",
-    "authentication error",
-    "Munge",
-    "slurmdbd",
-    "Communication connection failure",
-];
-/// What tools without a configuration say.
-const NOT_SET_UP: [&str; 2] = ["configuration source", "Unable to process configuration"];
-/// What a job that is over or unknown is told by.
-const GONE: [&str; 4] =
-    ["Invalid job id", "already completed", "Job/step already", "Job is no longer pending execution"];
-
-fn refusal(said: &Said, what: &str, id: &str) -> EngineError {
-    let text = words(if said.err.trim().is_empty() { &said.out } else { &said.err });
-    let has = |signs: &[&str]| signs.iter().any(|sign| said.err.contains(sign));
-    let engine = "Slurm".to_owned();
-    if has(&AWAY) {
-        return EngineError::Unreachable { engine, said: text, look: LOOK };
-    }
-    if has(&GONE) {
-        return EngineError::Gone { engine, id: id.to_owned() };
-    }
-    if has(&NOT_SET_UP) {
-        return EngineError::Refused {
-            engine,
-            what: what.to_owned(),
-            said: "it finds no slurm.conf".to_owned(),
-            mend: "say where the cluster's is, by SLURM_CONF or slurm_conf in sites.toml".to_owned(),
-        };
-    }
-    let mend = "see what Slurm says of it; options of sites.toml and #SBATCH lines go to it as they are".to_owned();
-    EngineError::Refused { engine, what: what.to_owned(), said: text, mend }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
-    fn order(accelerators: u32, nodes: Option<(u32, u32)>) -> Order {
-        Order {
+    #[test]
+    fn one_job_that_two_clusters_show_is_one() {
+        let seen = |id: &str, state: SeenState| Seen {
             mark: Mark { run: "k".to_owned(), attempt: 1 },
-            name: "n".to_owned(),
-            command: vec!["true".to_owned()],
-            resume: None,
-            beside: Vec::new(),
-            directory: "/".into(),
-            environment: Vec::new(),
-            site: "east".to_owned(),
-            begin: Timestamp::UNIX_EPOCH,
-            accelerators,
-            nodes,
-            time_limit_s: None,
-            options: Vec::new(),
-            held: false,
-        }
-    }
-
-    #[test]
-    fn a_job_has_one_node_or_whole_ones() {
-        assert_eq!(spread(&order(0, None), 8), (None, 0));
-        assert_eq!(spread(&order(3, None), 8), (Some((1, 1)), 3));
-        assert_eq!(spread(&order(20, None), 8), (Some((3, 3)), 8));
-        assert_eq!(spread(&order(16, Some((1, 2))), 8), (Some((1, 2)), 8));
-    }
-
-    /// Runs the batch script as Slurm would.
-    fn batch(folder: &std::path::Path, job: &str, restarts: &str, words: &[&str]) -> (Option<i32>, String) {
-        let script = folder.join("batch.sh");
-        fs::write(&script, SCRIPT).expect("written");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("its mode");
-        let mut command = Command::new("/bin/sh");
-        command.arg(&script).arg(folder.join("claim")).args(words);
-        command.env("SLURM_JOB_ID", job).env("SLURM_RESTART_COUNT", restarts);
-        let output = command.output().expect("it runs");
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    #[test]
-    fn the_batch_script_runs_the_command_and_from_the_second_start_on_what_resumes_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let words = ["3", "2", "1", "printf", "%s", "a b;$(id)", "echo", "again", "meter"];
-        assert_eq!(batch(folder.path(), "7", "0", &words), (Some(0), "a b;$(id)".to_owned()));
-        assert_eq!(batch(folder.path(), "7", "1", &words), (Some(0), "again\n".to_owned()));
-        assert_eq!(batch(folder.path(), "7", "2", &["2", "0", "0", "echo", "same"]), (Some(0), "same\n".to_owned()));
-    }
-
-    #[test]
-    fn of_two_jobs_with_one_mark_the_second_runs_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(batch(folder.path(), "7", "0", &["2", "0", "0", "echo", "ran"]).1, "ran\n");
-        assert_eq!(batch(folder.path(), "8", "0", &["2", "0", "0", "echo", "ran"]), (Some(79), String::new()));
+            id: id.to_owned(),
+            site: id.to_owned(),
+            state,
+            begin: None,
+            ran: Vec::new(),
+            used: SignedDuration::ZERO,
+            words: String::new(),
+        };
+        let waits = || seen("7;east", SeenState::Waiting { held: false });
+        let over = || seen("7;west", SeenState::Ended(Ending::Cancelled));
+        let told = |all: Vec<Seen>| without_copies(all).into_iter().map(|seen| seen.id).collect::<Vec<_>>();
+        assert_eq!(told(vec![over(), waits()]), ["7;east"]);
+        assert_eq!(
+            told(vec![waits(), seen("8;east", SeenState::Running)]).len(),
+            2,
+            "a double has a number of its own"
+        );
     }
 }

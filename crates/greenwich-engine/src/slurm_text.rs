@@ -59,6 +59,37 @@ fn queued_line(line: &str) -> Option<Queued> {
     })
 }
 
+/// Jobs of ours that an answer of `squeue` has as the copy that a federation keeps of a job that is at another cluster.
+pub(crate) fn elsewhere(text: &str) -> Vec<(String, Mark)> {
+    let of = |line: &str| {
+        let cells: Vec<&str> = line.splitn(10, '|').map(str::trim).collect();
+        let [id, state, .., comment] = cells.as_slice() else { return None };
+        let mark = Mark::parse(comment.trim_end_matches('|')).filter(|_| *state == "REVOKED")?;
+        Some(((*id).to_owned(), mark))
+    };
+    text.lines().take(MOST_LINES).filter_map(of).collect()
+}
+
+/// The federation of a cluster by `scontrol show federation`, and the clusters whose jobs it can exchange: those that it
+/// hears and is heard by, itself among them; it alone where it hears no other. `None` where it is in none.
+pub(crate) fn federation(text: &str) -> Option<(String, BTreeSet<String>)> {
+    let (mut name, mut clusters) = (None, BTreeSet::new());
+    for line in text.lines().take(MOST_LINES) {
+        let Some((key, value)) = line.split_once(':') else { continue };
+        let value = value.trim();
+        let cluster = || value.split(':').next().filter(|_| value.contains("FedState:ACTIVE")).map(str::to_owned);
+        match key.trim() {
+            "Federation" => name = Some(value.to_owned()).filter(|name| !name.is_empty() && name != "NULL"),
+            "Self" => clusters.extend(cluster()),
+            "Sibling" if value.contains("Send/Recv:Yes/Yes") && value.contains("Synced:Yes") => {
+                clusters.extend(cluster());
+            }
+            _ => {}
+        }
+    }
+    name.map(|name| (name, clusters))
+}
+
 /// Waiting guards of a state's folder in an answer of `squeue` whose jobs are not suspended. Of an answer that may have
 /// been cut off nothing is told.
 pub(crate) fn guards<'a>(text: &'a str, stem: &str, folder: &str) -> Vec<&'a str> {
@@ -130,6 +161,10 @@ pub(crate) fn accounted(text: &str) -> Vec<Accounted> {
         let mut cells = line.split('|').map(str::trim);
         let mut next = || cells.next();
         let (id, state, exit, start, end, suspended) = (next()?, next()?, next()?, next()?, next()?, next()?);
+        if state == "REVOKED" {
+            // A federation's copy of a job that is at another cluster says nothing of it.
+            return None;
+        }
         let ending = match state_of(state, "", exit_of(exit)) {
             Some(SeenState::Ended(ending)) => Some(ending),
             _ => None,
@@ -156,6 +191,16 @@ pub(crate) fn accelerators(text: &str, kind: Option<&str>) -> (u32, bool) {
         }
     }
     (sum, is_up)
+}
+
+/// The kinds of GPU that nodes have, whether they take work or not.
+pub(crate) fn kinds(text: &str) -> BTreeSet<String> {
+    let of = |part: &str| {
+        let cells: Vec<&str> = part.split('(').next().unwrap_or_default().split(':').collect();
+        matches!(cells.as_slice(), ["gpu", _, _]).then(|| cells[1].to_owned())
+    };
+    let lines = text.lines().take(MOST_LINES).filter_map(|line| line.split('|').map(str::trim).nth(2));
+    lines.flat_map(|gres| gres.split(',').filter_map(of).collect::<Vec<_>>()).collect()
 }
 
 /// Of `gpu:h100:8(S:0-1),tmpdisk:100`.
@@ -279,6 +324,7 @@ mod tests {
                     e5|allocated|gpu:a100:4|\n";
         assert_eq!(accelerators(text, Some("h100")), (16, true));
         assert_eq!(accelerators(text, None), (20, true));
+        assert_eq!(kinds(text).into_iter().collect::<Vec<_>>(), ["a100", "h100"]);
         assert_eq!(accelerators("e1|down|gpu:h100:8|\n", None), (0, false));
     }
 
@@ -309,6 +355,29 @@ mod tests {
         let bare = "AccountingStorageType = (null)\nGresTypes = (null)\nSelectType = select/linear\n";
         assert_eq!((lacks(bare, true).len(), lacks(bare, false).len()), (3, 1));
         assert!(lacks(bare, false)[0].contains("AccountingStorageType=accounting_storage/slurmdbd"));
+    }
+
+    #[test]
+    fn clusters_exchange_jobs_where_they_hear_each_other() {
+        // As 22.05.8 and 24.11.5 print it.
+        let text = "Federation: globe\nSelf:       east:127.0.0.1:6817 ID:1 FedState:ACTIVE Features:\n\
+                    Sibling:    west:127.0.0.1:6827 ID:2 FedState:ACTIVE Features: PersistConnSend/Recv:Yes/Yes Synced:Yes\n\
+                    Sibling:    north:10.0.0.1:6817 ID:3 FedState:ACTIVE Features: PersistConnSend/Recv:Yes/No Synced:No\n\
+                    Sibling:    south:10.0.0.2:6817 ID:4 FedState:DRAIN Features: PersistConnSend/Recv:Yes/Yes Synced:Yes\n";
+        let (name, clusters) = federation(text).expect("a federation");
+        assert_eq!(
+            (name.as_str(), clusters.into_iter().collect::<Vec<_>>().join(" ").as_str()),
+            ("globe", "east west")
+        );
+        let count = |text: &str| federation(text).map(|(_, clusters)| clusters.len());
+        assert_eq!(count(&text.replace("Synced:Yes", "Synced:No")), Some(1));
+        assert_eq!(count("No Federation Configured\n"), None);
+        assert_eq!(count("Federation: globe\nSelf: east:h:1 ID:1 FedState:INACTIVE Features:\n"), Some(0));
+        let copies = elsewhere(SQUEUE);
+        assert_eq!(
+            copies.iter().map(|(id, mark)| format!("{id} {mark}")).collect::<Vec<_>>(),
+            ["67108870 greenwich:k6:1"]
+        );
     }
 
     #[test]

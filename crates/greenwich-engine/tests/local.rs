@@ -1,6 +1,6 @@
 //! Jobs of this machine, carried by real supervisors: begin, pause, guard, requeue, cancel, and a supervisor killed.
 
-use greenwich_engine::{Act, Ending, Launcher, Local, Mark, Order, Seen, SeenState};
+use greenwich_engine::{Act, Ending, Launcher, Local, Mark, Order, Seen, SeenState, own_group};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,6 +98,14 @@ fn a_paused_tree_stands_still_until_it_is_woken_or_its_latest_instant_has_come()
     let far = Timestamp::now() + SignedDuration::from_hours(1);
     stage.engine.act(&id, &Act::Pause { latest: far }).expect("paused");
     let before = stage.until(&order, &id, |seen| seen.state == SeenState::Paused);
+    match own_group() {
+        Ok(group) => {
+            let group = group.join(format!("greenwich-{id}"));
+            let told = fs::read_to_string(group.join("cgroup.events")).expect("it has a group of its own");
+            assert!(told.contains("frozen 1"), "{told}");
+        }
+        Err(why) => eprintln!("SKIPPED: the freezer; the tree is stopped by signals: {why}"),
+    }
     let written = stage.log().len();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!((stage.log().len(), stage.seen(&order, &id).used), (written, before.used));
@@ -108,6 +116,10 @@ fn a_paused_tree_stands_still_until_it_is_woken_or_its_latest_instant_has_come()
     stage.until(&order, &id, runs);
     stage.engine.act(&id, &Act::Cancel).expect("ended");
     assert_eq!(stage.seen(&order, &id).state, SeenState::Ended(Ending::Cancelled));
+    assert!(
+        own_group().map_or(true, |group| !group.join(format!("greenwich-{id}")).exists()),
+        "its group is taken away"
+    );
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub enum Step {
         /// The begin time.
         at: Timestamp,
     },
+    /// Keep it from starting: its project's budget has no room for it.
+    Hold,
     /// Let it go.
     Release,
     /// Tell it to write a checkpoint.
@@ -44,6 +46,11 @@ pub enum Step {
     Requeue {
         /// The begin time.
         begin: Timestamp,
+    },
+    /// Let it start at another site, as the same job.
+    Move {
+        /// The site.
+        site: String,
     },
     /// Take it back, to hand it over elsewhere.
     Withdraw,
@@ -68,8 +75,16 @@ pub(crate) struct Slack {
     pub(crate) pause: SignedDuration,
 }
 
+/// What can be done to a job where it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Able {
+    pub(crate) there: Abilities,
+    /// Whether its engine can move it to the site of its plan while it waits.
+    pub(crate) moves: bool,
+}
+
 /// The next step, if any.
-pub(crate) fn desire(run: &Run, seen: Option<&Seen>, now: Timestamp, able: Abilities, slack: Slack) -> Option<Step> {
+pub(crate) fn desire(run: &Run, seen: Option<&Seen>, now: Timestamp, able: Able, slack: Slack) -> Option<Step> {
     if let Some(why) = &run.cancel {
         let lives = seen.is_some_and(|seen| !seen.is_over());
         return lives.then(|| Step::Cancel { why: why.clone() });
@@ -81,9 +96,10 @@ pub(crate) fn desire(run: &Run, seen: Option<&Seen>, now: Timestamp, able: Abili
         return may.then_some(Step::Submit { site, begin, attempt: run.attempt + 1 });
     };
     match seen.state {
-        SeenState::Waiting { held: true } => Some(Step::Release),
-        SeenState::Waiting { held: false } => waiting(run, seen, now, slack),
-        SeenState::Running => running(run, now, able, slack),
+        SeenState::Waiting { held } if run.is_held() => (!held).then_some(Step::Hold),
+        // Its begin time is put right before it is let go, so that it does not start by an old one.
+        SeenState::Waiting { held } => waiting(run, seen, now, able, slack).or(held.then_some(Step::Release)),
+        SeenState::Running => running(run, now, able.there, slack),
         SeenState::Paused => {
             let due = run.latest() <= now || next_run(run, now).is_none_or(|next| next <= now);
             due.then_some(Step::Resume)
@@ -92,16 +108,18 @@ pub(crate) fn desire(run: &Run, seen: Option<&Seen>, now: Timestamp, able: Abili
     }
 }
 
-fn waiting(run: &Run, seen: &Seen, now: Timestamp, slack: Slack) -> Option<Step> {
+fn waiting(run: &Run, seen: &Seen, now: Timestamp, able: Able, slack: Slack) -> Option<Step> {
     let site = run.plan.site().unwrap_or(&seen.site);
     // One that has started before has its data and its checkpoint where it is.
-    if site != seen.site && run.starts == 0 {
+    let goes = site != seen.site && run.starts == 0;
+    if goes && !able.moves {
         return Some(Step::Withdraw);
     }
     let wanted = next_run(run, now).unwrap_or(now).min(run.latest()).max(now);
     let has = seen.begin.unwrap_or(now).max(now);
     let differs = wanted.duration_since(has).abs() > slack.begin;
-    differs.then_some(Step::Begin { at: wanted })
+    // Its begin time goes before it, so that it does not start there by one that was meant for here.
+    differs.then_some(Step::Begin { at: wanted }).or_else(|| goes.then(|| Step::Move { site: site.to_owned() }))
 }
 
 fn running(run: &Run, now: Timestamp, able: Abilities, slack: Slack) -> Option<Step> {
@@ -146,7 +164,7 @@ mod tests {
     use crate::run::{Plan, Segment};
     use greenwich_engine::{Mark, Stretch};
 
-    const ABLE: Abilities = Abilities { pauses: true, requeues: true };
+    const ABLE: Able = Able { there: Abilities { pauses: true, requeues: true }, moves: false };
     const SLACK: Slack = Slack { begin: SignedDuration::from_secs(1), pause: SignedDuration::ZERO };
 
     /// A job of 100 s, in the worst case 120 s, planned in these stretches; it may run until 1000 s.
@@ -193,7 +211,28 @@ mod tests {
         assert_eq!(next(&run(&[(300, 400)]), &elsewhere), Some(Step::Withdraw));
         let started = Run { starts: 1, ..run(&[(300, 400)]) };
         assert_eq!(next(&started, &elsewhere), None, "its checkpoint is there");
-        assert_eq!(next(&run(&[(300, 400)]), &seen(SeenState::Waiting { held: true }, 300)), Some(Step::Release));
+        let moved = |begin: i64| {
+            let able = Able { moves: true, ..ABLE };
+            desire(&run(&[(300, 400)]), Some(&Seen { site: "west".to_owned(), ..waits(begin) }), at(10), able, SLACK)
+        };
+        assert_eq!(moved(100), Some(Step::Begin { at: at(300) }), "it must not start there by its old begin time");
+        assert_eq!(moved(300), Some(Step::Move { site: "east".to_owned() }));
+        let held = |begin: i64| seen(SeenState::Waiting { held: true }, begin);
+        assert_eq!(next(&run(&[(300, 400)]), &held(300)), Some(Step::Release));
+        assert_eq!(next(&run(&[(300, 400)]), &held(5)), Some(Step::Begin { at: at(300) }), "first its begin time");
+    }
+
+    #[test]
+    fn a_job_that_a_budget_holds_is_held_in_its_engine_until_it_has_started() {
+        let over = crate::OverBudget { why: "spent".to_owned(), holds: true, is_late: false };
+        let held = Run { over_budget: Some(over.clone()), ..run(&[(300, 400)]) };
+        let next = |run: &Run, state: SeenState| desire(run, Some(&seen(state, 500)), at(10), ABLE, SLACK);
+        assert_eq!(next(&held, SeenState::Waiting { held: false }), Some(Step::Hold));
+        assert_eq!(next(&held, SeenState::Waiting { held: true }), None, "nor is it moved");
+        let started = Run { starts: 1, ..held.clone() };
+        assert_eq!(next(&started, SeenState::Waiting { held: false }), Some(Step::Begin { at: at(300) }));
+        let warned = Run { over_budget: Some(crate::OverBudget { holds: false, ..over }), ..held };
+        assert_eq!(next(&warned, SeenState::Waiting { held: true }), Some(Step::Begin { at: at(300) }));
     }
 
     #[test]
@@ -208,7 +247,7 @@ mod tests {
         assert_eq!(next(&Run { used_s: 100.0, ..one.clone() }, 60, ABLE), None, "it is overdue");
         let whole = Run { job: crate::Job { interruptible: false, ..one.job.clone() }, ..one.clone() };
         assert_eq!(next(&whole, 60, ABLE), None);
-        let requeues = Abilities { pauses: false, requeues: true };
+        let requeues = Able { there: Abilities { pauses: false, requeues: true }, ..ABLE };
         assert_eq!(next(&one, 60, requeues), None, "there is no checkpoint to go on from");
         one.job.signal = Some("USR1".to_owned());
         assert_eq!(next(&one, 60, requeues), Some(Step::Checkpoint { signal: "USR1".to_owned() }));

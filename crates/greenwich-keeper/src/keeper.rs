@@ -4,15 +4,17 @@
 //! runs as they now stand; accounts of those that are over. A look that is cut off anywhere is made whole by the next
 //! one: what an engine has is found by its mark, and what is to be done is decided from what is there.
 
-use crate::desire::{Slack, Step, desire};
+use crate::budget::Budget;
+use crate::desire::{Able, Slack, Step, desire};
 use crate::error::KeeperError;
 use crate::outlook::{Account, Metered, Outlook};
 use crate::run::{Handed, Phase, Run};
 use crate::state::State;
-use greenwich_engine::{Abilities, Act, EngineError, Launcher, Mark, Order, Seen, SiteSeen};
+use greenwich_engine::{Abilities, Act, EngineError, Launcher, Mark, Seen, SiteSeen};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use steps::{act_of, order, prepare, said, settle};
 
 /// The keeper's name among those who did something.
 const WHO: &str = "keeper";
@@ -98,12 +100,16 @@ pub struct Told {
 pub struct Keeper {
     /// The state.
     pub state: State,
+    budgets: Vec<Budget>,
     timing: Timing,
     last: Option<Moment>,
     edition: Option<u64>,
     planned: Option<Timestamp>,
     /// What was planned last: runs with their phases. Another list is a reason to plan anew.
     planned_for: Vec<(String, Phase)>,
+    /// When budgets were last looked at, and for which runs.
+    budgeted: Option<Timestamp>,
+    budgeted_for: Vec<(String, Phase)>,
     sites: Vec<SiteSeen>,
     /// What went wrong at the last look, so that it is told once.
     wrong: BTreeMap<String, String>,
@@ -141,14 +147,24 @@ impl Keeper {
     pub fn new(state: State, timing: Timing) -> Self {
         Self {
             state,
+            budgets: Vec::new(),
             timing,
             last: None,
             edition: None,
             planned: None,
             planned_for: Vec::new(),
+            budgeted: None,
+            budgeted_for: Vec::new(),
             sites: Vec::new(),
             wrong: BTreeMap::new(),
         }
+    }
+
+    /// One that holds projects to these budgets.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: Vec<Budget>) -> Self {
+        self.budgets = budgets;
+        self
     }
 
     /// Everything is planned anew at the next look.
@@ -189,6 +205,7 @@ impl Keeper {
         if self.last.is_none() {
             self.settle_old_steps(&runs)?;
         }
+        self.heed_budgets(&mut runs, outlook, now, &mut told)?;
         self.plan(&mut runs, engines, &sight, outlook, now, &mut told)?;
         let mut steps = Vec::new();
         for (index, run) in runs.iter_mut().enumerate().filter(|(_, run)| run.ended.is_none()) {
@@ -326,13 +343,21 @@ impl Keeper {
         if run.handed.is_some() && seen.is_none() {
             return Ok(None);
         }
-        let known = self.sites.iter().find(|one| one.name == run.site()).map(|one| one.abilities);
-        let able = known.unwrap_or(Abilities { pauses: false, requeues: false });
+        let here = seen.map_or(run.site(), |seen| &seen.site);
+        let there = self.sites.iter().find(|one| one.name == here).map(|one| one.abilities).unwrap_or_default();
+        let moves = !run.cannot_move && run.plan.site().is_some_and(|site| self.exchange(here, site));
+        let able = Able { there, moves };
         let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
         match desire(run, seen, now, able, slack) {
             Some(step) => Ok(Some((seen.map(|seen| seen.id.clone()), step))),
             None => self.forget_checkpoint(run, now).map(|()| None),
         }
+    }
+
+    /// Whether an engine can move a waiting job from one site to another.
+    fn exchange(&self, from: &str, to: &str) -> bool {
+        let of = |name: &str| self.sites.iter().find(|one| one.name == name).and_then(|one| one.exchange.as_ref());
+        from != to && of(from).is_some() && of(from) == of(to)
     }
 
     /// A checkpoint that was asked for before a plan that is now another is too old for the next pause.
@@ -352,7 +377,8 @@ impl Keeper {
     pub fn hand_over(&mut self, run: &mut Run, engines: &mut [Engine], now: Timestamp) -> Result<Told, KeeperError> {
         let mut told = Told::default();
         let slack = Slack { begin: self.timing.begin_slack, pause: SignedDuration::ZERO };
-        if let Some(step) = desire(run, None, now, Abilities::default(), slack) {
+        let able = Able { there: Abilities::default(), moves: false };
+        if let Some(step) = desire(run, None, now, able, slack) {
             let due = Due { index: 0, id: None, step };
             self.take(std::slice::from_mut(run), &[due], engines, now, &mut told)?;
         }
@@ -415,6 +441,10 @@ impl Keeper {
                     run.refused = None;
                 })
             }
+            (Step::Move { site: to }, Some(id)) => {
+                let environment = other_variables(&engine.environment, &site, to);
+                engine.launcher.act(id, &Act::Move { mark: mark(run), site: to.clone(), environment })
+            }
             (_, Some(id)) => engine.launcher.act(id, &act_of(step)),
             (_, None) => Ok(()),
         };
@@ -448,6 +478,7 @@ impl Keeper {
                 run.phase = Phase::New;
                 run.words = error.to_string();
             }
+            Step::Move { .. } if !error.may_work_later() => run.cannot_move = true,
             Step::Pause { .. } | Step::Requeue { .. } | Step::Checkpoint { .. } if !error.may_work_later() => {
                 run.cannot_pause = !matches!(error, EngineError::Gone { .. });
             }
@@ -489,34 +520,16 @@ fn mark(run: &Run) -> Mark {
     Mark { run: run.job.run.clone(), attempt: run.attempt }
 }
 
-/// What holds of a run from the moment on in which a step may have been done.
-fn prepare(run: &mut Run, step: &Step, now: Timestamp) {
-    match step {
-        Step::Submit { site, attempt, .. } => {
-            run.attempt = *attempt;
-            run.handed = Some(Handed { site: site.clone(), id: None });
-            run.phase = Phase::Waiting;
-            run.missing = 0;
-        }
-        Step::Withdraw => run.phase = Phase::Moving,
-        Step::Checkpoint { .. } => run.checkpoint_asked = Some(now),
-        _ => {}
-    }
-}
-
-/// What holds of a run once a step was done.
-fn settle(run: &mut Run, step: &Step, now: Timestamp) {
-    match step {
-        Step::Requeue { .. } => {
-            let since = run.checkpoint_asked.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
-            run.done_s += (run.used_s - since.max(0.0)).max(0.0);
-            run.used_s = 0.0;
-            run.checkpoint_asked = None;
-            run.phase = Phase::Waiting;
-        }
-        Step::Resume => run.checkpoint_asked = None,
-        _ => {}
-    }
+/// Variables that are other ones at another site.
+fn other_variables(
+    all: &BTreeMap<String, Vec<(String, String)>>,
+    from: &str,
+    to: &str,
+) -> Vec<(String, Option<String>)> {
+    let of = |site: &str| all.get(site).into_iter().flatten();
+    let gone = of(from).filter(|(name, _)| of(to).all(|(other, _)| other != name));
+    let gone = gone.map(|(name, _)| (name.clone(), None));
+    gone.chain(of(to).map(|(name, value)| (name.clone(), Some(value.clone())))).collect()
 }
 
 fn engine_of<'a>(engines: &'a mut [Engine], site: &str) -> Option<&'a mut Engine> {
@@ -528,56 +541,9 @@ fn is_silent(engines: &[Engine], sight: &Sight, site: &str) -> bool {
     place.is_none_or(|place| sight.silent[place])
 }
 
-fn order(run: &Run, environment: Vec<(String, String)>, site: &str, begin: Timestamp) -> Order {
-    let job = &run.job;
-    Order {
-        mark: mark(run),
-        name: job.name.clone(),
-        command: job.command.clone(),
-        resume: job.resume.clone(),
-        beside: job.beside.clone(),
-        directory: job.directory.clone(),
-        environment,
-        site: site.to_owned(),
-        begin,
-        accelerators: job.accelerators,
-        nodes: job.nodes,
-        time_limit_s: job.time_limit_s,
-        options: job.options.clone(),
-        held: false,
-    }
-}
-
-fn act_of(step: &Step) -> Act {
-    match step {
-        Step::Begin { at } => Act::Begin(*at),
-        Step::Release => Act::Release,
-        Step::Checkpoint { signal } => Act::Signal(signal.clone()),
-        Step::Pause { latest } => Act::Pause { latest: *latest },
-        Step::Resume => Act::Resume,
-        Step::Requeue { begin } => Act::Requeue { begin: *begin },
-        Step::Withdraw => Act::Withdraw,
-        Step::Submit { .. } | Step::Cancel { .. } => Act::Cancel,
-    }
-}
-
-/// A step in words.
-fn said(step: &Step) -> String {
-    let at = |at: &Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    match step {
-        Step::Submit { site, begin, .. } => format!("handed over to {site}, to begin {}", at(begin)),
-        Step::Begin { at: begin } => format!("to begin {}", at(begin)),
-        Step::Release => "let go".to_owned(),
-        Step::Checkpoint { signal } => format!("told by SIG{signal} to write a checkpoint"),
-        Step::Pause { latest } => format!("paused, until {} at the latest", at(latest)),
-        Step::Resume => "woken".to_owned(),
-        Step::Requeue { begin } => format!("queued again, to begin {}", at(begin)),
-        Step::Withdraw => "taken back, to go elsewhere".to_owned(),
-        Step::Cancel { why } => format!("ended ({why})"),
-    }
-}
-
+mod budgeting;
 mod observing;
 mod planning;
+mod steps;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -17,11 +17,11 @@ mod outlook;
 mod run;
 mod state;
 
-pub use budget::{Budget, BudgetAction, Spent};
+pub use budget::{Budget, BudgetAction, Standing, Sum, standings};
 pub use desire::{Step, latest_start};
 pub use error::KeeperError;
 pub use keeper::{Engine, Keeper, Moment, Timing, Told};
 pub use lock::ActLock;
 pub use outlook::{Account, Answer, Ask, Metered, Outlook};
-pub use run::{Handed, Job, Phase, Plan, Run, Segment};
+pub use run::{Handed, Job, OverBudget, Phase, Plan, Run, Segment};
 pub use state::{Durability, Event, State, StepRow};

@@ -3,6 +3,7 @@
 //! In: what is left of each job. Out: plans, and what was metered of a job that is over. The keeper itself knows no
 //! intensity and no joule.
 
+use crate::budget::Sum;
 use crate::run::{Run, Segment};
 use greenwich_engine::SiteSeen;
 use jiff::Timestamp;
@@ -103,6 +104,13 @@ pub trait Outlook {
     /// # Errors
     /// What went wrong, in words: it is asked again.
     fn metered(&mut self, run: &Run) -> Result<Vec<Metered>, String>;
+
+    /// What a run has drawn so far, from its entries and from meters that are still at work; `None` where nothing was
+    /// metered.
+    ///
+    /// # Errors
+    /// What went wrong, in words: what its plan expected stands in.
+    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String>;
 
     /// The account of a run from its entries.
     fn account(&mut self, run: &Run, metered: &[Metered]) -> Account;

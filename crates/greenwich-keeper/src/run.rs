@@ -108,7 +108,7 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// A budget is spent: it is not handed over until somebody lets it go.
+    /// Its project's budget has no room for it: it is not handed over, or held in its engine.
     Held,
     /// To be handed over.
     New,
@@ -158,6 +158,17 @@ pub struct Handed {
     pub id: Option<String>,
 }
 
+/// What a project's budget says of a run that it has no room for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OverBudget {
+    /// The figures, in words.
+    pub why: String,
+    /// Whether it is held for that, rather than warned of.
+    pub holds: bool,
+    /// Whether it was told that its deadline cannot be kept any more.
+    pub is_late: bool,
+}
+
 /// A job, where it stands and its plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -193,6 +204,15 @@ pub struct Run {
     pub cannot_pause: bool,
     /// How often handing it over was refused in a row, and when it is tried again.
     pub refused: Option<(u32, Timestamp)>,
+    /// Whether its engine refused to move it: it is taken back and handed over instead.
+    #[serde(default)]
+    pub cannot_move: bool,
+    /// Why its project's budget does not allow it.
+    #[serde(default)]
+    pub over_budget: Option<OverBudget>,
+    /// Who let it go all the same, and why: no budget holds it any more.
+    #[serde(default)]
+    pub let_go: Option<String>,
 }
 
 impl Run {
@@ -216,7 +236,15 @@ impl Run {
             words: String::new(),
             cannot_pause: false,
             refused: None,
+            cannot_move: false,
+            over_budget: None,
+            let_go: None,
         }
+    }
+
+    /// Whether a budget keeps it from starting. What has started is not held.
+    pub fn is_held(&self) -> bool {
+        self.starts == 0 && self.over_budget.as_ref().is_some_and(|over| over.holds)
     }
 
     /// Where it is, or is to go.

@@ -3,7 +3,7 @@
 //! In: runs, steps, accounts. Out: the same, as they were last written whole. Each commit is forced to the disk. A
 //! ledger's entry can be accounted once: its id is a primary key.
 
-use crate::budget::Spent;
+use crate::budget::Sum;
 use crate::desire::Step;
 use crate::error::KeeperError;
 use crate::outlook::{Account, Metered};
@@ -368,27 +368,19 @@ impl State {
         self.read(|db| collect(db, "SELECT body FROM entries WHERE run = ?1 ORDER BY entry", [run]))
     }
 
-    /// What a project has spent in a year, and what its open runs are expected to need.
+    /// What a project's runs that are closed have drawn in a year, as metered.
     ///
     /// # Errors
     /// [`KeeperError::State`].
-    pub fn spent(&self, project: &str, year: i16) -> Result<Spent, KeeperError> {
+    pub fn spent(&self, project: &str, year: i16) -> Result<Sum, KeeperError> {
         let accounts: Vec<Account> = self.read(|db| {
             let sql = "SELECT body FROM accounts WHERE project = ?1 AND year = ?2";
             collect(db, sql, params![project, i64::from(year)])
         })?;
-        let mut spent = Spent::default();
+        let mut spent = Sum::default();
         for account in accounts {
             spent.co2e_g += account.co2e_g.unwrap_or(0.0);
             spent.kwh += account.facility_energy_kwh.unwrap_or(0.0);
-        }
-        let open = self.open_runs()?;
-        let counted = |run: &&Run| {
-            run.job.project.as_deref() == Some(project) && run.phase != crate::Phase::Held && run.ended.is_none()
-        };
-        for run in open.iter().filter(counted) {
-            spent.expected_co2e_g += run.plan.co2e_g.or(run.job.expected_co2e_g).unwrap_or(0.0);
-            spent.expected_kwh += run.job.expected_kwh.unwrap_or(0.0);
         }
         Ok(spent)
     }

@@ -4,7 +4,7 @@
 //! where it is, tools that only tell are asked, each with few seconds to answer.
 
 use crate::sites_file::{Backend, Sites};
-use greenwich_engine::{Abilities, EngineError, Launcher, SiteSeen, Slurm, SlurmSite};
+use greenwich_engine::{Abilities, EngineError, Launcher, SiteSeen, Slurm, SlurmSite, own_group};
 use greenwich_report::text::sheet::Sheet;
 use miette::Diagnostic;
 use serde_json::{Value, json};
@@ -57,14 +57,23 @@ fn this_machine(sites: Option<&Sites>) -> EngineFound {
         accelerators: Some(site.accelerators),
         is_up: true,
         abilities: Abilities { pauses: true, requeues: true },
+        exchange: None,
     });
+    let (how, mends) = match own_group() {
+        Ok(_) => ("frozen in a control group of their own".to_owned(), Vec::new()),
+        Err(why) => (
+            format!("stopped by signals, since {why}"),
+            vec!["run `greenwich keep` as a unit with Delegate=yes, for its jobs to be frozen as a whole".to_owned()],
+        ),
+    };
+    let says = format!("jobs are started at their time; for a pause they are {how}");
     EngineFound {
         engine: "this machine",
         state: State::Ready,
         version: None,
         sites: seen.collect(),
-        says: vec!["jobs are started at their time, paused and woken".to_owned()],
-        mends: Vec::new(),
+        says: vec![says],
+        mends,
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! In: runs of the state with their steps, events and accounts. Out: text, or `greenwich.jobs/1` and `greenwich.kept/1`.
 
+use crate::cleaning::{Cleaned, Cleaning};
 use crate::error::Error;
 use crate::pace::Pace;
 use crate::submitting::Proposal;
-use greenwich_keeper::{Account, BudgetAction, Phase, Run, State, Step};
+use greenwich_keeper::{Account, BudgetAction, Phase, Run, Standing, State, Step, Sum};
 use greenwich_report::Style;
 use greenwich_report::text::sheet::{Align, NOT_KNOWN, Sheet, co2e, energy, lasted, percent};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// Letters at the end of a run's name by which a list knows it: they are drawn by lot, the first ones tell the time.
 const NAME_LETTERS: usize = 8;
@@ -26,14 +28,46 @@ pub fn list(state: &State, all: bool) -> Result<Vec<Run>, Error> {
     Ok(runs)
 }
 
-/// A list as text.
-pub fn list_text(runs: &[Run], pace: Pace, all: bool, style: Style) -> String {
-    let mut sheet = Sheet::new(style);
-    if runs.is_empty() {
-        let words = if all { "no job has been kept yet" } else { "no job is open; --all shows those that are over" };
-        sheet.headline(words);
-        return sheet.finish();
+/// What `jobs list` answers.
+#[derive(Debug)]
+pub struct Listed {
+    /// The runs.
+    pub runs: Vec<Run>,
+    /// How the budgets of projects stand.
+    pub budgets: Vec<Standing>,
+    /// Whether those that are over are among them.
+    pub all: bool,
+}
+
+impl Listed {
+    /// As text.
+    pub fn text(&self, pace: Pace, style: Style) -> String {
+        let mut sheet = Sheet::new(style);
+        if self.runs.is_empty() {
+            let words =
+                if self.all { "no job has been kept yet" } else { "no job is open; --all shows those that are over" };
+            sheet.headline(words);
+        } else {
+            runs_text(&mut sheet, &self.runs, pace);
+        }
+        budgets_text(&mut sheet, &self.budgets);
+        if !self.runs.is_empty() {
+            say_trial(&mut sheet, pace);
+        }
+        sheet.finish()
     }
+
+    /// As JSON, `greenwich.jobs/1`.
+    pub fn json(&self, pace: Pace) -> Value {
+        json!({
+            "schema": "greenwich.jobs/1",
+            "jobs": self.runs.iter().map(|run| run_json(run, pace)).collect::<Vec<_>>(),
+            "budgets": self.budgets.iter().map(budget_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn runs_text(sheet: &mut Sheet, runs: &[Run], pace: Pace) {
     let header = [
         ("run", Align::Left),
         ("job", Align::Left),
@@ -59,13 +93,67 @@ pub fn list_text(runs: &[Run], pace: Pace, all: bool, style: Style) -> String {
         ]
     });
     sheet.table(&header, rows.collect());
-    say_trial(&mut sheet, pace);
-    sheet.finish()
 }
 
-/// A list as JSON, `greenwich.jobs/1`.
-pub fn list_json(runs: &[Run], pace: Pace) -> Value {
-    json!({"schema": "greenwich.jobs/1", "jobs": runs.iter().map(|run| run_json(run, pace)).collect::<Vec<_>>()})
+/// A row for each limit of each budget.
+fn budgets_text(sheet: &mut Sheet, budgets: &[Standing]) {
+    let rows = budgets.iter().flat_map(|standing| {
+        let kg = standing.budget.co2e_kg.map(|limit| (limit, (|sum| sum.co2e_g / 1e3) as fn(Sum) -> f64, true));
+        let kwh = standing.budget.kwh.map(|limit| (limit, (|sum| sum.kwh) as fn(Sum) -> f64, false));
+        [kg, kwh].into_iter().flatten().map(|(limit, of, is_co2e)| {
+            let told = |value: f64| if is_co2e { co2e(value) } else { energy(value) };
+            let sums = [of(standing.spent), of(standing.drawn), of(standing.expected)];
+            let share = if limit > 0.0 { percent(sums.iter().sum::<f64>() / limit) } else { NOT_KNOWN.to_owned() };
+            let [spent, drawn, expected] = sums.map(told);
+            let does = match (standing.budget.action, standing.refused.len()) {
+                (BudgetAction::Hold, 0) => "holds no run".to_owned(),
+                (BudgetAction::Hold, count) => format!("holds {count} of its runs"),
+                (BudgetAction::Warn, _) => "warns".to_owned(),
+            };
+            vec![
+                standing.budget.project.clone(),
+                standing.year.to_string(),
+                told(limit),
+                spent,
+                drawn,
+                expected,
+                share,
+                does,
+            ]
+        })
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    if rows.is_empty() {
+        return;
+    }
+    sheet.heading("Budgets");
+    let header = [
+        ("project", Align::Left),
+        ("year", Align::Left),
+        ("budget", Align::Right),
+        ("drawn, ended", Align::Right),
+        ("drawn so far", Align::Right),
+        ("expected yet", Align::Right),
+        ("in all", Align::Right),
+        ("", Align::Left),
+    ];
+    sheet.table(&header, rows);
+}
+
+fn budget_json(standing: &Standing) -> Value {
+    let budget = &standing.budget;
+    let sum = |sum: Sum| json!({"co2e_kg": sum.co2e_g / 1e3, "energy_kwh": sum.kwh});
+    json!({
+        "project": budget.project,
+        "year": standing.year,
+        "holds": budget.action == BudgetAction::Hold,
+        "budget": {"co2e_kg": budget.co2e_kg, "energy_kwh": budget.kwh},
+        "spent": sum(standing.spent),
+        "drawn": sum(standing.drawn),
+        "expected": sum(standing.expected),
+        "refused": standing.refused.keys().collect::<Vec<_>>(),
+        "overdrawn": standing.overdrawn(),
+    })
 }
 
 /// One run with everything that is known of it.
@@ -126,6 +214,7 @@ impl Shown {
         if !run.words.is_empty() {
             sheet.named("Engine", &format!("says: {}", run.words));
         }
+        budget_text(&mut sheet, run, pace);
         if let Some(account) = &self.account {
             account_text(&mut sheet, account, run);
         }
@@ -141,6 +230,27 @@ impl Shown {
         sheet.table(&[("when, UTC", Align::Left), ("what", Align::Left)], rows.collect());
         say_trial(&mut sheet, pace);
         sheet.finish()
+    }
+}
+
+/// What a budget says of a run, and by when somebody has to let it go.
+fn budget_text(sheet: &mut Sheet, run: &Run, pace: Pace) {
+    if let Some(over) = &run.over_budget {
+        let stands = if run.is_held() { "held" } else { "over" };
+        sheet.named("Budget", &format!("{stands}: {}", over.why));
+    }
+    if run.is_held() && run.ended.is_none() {
+        let latest = moment(pace.to_grid(run.latest()));
+        sheet.named(
+            "Let go",
+            &format!(
+                "when there is room for it, or by `greenwich jobs release {} --why …`; for its deadline by {latest}",
+                short(&run.job.run)
+            ),
+        );
+    }
+    if let Some(words) = &run.let_go {
+        sheet.named("Let go", &format!("over its budget by {words}"));
     }
 }
 
@@ -234,6 +344,8 @@ fn run_json(run: &Run, pace: Pace) -> Value {
         "ended": run.ended.map(instant),
         "expected_co2e_kg": run.plan.co2e_g.or(run.job.expected_co2e_g).map(|grams| grams / 1e3),
         "baseline_co2e_kg": run.job.baseline_co2e_g.map(|grams| grams / 1e3),
+        "over_budget": run.over_budget.as_ref().map(|over| json!({"why": over.why, "held": run.is_held()})),
+        "let_go": run.let_go,
         "words": run.words,
     })
 }
@@ -248,6 +360,33 @@ fn account_json(account: &Account) -> Value {
         "home_at_once_co2e_kg": kg(account.home_co2e_g),
         "planned_co2e_kg": kg(account.planned_co2e_g),
         "warnings": account.warnings,
+    })
+}
+
+/// What was taken away behind runs that are over, as text.
+pub fn cleaned_text(cleaned: &Cleaned, cleaning: Cleaning) -> String {
+    let did = if cleaning == Cleaning::Takes { "taken away" } else { "to be taken away" };
+    let mut text = format!(
+        "{did}: {} files of {} runs, {:.1} MB; the state, the ledger and what jobs have written stay\n",
+        cleaned.files,
+        cleaned.runs,
+        cleaned.bytes as f64 / 1e6
+    );
+    for words in &cleaned.left {
+        _ = writeln!(text, "! {words}");
+    }
+    text
+}
+
+/// The same as JSON, `greenwich.cleaned/1`.
+pub fn cleaned_json(cleaned: &Cleaned, cleaning: Cleaning) -> Value {
+    json!({
+        "schema": "greenwich.cleaned/1",
+        "dry_run": cleaning == Cleaning::Counts,
+        "runs": cleaned.runs,
+        "files": cleaned.files,
+        "bytes": cleaned.bytes,
+        "left": cleaned.left,
     })
 }
 
@@ -272,11 +411,13 @@ fn step_words(step: &Step, pace: Pace) -> String {
     match step {
         Step::Submit { site, begin, .. } => format!("hand over to {site}, to begin {}", at(begin)),
         Step::Begin { at: begin } => format!("begin {}", at(begin)),
+        Step::Hold => "hold".to_owned(),
         Step::Release => "let go".to_owned(),
         Step::Checkpoint { signal } => format!("checkpoint by SIG{signal}"),
         Step::Pause { latest } => format!("pause, until {} at the latest", at(latest)),
         Step::Resume => "wake".to_owned(),
         Step::Requeue { begin } => format!("queue again, to begin {}", at(begin)),
+        Step::Move { site } => format!("move to {site}"),
         Step::Withdraw => "take back, to go elsewhere".to_owned(),
         Step::Cancel { why } => format!("end ({why})"),
     }

@@ -8,6 +8,7 @@ use crate::forecasting::floor;
 use crate::forecasting_grid::Ahead;
 use crate::grid::Grid;
 use crate::ledger_acts;
+use crate::live::OpenRuns;
 use crate::metered::Terms;
 use crate::pace::Pace;
 use crate::pipeline::Greenwich;
@@ -20,7 +21,9 @@ use greenwich_core::quantity::{AverageIntensity, ItEnergy, Power, Pue};
 use greenwich_core::{IntensitySeries, RegionId, Signal, Window};
 use greenwich_engine::{Launcher, Local, SiteSeen, Slurm};
 use greenwich_fleet::{Extras, Fleet, Job as FleetJob, Names, Options, Site as FleetSite, SiteSet};
-use greenwich_keeper::{Account, ActLock, Answer, Ask, Engine, Metered, Outlook, Run, Segment};
+use greenwich_keeper::{
+    Account, ActLock, Answer, Ask, Engine, Metered, Outlook, Run, Segment, Standing, State, Sum, standings,
+};
 use greenwich_signals::{Fill, Replay};
 use greenwich_store::Ledger;
 use jiff::{SignedDuration, Timestamp};
@@ -154,18 +157,6 @@ impl Outlook for Grounds<'_> {
 
     fn metered(&mut self, run: &Run) -> Result<Vec<Metered>, String> {
         let ledger = Ledger::at(&self.ledger);
-        let find = || -> Result<Vec<Metered>, String> {
-            let entries = ledger.entries().map_err(|error| error.to_string())?;
-            let own = entries.current().filter(|entry| entry.tags.get(RUN_TAG) == Some(&run.job.run));
-            let metered = own.map(|entry| Metered {
-                entry: entry.id.clone(),
-                start: entry.start,
-                end: entry.end,
-                it_energy_j: entry.it_energy_j,
-                exit_status: entry.exit_status,
-            });
-            Ok(metered.collect())
-        };
         // Its meter may have been killed with it: what was recorded is made an entry once it is over.
         let is_left = |path: &PathBuf| {
             greenwich_store::JournalFile::open(path)
@@ -176,7 +167,11 @@ impl Outlook for Grounds<'_> {
             let terms = Terms { settings: &settings, signals: None, accelerator: None };
             ledger_acts::recover(&ledger, &self.host, &[], &terms).map_err(|error| error.to_string())?;
         }
-        find()
+        self.entries(run).map_err(|error| Self::words(&error))
+    }
+
+    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String> {
+        self.drawn_of(run).map_err(|error| Self::words(&error))
     }
 
     fn account(&mut self, run: &Run, metered: &[Metered]) -> Account {
@@ -197,39 +192,101 @@ impl Outlook for Grounds<'_> {
 }
 
 impl Grounds<'_> {
-    /// What the metered energy emitted where it was drawn, and what it would have emitted at home from the release on.
-    fn fill(&self, run: &Run, metered: &[Metered], account: &mut Account) -> Result<(), Error> {
+    /// The entries of the ledger that belong to a run.
+    fn entries(&self, run: &Run) -> Result<Vec<Metered>, Error> {
+        let entries = Ledger::at(&self.ledger).entries()?;
+        let own = entries.current().filter(|entry| entry.tags.get(RUN_TAG) == Some(&run.job.run));
+        let metered = own.map(|entry| Metered {
+            entry: entry.id.clone(),
+            start: entry.start,
+            end: entry.end,
+            it_energy_j: entry.it_energy_j,
+            exit_status: entry.exit_status,
+        });
+        Ok(metered.collect())
+    }
+
+    /// What a run has drawn so far: its entries, and what the journals of meters hold that are still at work.
+    ///
+    /// # Errors
+    /// As the ledger; where the grid is not known.
+    pub(crate) fn drawn_of(&self, run: &Run) -> Result<Option<Sum>, Error> {
         let ledger = Ledger::at(&self.ledger);
-        let mut pieces: Vec<(Window, ItEnergy)> = Vec::new();
-        let mut summed = BTreeSet::new();
+        let mut pieces = self.pieces_of(&ledger, &self.entries(run)?)?;
+        let mut open = OpenRuns::of(ledger, &self.host);
+        open.look(Timestamp::now())?;
+        for one in open.runs().iter().filter(|one| one.observed.context().tags.get(RUN_TAG) == Some(&run.job.run)) {
+            let (from, until) = (one.observed.header().started, one.observed.heard());
+            let hours = one.observed.hours();
+            let mut add = |from: Timestamp, until: Timestamp, joules: f64| {
+                let window = Window::new(self.pace.to_grid(from), self.pace.to_grid(until));
+                pieces.extend(window.ok().map(|window| (window, ItEnergy::from_joules(joules))));
+            };
+            if self.pace.is_trial() {
+                add(from, until, hours.iter().map(|(_, joules)| joules).sum());
+            } else {
+                for (hour, joules) in hours {
+                    add(from.max(hour), until.min(hour + HOUR), joules);
+                }
+            }
+        }
+        let site = self.sites.get(run.site());
+        let emitted = site.map(|site| self.emitted(site, &pieces)).transpose()?.flatten();
+        Ok(emitted.map(|(kwh, co2e_g)| Sum { co2e_g, kwh }))
+    }
+
+    /// How all budgets stand, by the runs that are not closed and, behind them, one that may be.
+    ///
+    /// # Errors
+    /// [`Error::Keeper`] of the state.
+    pub fn budgets(&self, state: &State, more: Option<&Run>, now: Timestamp) -> Result<Vec<Standing>, Error> {
+        if self.sites.budgets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut runs = state.open_runs()?;
+        runs.extend(more.cloned());
+        let drawn = &mut |run: &Run| self.drawn_of(run).map_err(|error| Self::words(&error));
+        Ok(standings(&self.sites.budgets, state, &runs, drawn, now)?)
+    }
+
+    /// What the entries of a run drew, piece by piece.
+    fn pieces_of(&self, ledger: &Ledger, metered: &[Metered]) -> Result<Vec<(Window, ItEnergy)>, Error> {
+        let (mut pieces, mut summed) = (Vec::new(), BTreeSet::new());
         for one in metered {
             // The nodes of one job are entries under one name, by which all of them are found.
             if summed.insert(ledger.find(&one.entry)?.run) {
-                pieces.extend(self.pieces(&ledger, one)?);
+                pieces.extend(self.pieces(ledger, one)?);
             }
         }
-        let (Some(from), Some(until)) = (
-            pieces.iter().map(|(window, _)| window.start()).min(),
-            pieces.iter().map(|(window, _)| window.end()).max(),
-        ) else {
-            return Ok(());
-        };
+        Ok(pieces)
+    }
+
+    /// Energy at the building's meter and grams of pieces at a site; `None` where there is none, or no intensity known.
+    fn emitted(&self, site: &SiteEntry, pieces: &[(Window, ItEnergy)]) -> Result<Option<(f64, f64)>, Error> {
+        let from = pieces.iter().map(|(window, _)| window.start()).min();
+        let until = pieces.iter().map(|(window, _)| window.end()).max();
+        let Some((from, until)) = from.zip(until) else { return Ok(None) };
         let span = Window::new(floor(from), floor(until) + HOUR).expect("it ends after it begins");
-        let replay = self.replay()?;
-        let emitted = |site: &SiteEntry, span: Window, pieces: &mut dyn Iterator<Item = (Window, ItEnergy)>| {
-            let place = self.place(site)?;
-            let Some(series) = self.series(&place, replay.as_ref(), span)? else { return Ok(None) };
-            let (mut grams, mut kwh) = (0.0, 0.0);
-            for (window, energy) in pieces {
-                let Some(mean) = series.mean_g_per_kwh(window) else { return Ok(None) };
-                let facility = energy * place.pue.median();
-                kwh += facility.kwh();
-                grams += (facility * AverageIntensity::from_g_per_kwh(mean)).g();
-            }
-            Ok::<_, Error>(Some((kwh, grams)))
-        };
+        let place = self.place(site)?;
+        let Some(series) = self.series(&place, self.replay()?.as_ref(), span)? else { return Ok(None) };
+        let (mut grams, mut kwh) = (0.0, 0.0);
+        for (window, energy) in pieces {
+            let Some(mean) = series.mean_g_per_kwh(*window) else { return Ok(None) };
+            let facility = *energy * place.pue.median();
+            kwh += facility.kwh();
+            grams += (facility * AverageIntensity::from_g_per_kwh(mean)).g();
+        }
+        Ok(Some((kwh, grams)))
+    }
+
+    /// What the metered energy emitted where it was drawn, and what it would have emitted at home from the release on.
+    fn fill(&self, run: &Run, metered: &[Metered], account: &mut Account) -> Result<(), Error> {
+        let pieces = self.pieces_of(&Ledger::at(&self.ledger), metered)?;
+        if pieces.is_empty() {
+            return Ok(());
+        }
         let there = self.sites.get(run.site());
-        let there = there.map(|site| emitted(site, span, &mut pieces.iter().copied())).transpose()?.flatten();
+        let there = there.map(|site| self.emitted(site, &pieces)).transpose()?.flatten();
         if let Some((kwh, grams)) = there {
             (account.facility_energy_kwh, account.co2e_g) = (Some(kwh), Some(grams));
         } else {
@@ -237,7 +294,6 @@ impl Grounds<'_> {
         }
         // At home the same pieces follow each other without a pause.
         let mut next = self.pace.to_grid(run.job.release.max(run.job.asked));
-        let begin = next;
         let mut at_home = Vec::with_capacity(pieces.len());
         for (window, energy) in &pieces {
             let end = next + SignedDuration::from_secs_f64(window.hours() * 3600.0);
@@ -246,9 +302,8 @@ impl Grounds<'_> {
             }
             next = end;
         }
-        let span = Window::new(floor(begin), floor(next) + HOUR).expect("it ends after it begins");
         let home = self.sites.get(&run.job.home);
-        let home = home.map(|site| emitted(site, span, &mut at_home.into_iter())).transpose()?.flatten();
+        let home = home.map(|site| self.emitted(site, &at_home)).transpose()?.flatten();
         account.home_co2e_g = home.map(|(_, grams)| grams);
         Ok(())
     }

@@ -30,6 +30,7 @@
 //! ```
 
 pub mod alternatives;
+pub mod cleaning;
 pub mod cooling;
 pub mod doctor;
 pub mod doctor_engines;

@@ -115,7 +115,12 @@ pub fn read(text: &str) -> Result<Asked, (usize, String, String)> {
                 .map_err(|found| (number, found, "write it as Slurm's manual has it".to_owned()))?;
         }
     }
-    asked.accelerators = gpus.in_all(asked.nodes.map_or(1, |(least, _)| least));
+    // It is planned for the most nodes that it can use.
+    asked.accelerators = gpus.in_all(asked.nodes.map_or(1, |(_, most)| most));
+    if gpus.all.is_some() {
+        // So many in all, on however many nodes: on the fewest, so that all are there.
+        asked.nodes = asked.nodes.map(|(least, _)| (least, least)).filter(|(least, _)| *least > 1);
+    }
     Ok(asked)
 }
 
@@ -166,7 +171,7 @@ fn take(asked: &mut Asked, gpus: &mut Gpus, name: &str, value: Option<&str>) -> 
     }
     // GPUs are asked for anew, of the kind that the site has.
     let is_gpus = matches!(name, "gpus" | "gpus-per-node")
-        || (name == "gres" && given.starts_with("gpu") && !given.contains(','));
+        || (name == "gres" && given.split(',').all(|one| one.split(':').next() == Some("gpu")));
     if !DECIDED.contains(&name) && !is_gpus {
         asked.options.push(value.map_or_else(|| format!("--{name}"), |value| format!("--{name}={value}")));
     }
@@ -273,6 +278,10 @@ mod tests {
         assert_eq!(of("-G 3"), Some(3));
         assert_eq!(of("-n4 --gpus-per-task=2"), Some(8));
         assert_eq!(of("-n 4"), None);
+        assert_eq!(of("--nodes=1-2 --gpus-per-node=8"), Some(16), "it is planned for the most");
+        let nodes = |line: &str| read(&format!("#!/bin/sh\n#SBATCH {line}\n")).expect("lawful").nodes;
+        assert_eq!(nodes("--nodes=1-2 --gpus-per-node=8"), Some((1, 2)));
+        assert_eq!((nodes("-N 1-4 -G 8"), nodes("-N 2-4 -G 8")), (None, Some((2, 2))));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::sbatch;
 use crate::sites_file::SiteEntry;
 use greenwich_core::{RegionId, Window};
 use greenwich_facts::Precision;
-use greenwich_keeper::{BudgetAction, Engine, Job, Keeper, Phase, Plan, Run, Segment, State, Told};
+use greenwich_keeper::{BudgetAction, Engine, Job, Keeper, OverBudget, Phase, Plan, Run, Segment, State, Told};
 use greenwich_signals::Fill;
 use greenwich_store::Id;
 use jiff::{SignedDuration, Timestamp};
@@ -172,8 +172,9 @@ fn over_budget(
     now: Timestamp,
 ) -> Result<Option<(String, BudgetAction)>, Error> {
     let Some(budget) = grounds.sites.budget(run.job.project.as_deref()) else { return Ok(None) };
-    let spent = state.spent(&budget.project, crate::resolve::year_of(now))?;
-    Ok(budget.refuses(&spent, run.job.expected_co2e_g, run.job.expected_kwh).map(|words| (words, budget.action)))
+    let standings = grounds.budgets(state, Some(run), now)?;
+    let words = standings.iter().find_map(|standing| standing.refused.get(&run.job.run).cloned());
+    Ok(words.map(|words| (words, budget.action)))
 }
 
 /// The job's schedule from now on, or one made of the deadline alone.
@@ -319,6 +320,11 @@ pub fn take(
     let held = proposal.over_budget.as_ref().filter(|(_, action)| *action == BudgetAction::Hold);
     let phase = if held.is_some() { Phase::Held } else { Phase::New };
     let mut run = Run::new(proposal.job.clone(), proposal.plan.clone(), phase);
+    run.over_budget = proposal.over_budget.as_ref().map(|(why, action)| OverBudget {
+        why: why.clone(),
+        holds: *action == BudgetAction::Hold,
+        is_late: false,
+    });
     keeper.state.take(&run, environment)?;
     if let Some((words, action)) = &proposal.over_budget {
         let did = if *action == BudgetAction::Hold { "held" } else { "warned" };
@@ -328,7 +334,8 @@ pub fn take(
     Ok((run, told))
 }
 
-/// Lets a run go that a budget holds; who does so and why is kept.
+/// Lets a run go that a budget holds, for good; who does so and why is kept. One that waits in its engine is let go there
+/// at the next look.
 ///
 /// # Errors
 /// [`Error::Keeper`].
@@ -340,8 +347,10 @@ pub fn release(
     why: &str,
     now: Timestamp,
 ) -> Result<Told, Error> {
-    if run.phase == Phase::Held {
-        run.phase = Phase::New;
+    if run.phase == Phase::Held || run.is_held() {
+        run.phase = if run.handed.is_some() { Phase::Waiting } else { Phase::New };
+        run.let_go = Some(format!("{who}: {why}"));
+        run.over_budget = run.over_budget.take().map(|over| OverBudget { holds: false, ..over });
         keeper.state.save([&*run])?;
         keeper.state.tell(Some(&run.job.run), now, who, &format!("let go over budget: {why}"))?;
     }

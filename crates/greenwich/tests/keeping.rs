@@ -98,8 +98,13 @@ fn what_runs_and_what_is_down_takes_its_capacity() {
     let answers = plan(&[runs, ask("one", 4.0)], &[], Pace::EARNEST, midnight);
     assert_eq!(told(&answers[1]), [("east".to_owned(), "2026-06-01T10:00:00Z".to_owned())]);
     assert!(answers[0].segments.is_empty());
-    let drained =
-        SiteSeen { name: "west".to_owned(), accelerators: Some(0), is_up: false, abilities: Abilities::default() };
+    let drained = SiteSeen {
+        name: "west".to_owned(),
+        accelerators: Some(0),
+        is_up: false,
+        abilities: Abilities::default(),
+        exchange: None,
+    };
     let answers = plan(&[ask("one", 4.0)], &[drained], Pace::EARNEST, midnight);
     assert_eq!(told(&answers[0])[0].0, "east");
 }

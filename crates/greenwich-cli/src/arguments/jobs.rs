@@ -145,6 +145,17 @@ pub(crate) enum JobsCommand {
         #[command(flatten)]
         kept: KeptArguments,
     },
+    /// Take away what runs that are over have left beside the state; the state, the ledger and outputs stay.
+    Clean {
+        /// Only of runs that have been over for so long.
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = span)]
+        older_than: Duration,
+        /// Only say what would be taken away.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        kept: KeptArguments,
+    },
 }
 
 /// The keeper.

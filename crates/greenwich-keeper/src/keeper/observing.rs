@@ -34,7 +34,10 @@ impl Keeper {
         let Some(seen) = sight.current(run) else { return self.unseen(run, &handed, outlook, now, told) };
         let was_unsure = handed.id.is_none();
         run.missing = 0;
-        run.handed = Some(Handed { site: handed.site, id: Some(seen.id.clone()) });
+        // One that was moved, by whoever was killed before that was known.
+        let went = handed.id.as_ref().is_some_and(|id| *id != seen.id) || self.exchange(&handed.site, &seen.site);
+        let site = if went { seen.site.clone() } else { handed.site };
+        run.handed = Some(Handed { site, id: Some(seen.id.clone()) });
         run.words.clone_from(&seen.words);
         if seen.has_started() {
             run.starts = run.starts.max(seen.ran.len() as u32);
@@ -44,7 +47,7 @@ impl Keeper {
                 if matches!(before.phase, Phase::Running | Phase::Paused) && before.checkpoint_asked.is_none() {
                     told.lines.push(format!("{}: its engine has queued it again: {}", run.job.name, seen.words));
                 }
-                run.phase = Phase::Waiting;
+                run.phase = if run.is_held() { Phase::Held } else { Phase::Waiting };
                 run.used_s = 0.0;
             }
             SeenState::Running => {

@@ -56,6 +56,8 @@ impl Keeper {
         }
         if !changed.is_empty() {
             self.state.save(&changed)?;
+            // What is expected of them is another sum.
+            self.budgeted = None;
             told.lines.push(format!("{} of {} open runs have a new plan", changed.len(), asks.len()));
         }
         // A site in doubt is looked at again soon.

@@ -4,12 +4,14 @@
 
 mod stage;
 
-use super::{Moment, Told, order};
+use super::steps::order;
+use super::{Moment, Told, other_variables};
+use crate::budget::{Budget, BudgetAction};
 use crate::desire::Step;
 use crate::error::KeeperError;
 use crate::lock::ActLock;
-use crate::run::{Phase, Run};
-use greenwich_engine::{Act, Fault, Launcher};
+use crate::run::{Job, OverBudget, Phase, Run};
+use greenwich_engine::{Act, Fault, Launcher, SeenState};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 pub(crate) use stage::{Fuse, at, job};
@@ -25,13 +27,24 @@ fn small(pauses: bool, signal: Option<&str>) -> Scene {
         jobs: vec![(job("whole", 150.0, 600), 5, 150), (elastic, 45, 200)],
         accelerators: 2,
         pauses,
+        exchanges: false,
         faults: Vec::new(),
+        budget: None,
     }
+}
+
+/// A second job that is held until the first has drawn less than was expected of it.
+fn held() -> Scene {
+    let first = Job { expected_kwh: Some(0.0025), ..job("first", 100.0, 160) };
+    let second = Job { expected_kwh: Some(0.001), ..job("second", 100.0, 900) };
+    let budget = Budget { project: "trial".to_owned(), co2e_kg: None, kwh: Some(0.003), action: BudgetAction::Hold };
+    Scene { jobs: vec![(first, 5, 50), (second, 5, 50)], budget: Some(budget), ..small(true, None) }
 }
 
 #[test]
 fn killed_at_every_boundary_of_a_step_no_job_is_lost_and_none_runs_twice() {
-    for scene in [small(true, None), small(false, Some("USR1"))] {
+    for scene in [small(true, None), small(false, Some("USR1")), held(), Scene { exchanges: true, ..small(true, None) }]
+    {
         let mut whole = Stage::new(scene.accelerators, LONG);
         whole.play(&scene);
         let boundaries = whole.fuse.burnt(LONG);
@@ -48,7 +61,7 @@ prop_compose! {
     fn scenes()(
         jobs in prop::collection::vec((50_i64..400, 0_i64..300, 0.7_f64..1.4, any::<bool>(), 1.0_f64..6.0), 1..5),
         accelerators in 2_u32..5,
-        pauses in any::<bool>(),
+        (pauses, exchanges) in any::<(bool, bool)>(),
         faults in prop::collection::vec((0_i64..60, prop_oneof![
             Just(Fault::Silent), Just(Fault::AnswerLost), Just(Fault::Refuses)]), 0..8),
     ) -> Scene {
@@ -59,7 +72,7 @@ prop_compose! {
             job.signal = interruptible.then(|| "USR1".to_owned());
             (job, asked, (work as f64 * truth) as i64)
         });
-        Scene { jobs: jobs.collect(), accelerators, pauses, faults }
+        Scene { jobs: jobs.collect(), accelerators, pauses, exchanges, faults, budget: None }
     }
 }
 
@@ -126,6 +139,33 @@ fn a_job_whose_site_is_drained_goes_to_another_one() {
     assert_eq!(stage.keeper.state.find("one").expect("kept").site(), other);
     let seen = stage.world.history();
     assert_eq!(seen.iter().filter(|seen| !seen.is_over()).map(|seen| seen.site.as_str()).collect::<Vec<_>>(), [other]);
+}
+
+#[test]
+fn where_an_engine_moves_waiting_jobs_a_job_stays_the_same_one_and_else_it_is_handed_over_again() {
+    for exchanges in [true, false] {
+        let mut stage = Stage::new(1, LONG);
+        stage.world.set_exchanges(exchanges);
+        let run = waiting_run(&mut stage, 2000);
+        let other = if run.site() == "east" { "west" } else { "east" };
+        stage.world.set_up(run.site(), false);
+        (5..12).for_each(|look| drop(stage.look(look * TICK_S)));
+        let moved = stage.keeper.state.find("one").expect("kept");
+        assert_eq!((moved.site(), moved.attempt), (other, if exchanges { 1 } else { 2 }));
+        let steps = stage.keeper.state.steps("one").expect("readable");
+        let moves = steps.iter().filter(|row| row.step == Step::Move { site: other.to_owned() }).count();
+        assert_eq!((moves, stage.world.history().len()), if exchanges { (1, 1) } else { (0, 2) });
+    }
+}
+
+#[test]
+fn variables_of_the_old_site_that_the_new_one_has_not_are_taken_away() {
+    let of = |all: &[(&str, &str)]| all.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+    let all = [("east", of(&[("A", "1"), ("B", "2")])), ("west", of(&[("B", "3"), ("C", "4")]))];
+    let all = all.into_iter().map(|(site, set)| (site.to_owned(), set)).collect();
+    let told = other_variables(&all, "east", "west");
+    let told: Vec<String> = told.into_iter().map(|(n, v)| v.map_or(n.clone(), |v| format!("{n}={v}"))).collect();
+    assert_eq!(told, ["A", "B=3", "C=4"]);
 }
 
 #[test]
@@ -230,6 +270,99 @@ fn the_state_is_private_and_one_acts_at_a_time() {
     assert!(matches!(error, KeeperError::Busy { .. }));
     drop(held);
     ActLock::take(stage.folder.path(), Duration::ZERO).expect("free again");
+}
+
+/// A first job that takes 50 s, 0.0014 kWh, and a second one, under a yearly budget.
+fn budgeted(first_kwh: f64, limit_kwh: f64, action: BudgetAction) -> Stage {
+    let mut stage = Stage::new(2, LONG);
+    stage.hold_to(Budget { project: "trial".to_owned(), co2e_kg: None, kwh: Some(limit_kwh), action });
+    for (run, kwh, release, deadline) in [("first", first_kwh, 0, 160), ("second", 0.001, 400, 3000)] {
+        stage.world.takes(run, SignedDuration::from_secs(50));
+        let asked = Job { expected_kwh: Some(kwh), release: at(release), ..job(run, 100.0, deadline) };
+        stage.submit(&asked, 0);
+    }
+    stage
+}
+
+fn stands(stage: &Stage) -> (Phase, bool) {
+    let run = stage.keeper.state.find("second").expect("kept");
+    let seen = stage.world.history();
+    let seen = seen.iter().find(|seen| seen.mark.run == "second").expect("it is handed over");
+    (run.phase, seen.state == SeenState::Waiting { held: true })
+}
+
+fn events(stage: &Stage, run: Option<&str>, stem: &str) -> usize {
+    let all = stage.keeper.state.events(run).expect("readable");
+    all.iter().filter(|event| event.who == "budget" && event.words.starts_with(stem)).count()
+}
+
+#[test]
+fn a_waiting_job_is_held_in_its_engine_while_its_budget_is_spoken_for_and_let_go_when_less_was_drawn() {
+    let mut stage = budgeted(0.0025, 0.003, BudgetAction::Hold);
+    stage.look(0);
+    assert_eq!(stands(&stage), (Phase::Held, true));
+    let why = stage.keeper.state.find("second").expect("kept").over_budget.expect("it is held").why;
+    assert_eq!(
+        why,
+        "project trial has a budget of 0.003 kWh energy for 2027; 0 are drawn, 0.0025 are expected of its other runs, this one needs 0.001"
+    );
+    let mut second = TICK_S;
+    while stands(&stage).0 != Phase::Done && second < 3000 {
+        let was_held = stands(&stage).1;
+        stage.look(second);
+        assert!(!was_held || stands(&stage).0 != Phase::Running, "what is held does not start");
+        second += TICK_S;
+    }
+    assert_eq!(stands(&stage).0, Phase::Done);
+    assert_eq!((events(&stage, Some("second"), "held:"), events(&stage, Some("second"), "let go:")), (1, 1));
+    let steps = stage.keeper.state.steps("second").expect("readable");
+    let count = |wanted: &Step| steps.iter().filter(|row| row.step == *wanted).count();
+    assert_eq!((count(&Step::Hold), count(&Step::Release)), (1, 1), "{steps:?}");
+}
+
+#[test]
+fn a_job_that_overdraws_its_budget_runs_on_and_the_next_is_held_until_somebody_lets_it_go() {
+    let mut stage = budgeted(0.0001, 0.0012, BudgetAction::Hold);
+    stage.look(0);
+    assert_eq!(stands(&stage), (Phase::Waiting, false), "both fit as they were planned");
+    (1..30).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stage.keeper.state.find("first").expect("kept").phase, Phase::Done, "it is never stopped");
+    assert_eq!(stands(&stage), (Phase::Held, true));
+    assert_eq!(events(&stage, None, "project trial goes over its budget"), 1);
+    // Its deadline does not let it go, and is told of once.
+    (30..150).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stands(&stage), (Phase::Held, true));
+    assert_eq!(events(&stage, Some("second"), "its deadline may be missed"), 1);
+    let mut run = stage.keeper.state.find("second").expect("kept");
+    run.let_go = Some("ada: the board said yes".to_owned());
+    stage.keeper.state.save([&run]).expect("written");
+    (150..160).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stands(&stage).0, Phase::Done);
+}
+
+#[test]
+fn a_budget_that_only_warns_tells_of_a_job_once_and_holds_nothing() {
+    let mut stage = budgeted(0.0025, 0.003, BudgetAction::Warn);
+    (0..100).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stands(&stage).0, Phase::Done);
+    assert_eq!(events(&stage, Some("second"), "warned:"), 1);
+    assert!(stage.keeper.state.steps("second").expect("readable").iter().all(|row| row.step != Step::Hold));
+}
+
+#[test]
+fn a_run_that_is_held_before_it_is_handed_over_is_handed_over_when_there_is_room() {
+    let mut stage = budgeted(0.0001, 0.003, BudgetAction::Hold);
+    let mut third =
+        Run::new(job("third", 100.0, 3000), stage.keeper.state.find("second").expect("kept").plan, Phase::Held);
+    third.over_budget = Some(OverBudget { why: "as of then".to_owned(), holds: true, is_late: false });
+    stage.keeper.state.take(&third, &[]).expect("written");
+    stage.look(0);
+    let run = stage.keeper.state.find("third").expect("kept");
+    assert_eq!(run.phase, Phase::Held, "10 kWh are too much: {run:?}");
+    assert!(run.handed.is_none());
+    stage.hold_to(Budget { project: "trial".to_owned(), co2e_kg: None, kwh: Some(1.0), action: BudgetAction::Hold });
+    stage.look(TICK_S);
+    assert!(stage.keeper.state.find("third").expect("kept").handed.is_some());
 }
 
 /// Looks until the one run has started.

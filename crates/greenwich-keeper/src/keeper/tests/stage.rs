@@ -2,6 +2,7 @@
 //!
 //! In: a scene. Out: what the engine saw happen, held against the laws.
 
+use crate::budget::{Budget, Sum};
 use crate::keeper::{Engine, Keeper, Moment, Timing, Told};
 use crate::outlook::{Account, Answer, Ask, Metered, Outlook};
 use crate::run::{Job, Phase, Plan, Run, Segment};
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 pub(super) const TICK_S: i64 = 20;
 const POWER_W: f64 = 100.0;
+/// A gram of CO2e a second of a run.
+const G_PER_J: f64 = 0.01;
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("a time of our age")
@@ -134,6 +137,7 @@ impl Launcher for Fused {
 pub(super) struct Grid {
     world: Replay,
     edition: u64,
+    second: i64,
     pub(super) is_gone: bool,
 }
 
@@ -213,12 +217,21 @@ impl Outlook for Grid {
         }
         Ok(found)
     }
+    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String> {
+        let now = at(self.second);
+        let ran =
+            self.world.history().into_iter().filter(|seen| seen.mark.run == run.job.run).flat_map(|seen| seen.ran);
+        let seconds = ran.map(|stretch| stretch.end.unwrap_or(now).duration_since(stretch.start).as_secs_f64());
+        let joules = seconds.sum::<f64>() * POWER_W;
+        Ok(Some(Sum { co2e_g: joules * G_PER_J, kwh: joules / 3.6e6 }))
+    }
     fn account(&mut self, _: &Run, metered: &[Metered]) -> Account {
+        let joules: f64 = metered.iter().filter_map(|one| one.it_energy_j).sum();
         Account {
             entries: metered.len() as u32,
-            it_energy_j: Some(metered.iter().filter_map(|one| one.it_energy_j).sum()),
-            facility_energy_kwh: None,
-            co2e_g: None,
+            it_energy_j: Some(joules),
+            facility_energy_kwh: Some(joules / 3.6e6),
+            co2e_g: Some(joules * G_PER_J),
             home_co2e_g: None,
             planned_co2e_g: None,
             warnings: Vec::new(),
@@ -242,8 +255,10 @@ pub(super) struct Scene {
     pub(super) jobs: Vec<(Job, i64, i64)>,
     pub(super) accelerators: u32,
     pub(super) pauses: bool,
+    pub(super) exchanges: bool,
     /// At which look what goes wrong.
     pub(super) faults: Vec<(i64, Fault)>,
+    pub(super) budget: Option<Budget>,
 }
 
 pub(super) struct Stage {
@@ -255,6 +270,7 @@ pub(super) struct Stage {
     pub(super) kills: u32,
     /// Where it is killed after that, counted from each revival.
     pub(super) more: Vec<i64>,
+    budgets: Vec<Budget>,
 }
 
 pub(super) const LONG: i64 = 1 << 40;
@@ -266,8 +282,13 @@ impl Stage {
         let world = Replay::new(at(0), sites.to_vec());
         let fuse = Fuse::new(fuse);
         let keeper = Self::open(folder.path(), &fuse);
-        let grid = Grid { world: world.clone(), edition: 0, is_gone: false };
-        Self { folder, world, fuse, grid, keeper, kills: 0, more: Vec::new() }
+        let grid = Grid { world: world.clone(), edition: 0, second: 0, is_gone: false };
+        Self { folder, world, fuse, grid, keeper, kills: 0, more: Vec::new(), budgets: Vec::new() }
+    }
+
+    pub(super) fn hold_to(&mut self, budget: Budget) {
+        self.budgets = vec![budget];
+        self.keeper = Self::open(self.folder.path(), &self.fuse).with_budgets(self.budgets.clone());
     }
 
     fn open(folder: &Path, fuse: &Fuse) -> Keeper {
@@ -288,11 +309,12 @@ impl Stage {
         if let Some(next) = self.more.pop() {
             self.fuse.left.store(next, Ordering::SeqCst);
         }
-        self.keeper = Self::open(self.folder.path(), &self.fuse);
+        self.keeper = Self::open(self.folder.path(), &self.fuse).with_budgets(self.budgets.clone());
     }
 
     pub(super) fn look(&mut self, second: i64) -> Option<Told> {
         self.world.advance(at(second));
+        self.grid.second = second;
         let moment = Moment { wall: at(second), steady: Duration::from_secs(second.max(0) as u64) };
         let mut engines = self.engines();
         let (keeper, grid) = (&mut self.keeper, &mut self.grid);
@@ -314,7 +336,7 @@ impl Stage {
                 run: job.run.clone(),
                 sites: job.sites.clone(),
                 home: job.home.clone(),
-                release: at(second),
+                release: job.release.max(at(second)),
                 deadline: job.deadline,
                 left_s: job.work_s,
                 left_safe_s: job.work_safe_s,
@@ -325,7 +347,7 @@ impl Stage {
                 is_fixed: false,
                 current: Vec::new(),
             };
-            let segments = self.grid.best(&ask, "east", at(second)).expect("there is room");
+            let segments = self.grid.best(&ask, "east", ask.release).expect("there is room");
             let plan = Plan { segments, co2e_g: None, made: at(second) };
             let mut run = Run::new(job.clone(), plan, Phase::New);
             let keeper = &mut self.keeper;
@@ -342,6 +364,8 @@ impl Stage {
     /// Plays to the end, and holds the laws.
     pub(super) fn play(&mut self, scene: &Scene) {
         self.world.set_pauses(scene.pauses);
+        self.world.set_exchanges(scene.exchanges);
+        scene.budget.iter().for_each(|budget| self.hold_to(budget.clone()));
         for (job, _, takes) in &scene.jobs {
             self.world.takes(&job.run, SignedDuration::from_secs(*takes));
         }
