@@ -7,6 +7,7 @@ use crate::csv::{Lines, cells, header, plain};
 use crate::error::FleetError;
 use crate::fleet::{Extras, Fleet, Job, Site, SiteSet};
 use crate::hour;
+use crate::terms::Kind;
 use greenwich_core::quantity::{Bytes, Power, UsdPerAcceleratorHour};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -276,8 +277,17 @@ fn extras<'a>(
         });
         speedup.push(point.ok_or_else(|| refuse(14, "not `k:factor|…`", "write it as 1:1|2:1.9|4:3.4"))?);
     }
+    let (accelerator, kinds) = match text(9) {
+        Some(text) if text.contains([':', '|']) => {
+            let help = "write kind:speed:watts, as a100:1:400|h100:2.2:700; speed is 1 and power the job's own \
+                        where they are left out";
+            (None, kinds(&text).ok_or_else(|| refuse(9, "not `kind:speed:power_w|…`", help))?)
+        }
+        accelerator => (accelerator, Vec::new()),
+    };
     Ok(Extras {
-        accelerator: text(9),
+        accelerator,
+        kinds,
         restart_minutes: number(10)?,
         data: number(11)?.map(Bytes::from_gb),
         min_accelerators: count(12)?,
@@ -285,6 +295,23 @@ fn extras<'a>(
         speedup,
         price: number(15)?.map(UsdPerAcceleratorHour::from_usd_per_hour),
     })
+}
+
+/// Kinds of accelerators, each named once.
+fn kinds(text: &str) -> Option<Vec<Kind>> {
+    let kind = |part: &str| {
+        let mut figures = part.split(':').map(str::trim);
+        let name = figures.next().filter(|name| !name.is_empty())?.to_owned();
+        let mut above_zero = || match figures.next() {
+            None | Some("") => Some(None),
+            Some(figure) => figure.parse().ok().filter(|figure: &f64| figure.is_finite() && *figure > 0.0).map(Some),
+        };
+        let (speed, watts) = (above_zero()?.unwrap_or(1.0), above_zero()?);
+        figures.next().is_none().then_some(Kind { name, speed, watts })
+    };
+    let kinds: Vec<Kind> = text.split('|').map(kind).collect::<Option<_>>()?;
+    let is_once = |at: usize| kinds[..at].iter().all(|kind| kind.name != kinds[at].name);
+    (0..kinds.len()).all(is_once).then_some(kinds)
 }
 
 /// The known name that shares most with this one: fewest letters to change.

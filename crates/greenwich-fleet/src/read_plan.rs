@@ -24,6 +24,8 @@ pub struct Checked {
     pub unplaced: usize,
     /// What it emits, penalties included.
     pub co2e: Co2e,
+    /// What is minimised: the same, and what cost and delay weigh where they do.
+    pub weighed: Co2e,
 }
 
 /// Reads a plan and holds the contract against it. `start` is the first planned instant, in hours since 1970.
@@ -43,19 +45,25 @@ pub fn check_plan(
         job: fleet.names.get(job).to_owned(),
         rule,
     };
+    let terms = fleet.more();
     let hours = fleet.hours as usize;
     let mut used = vec![0_u64; fleet.sites.len() * hours];
-    let mut total = Sum::default();
+    let (mut total, mut weighed) = (Sum::default(), Sum::default());
     let (mut placed, mut rest) = (0, parts.as_slice());
     for (index, job) in fleet.jobs.iter().enumerate() {
         let count = rest.iter().take_while(|part| part.job as usize == index).count();
         let (own, others) = rest.split_at(count);
         rest = others;
         let Some(first) = own.first() else {
-            total.add(unplaced_penalty_g * f64::from(job.accelerators) * f64::from(job.hours));
+            total.add(fleet.penalty_g(index as u32, unplaced_penalty_g));
+            if let Some(terms) = terms {
+                weighed.add(fleet.refusal_g(index, unplaced_penalty_g, terms));
+            }
             continue;
         };
         placed += 1;
+        let way = terms.map(|_| fleet.way(index, first.site));
+        let needed = way.as_ref().and_then(Option::as_ref).map_or(job.hours, |way| way.sizes[0].hours);
         let kind = fleet.extras.get(index).and_then(|extras| extras.accelerator.as_deref());
         let has = fleet.sites[first.site as usize].accelerator.as_deref();
         let length: u32 = own.iter().map(|part| part.end - part.start).sum();
@@ -63,10 +71,10 @@ pub fn check_plan(
             return Err(broken(index, "runs on several sites".to_owned()));
         } else if fleet.site_sets[job.sites.0 as usize].binary_search(&first.site).is_err() {
             return Err(broken(index, format!("may not run on `{}`", fleet.sites[first.site as usize].name)));
-        } else if kind.is_some() && has.is_some() && kind != has {
+        } else if (kind.is_some() && has.is_some() && kind != has) || way == Some(None) {
             return Err(broken(index, format!("wants another accelerator than `{}`", has.unwrap_or_default())));
-        } else if length != job.hours {
-            return Err(broken(index, format!("runs {length} h and needs {}", job.hours)));
+        } else if length != needed {
+            return Err(broken(index, format!("runs {length} h and needs {needed}")));
         } else if first.start < job.release || own[count - 1].end > job.deadline {
             return Err(broken(index, "leaves its window".to_owned()));
         } else if own.windows(2).any(|pair| pair[0].end > pair[1].start) {
@@ -83,10 +91,20 @@ pub fn check_plan(
                 let (has, name) = (place.capacity[hour as usize], &place.name);
                 return Err(broken(index, format!("makes `{name}` run {cell} accelerators of {has} in hour {hour}")));
             }
-            total.add(kilowatts * place.pue.ratio() * place.intensity[hour as usize].g_per_kwh());
+            if terms.is_none() {
+                total.add(kilowatts * place.pue.ratio() * place.intensity[hour as usize].g_per_kwh());
+            }
+        }
+        if let (Some(terms), Some(Some(way))) = (terms, way) {
+            let run = own.iter().flat_map(|part| part.start..part.end).map(|hour| (hour, job.accelerators));
+            let bill = fleet.bill(index, first.site, &way, &run.collect::<Vec<_>>());
+            total.add(bill.emitted_g());
+            weighed.add(bill.weighed_g(terms));
         }
     }
-    Ok(Checked { placed, unplaced: fleet.jobs.len() - placed, co2e: Co2e::from_g(total.total()) })
+    let co2e = Co2e::from_g(total.total());
+    let weighed = if terms.is_some() { Co2e::from_g(weighed.total()) } else { co2e };
+    Ok(Checked { placed, unplaced: fleet.jobs.len() - placed, co2e, weighed })
 }
 
 /// The rows, by job and then by hour.

@@ -160,6 +160,29 @@ fn columns_may_stand_in_any_order_and_optional_ones_are_kept() {
 }
 
 #[test]
+fn kinds_of_accelerators_are_read_with_speed_and_power_and_refused_with_a_mend() {
+    let read = |cell: &str| {
+        let mut reader = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse);
+        reader.feed(format!("{HEADER},accelerator\n{},{cell}\n", GOOD.trim_end()).as_bytes())?;
+        reader.finish().map(|read| read.fleet.extras[0].clone())
+    };
+    let extras = read("a100:1 | h100:2.2:1100|l4::300|t4").expect("the cell is good");
+    let told: Vec<_> = extras.kinds.iter().map(|kind| (kind.name.as_str(), kind.speed, kind.watts)).collect();
+    assert_eq!(told, [("a100", 1.0, None), ("h100", 2.2, Some(1100.0)), ("l4", 1.0, Some(300.0)), ("t4", 1.0, None)]);
+    assert_eq!(extras.accelerator, None);
+    for bad in ["h100:0", "h100:fast", "h100:1:-5", ":2", "h100|h100", "h100:1:700:9", "h100||t4"] {
+        let error = read(bad).expect_err("no list of kinds");
+        assert_eq!(
+            error.to_string(),
+            format!("jobs.csv:2: column `accelerator`: not `kind:speed:power_w|…`, found `{bad}`")
+        );
+    }
+    let error = read("h100:fast").expect_err("no speed");
+    let help = miette::Diagnostic::help(&error).expect("each error has its mend").to_string();
+    assert_snapshot!(help, @"write kind:speed:watts, as a100:1:400|h100:2.2:700; speed is 1 and power the job's own where they are left out");
+}
+
+#[test]
 fn a_header_that_lacks_or_misspells_a_column_is_refused() {
     let header = |text: &str| {
         let error = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse).feed(text.as_bytes());
