@@ -95,7 +95,7 @@ impl ExtendedWork {
                 rounds: times(0.7 * PRICE_LOOKS, looks, 800.0).max(20),
             },
             // A try asks some five jobs.
-            tries: times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 5e3 * count.min(400.0)),
+            tries: times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(60.0)),
         }
     }
 }

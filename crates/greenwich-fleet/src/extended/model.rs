@@ -182,11 +182,12 @@ impl Model {
         &self.sizes[slot.sizes.start as usize..slot.sizes.end as usize]
     }
 
-    /// What an accelerator-hour emits on the whole: the scale of prices.
+    /// What an accelerator-hour costs on the whole: the scale of prices.
     pub(crate) fn typical_cost(&self) -> f64 {
-        let grams = self.grams_per_wh.iter().map(|grams| grams.abs()).sum::<f64>();
-        let watts = self.slots.iter().map(|slot| slot.watts).sum::<f64>();
-        grams / self.grams_per_wh.len().max(1) as f64 * watts / self.slots.len().max(1) as f64
+        let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
+        let grams = mean(self.grams_per_wh.iter().map(|grams| grams.abs()).sum(), self.grams_per_wh.len());
+        let each = self.slots.iter().map(|slot| slot.watts * grams + slot.rate_g);
+        mean(each.sum(), self.slots.len())
     }
 
     /// How many numbers are looked at when every task is asked once: the measure of work.

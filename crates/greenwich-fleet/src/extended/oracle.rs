@@ -213,7 +213,9 @@ impl Oracle {
         const RAN: u8 = 1;
         const PAUSED_AFTER_RUNNING: u8 = 2;
         let (window, length) = (self.cost.len(), size.hours as usize);
-        if self.cheapest(length) + slot.fixed_g >= best.priced {
+        // Where energy has a price below 0, going on may pay.
+        let gains: f64 = self.restart.iter().map(|restart| restart.min(0.0)).sum();
+        if self.cheapest(length) + gains + slot.fixed_g >= best.priced {
             return false;
         }
         // By hours run so far: the least cost where it ran in the last hour, and where it did not.

@@ -26,10 +26,19 @@ const FOLLOW_PARTS: usize = 4;
 const WEIGHTS: [f64; 2] = [0.5, 0.0];
 /// Weights of the prices among which an exchange draws.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
+const MOST_BLUR: f64 = 8.0;
 /// Most tasks that one try moves.
 const MOST_MOVED: usize = 24;
-/// What a try may cost at first and at last, as a share of a task's mean cost.
-const HEATS: (f64, f64) = (2.0, 0.003);
+/// Up to so many tasks the best plan on the way is kept, and tries begin hot, more than once.
+const FEW: usize = 60;
+/// What a try may cost at first, as a share of a task's mean cost: of few tasks, and of more.
+const HOT: f64 = 2.0;
+const WARM: f64 = 0.1;
+/// And at last.
+const COOL: f64 = 0.003;
+/// How often few tasks begin hot.
+const CYCLES: usize = 5;
 
 /// The best board that is found; `tries` is how many exchanges are tried.
 pub(crate) fn search(asking: &mut Asking, prices: Prices, tries: usize, stop: Stop) -> Board {
@@ -74,7 +83,9 @@ fn put(
     let task = &model.tasks[index];
     let mut choice = Choice::default();
     let look = Look { model, priced, room: Some(&board.free), only: None };
-    let found = oracle.find(&look, task, task.penalty_g, whim, &mut choice);
+    // What only seems dear is still better than no place.
+    let limit = if whim.is_some() { f64::INFINITY } else { task.penalty_g };
+    let found = oracle.find(&look, task, limit, whim, &mut choice);
     if found {
         board.take(model, index, choice);
     }
@@ -204,23 +215,23 @@ impl<'a> Exchange<'a> {
             return;
         }
         let mean = board.grams.iter().map(|grams| grams.abs()).sum::<f64>() / count as f64;
+        let is_few = count <= FEW;
+        let (hot, cycles) = if is_few { (HOT, CYCLES) } else { (WARM, 1) };
+        let length = tries.div_ceil(cycles) as f64;
         let (mut total, mut least) = (0.0, 0.0);
-        let mut best = board.clone();
+        let mut best = is_few.then(|| board.clone());
         for round in 0..tries {
             if stop.is_set() {
                 break;
             }
-            let heat = mean * HEATS.0 * (HEATS.1 / HEATS.0).powf(round as f64 / tries as f64);
+            let heat = mean * hot * (COOL / hot).powf(round as f64 / length % 1.0);
             total += self.attempt(board, lot, heat);
-            if total < least - 1e-9 * mean {
+            if let Some(best) = best.as_mut().filter(|_| total < least - 1e-9 * mean) {
                 least = total;
-                // Keeping the best costs a copy of all: of few tasks at any time, of many when it is cool.
-                if count <= 64 || round + 1 == tries {
-                    best.clone_from(board);
-                }
+                best.clone_from(board);
             }
         }
-        if total > least && count <= 64 {
+        if let Some(best) = best.filter(|_| total > least) {
             *board = best;
         }
     }
@@ -232,6 +243,12 @@ impl<'a> Exchange<'a> {
         self.moved.clear();
         self.lift(board, index);
         let mut old: f64 = 0.0;
+        for _ in 0..lot.below(4).saturating_sub(1) {
+            let other = lot.below(model.tasks.len()) as u32;
+            if self.moved.iter().all(|(moved, _)| *moved != other) {
+                self.lift(board, other);
+            }
+        }
         let mut worth = self.force(board, index, lot);
         let mut queue: Vec<u32> = self.moved[1..].iter().map(|(other, _)| *other).collect();
         let by_size = lot.below(3) > 0;
@@ -239,11 +256,18 @@ impl<'a> Exchange<'a> {
             let area =
                 |index: u32| f64::from(model.tasks[index as usize].accelerators) * model.tasks[index as usize].work_h;
             queue.sort_by(|&a, &b| area(b).total_cmp(&area(a)).then(a.cmp(&b)));
+        } else {
+            for last in (1..queue.len()).rev() {
+                queue.swap(last, lot.below(last + 1));
+            }
         }
         let priced = &self.tables[lot.below(self.tables.len())];
         if worth {
             for &other in &queue {
-                put(model, &mut self.oracle, priced, board, other as usize, None);
+                let blur_g = self.blur_g(lot, 4);
+                let mut whim = Whim { blur_g, lot };
+                let whim = (blur_g > 0.0).then_some(&mut whim);
+                put(model, &mut self.oracle, priced, board, other as usize, whim);
             }
             let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
             old = self.moved.iter().map(|(other, choice)| self.grams(*other, choice)).sum();
@@ -273,6 +297,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// How far an accelerator-hour may seem dearer than it is: in one of so many tries, mostly little, at times much.
+    fn blur_g(&self, lot: &mut Lot, one_of: usize) -> f64 {
+        if lot.below(one_of) > 0 {
+            return 0.0;
+        }
+        MOST_BLUR * self.typical_g * lot.unit().powi(3)
+    }
+
     fn pick(&self, lot: &mut Lot) -> u32 {
         if !self.unplaced.is_empty() && lot.below(2) == 0 {
             return self.unplaced[lot.below(self.unplaced.len())];
@@ -289,7 +321,7 @@ impl<'a> Exchange<'a> {
         let only = (lot.below(2) == 0).then(|| task.slots.start + lot.below(slots) as u32);
         // Half the tries look at what is free alone.
         let room = (lot.below(2) == 0).then_some(board.free.as_slice());
-        let blur_g = if lot.below(2) == 0 { self.typical_g * lot.unit() } else { 0.0 };
+        let blur_g = self.blur_g(lot, 2);
         let mut choice = Choice::default();
         let look = Look { model, priced, room, only };
         let mut whim = Whim { blur_g, lot };
