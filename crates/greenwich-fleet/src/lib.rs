@@ -5,7 +5,7 @@
 //! bytes: [`read_sites`], [`JobsReader`], [`write_plan`]; and what others need to doubt it: [`prove`], [`check_plan`].
 //!
 //! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
-//! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-plan.md`.
+//! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
 
 mod bound;
 mod certificate;

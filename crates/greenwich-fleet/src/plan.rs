@@ -55,6 +55,8 @@ pub struct Placement {
 pub struct FleetPlan {
     /// Stretches of hours, by job and then by hour.
     pub segments: Vec<Placement>,
+    /// The accelerators of each segment; empty where every job runs on its own.
+    pub sizes: Vec<u32>,
     /// What was reckoned with beyond power, PUE and intensity; `None` for a plain fleet.
     pub tally: Option<Tally>,
     /// Jobs with a place.
@@ -84,6 +86,12 @@ impl FleetPlan {
     pub fn gap(&self) -> Option<f64> {
         let bound = self.lower_bound.g();
         (bound > 0.0).then(|| (self.weighed().g() - bound) / bound)
+    }
+
+    /// The accelerators that a segment holds.
+    pub fn accelerators(&self, fleet: &Fleet, segment: usize) -> u32 {
+        let own = || fleet.jobs[self.segments[segment].job as usize].accelerators;
+        self.sizes.get(segment).copied().unwrap_or_else(own)
     }
 
     /// What was minimised: emissions and penalties, and what cost and delay weigh.
@@ -147,10 +155,14 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
     let crowded = model.tasks.iter().filter(|task| runs[task.job as usize].is_none());
     reasons.extend(crowded.map(|task| (task.job, Reason::Crowded)));
     reasons.sort_unstable_by_key(|(job, _)| *job);
-    let segments = tally::segments(&runs);
+    let (segments, mut sizes) = tally::segments(&runs);
+    if fleet.extras.iter().all(|extras| extras.speedup.is_empty()) {
+        sizes.clear();
+    }
     FleetPlan {
         placed: fleet.jobs.len() - reasons.len(),
         segments,
+        sizes,
         unplaced: reasons,
         co2e: tally.co2e,
         baseline: tally.baseline,
@@ -209,6 +221,7 @@ fn finish(
     FleetPlan {
         placed: fleet.jobs.len() - unplaced.len(),
         segments,
+        sizes: Vec::new(),
         unplaced,
         co2e: Co2e::from_g(co2e.total()),
         baseline: Co2e::from_g(baseline.total()),

@@ -233,6 +233,7 @@ impl JobsReader {
         };
         if columns[NEEDED..].iter().any(Option::is_some) {
             let extras = extras(cell, &refuse)?;
+            elastic(&extras, accelerators, &refuse)?;
             self.read.fleet.extras.push(extras);
         }
         let deadline = until.clamp(0, hours_planned);
@@ -273,7 +274,8 @@ fn extras<'a>(
     let mut speedup = Vec::new();
     for part in text(14).iter().flat_map(|text| text.split('|')) {
         let point = part.split_once(':').and_then(|(k, factor)| {
-            Some((k.trim().parse().ok()?, factor.trim().parse().ok().filter(|factor: &f64| *factor > 0.0)?))
+            let size = k.trim().parse().ok().filter(|size: &u32| *size > 0 && i32::try_from(*size).is_ok())?;
+            Some((size, factor.trim().parse().ok().filter(|factor: &f64| *factor > 0.0 && factor.is_finite())?))
         });
         speedup.push(point.ok_or_else(|| refuse(14, "not `k:factor|…`", "write it as 1:1|2:1.9|4:3.4"))?);
     }
@@ -295,6 +297,25 @@ fn extras<'a>(
         speedup,
         price: number(15)?.map(UsdPerAcceleratorHour::from_usd_per_hour),
     })
+}
+
+/// Whether a speed-up goes with the job's own accelerators and with the sizes that it allows.
+fn elastic(
+    extras: &Extras,
+    accelerators: u32,
+    refuse: &impl Fn(usize, &str, &str) -> FleetError,
+) -> Result<(), FleetError> {
+    let (least, most) = (extras.min_accelerators.unwrap_or(1), extras.max_accelerators.unwrap_or(u32::MAX));
+    if least > most {
+        return Err(refuse(12, "above `max_accelerators`", "give the fewest accelerators first, then the most"));
+    }
+    let own = |(size, _): &(u32, f64)| *size == accelerators;
+    if !extras.speedup.is_empty() && !extras.speedup.iter().any(own) {
+        let problem = format!("nothing of its own {accelerators} accelerators");
+        let help = format!("say how fast it is on {accelerators} as well: other sizes are measured against it");
+        return Err(refuse(14, &problem, &help));
+    }
+    Ok(())
 }
 
 /// Kinds of accelerators, each named once.

@@ -101,19 +101,21 @@ pub(crate) fn reckon(fleet: &Fleet, terms: &Terms, unplaced_penalty_g: f64, runs
     }
 }
 
-/// The stretches of hours of all runs, by job and then by hour.
-pub(crate) fn segments(runs: &[Option<Run>]) -> Vec<Placement> {
-    let mut found: Vec<Placement> = Vec::new();
+/// The stretches of hours of all runs, by job and then by hour, each with the accelerators held.
+pub(crate) fn segments(runs: &[Option<Run>]) -> (Vec<Placement>, Vec<u32>) {
+    let (mut found, mut sizes): (Vec<Placement>, Vec<u32>) = (Vec::new(), Vec::new());
     for (run, job) in runs.iter().zip(0..) {
         let Some(run) = run else { continue };
-        let mut size = None;
         for &(hour, accelerators) in &run.hours {
-            match found.last_mut().filter(|open| open.job == job && open.end == hour && size == Some(accelerators)) {
+            let is_same = sizes.last() == Some(&accelerators);
+            match found.last_mut().filter(|open| is_same && open.job == job && open.end == hour) {
                 Some(open) => open.end += 1,
-                None => found.push(Placement { job, site: run.site, start: hour, end: hour + 1 }),
+                None => {
+                    found.push(Placement { job, site: run.site, start: hour, end: hour + 1 });
+                    sizes.push(accelerators);
+                }
             }
-            size = Some(accelerators);
         }
     }
-    found
+    (found, sizes)
 }

@@ -7,7 +7,7 @@
 use crate::fleet::{Extras, Fleet, Job};
 use greenwich_core::quantity::UsdPerKwh;
 
-/// Work that rounding left over is none, in hours at the job's own size.
+/// Work that rounding left over is none, in hours at the job's own size and speed.
 pub(crate) const HAIR_H: f64 = 1e-9;
 
 /// What a plan weighs beyond emissions, and the figures that it needs for it.
@@ -97,7 +97,18 @@ impl Extras {
     fn is_more(&self, job: &Job, moves: bool, terms: &Terms) -> bool {
         let data = self.data.is_some_and(|data| data.gb() > 0.0) && terms.transfer_kwh_per_gb > 0.0 && moves;
         let restarts = self.restart_minutes.is_some_and(|minutes| minutes > 0.0) && job.interruptible;
-        data || restarts || !self.kinds.is_empty()
+        data || restarts || !self.kinds.is_empty() || !self.speedup.is_empty()
+    }
+
+    /// Sizes that a job of so many accelerators may run at, ascending, with its speed there against its own size.
+    fn curve(&self, own: u32) -> Vec<(u32, f64)> {
+        let base = self.speedup.iter().find(|(size, _)| *size == own).map_or(1.0, |(_, factor)| *factor);
+        let (least, most) = (self.min_accelerators.unwrap_or(1), self.max_accelerators.unwrap_or(u32::MAX));
+        let allowed = self.speedup.iter().filter(|(size, _)| (least..=most).contains(size));
+        let mut curve: Vec<(u32, f64)> = allowed.map(|(size, factor)| (*size, factor / base)).collect();
+        curve.sort_by_key(|(size, _)| *size);
+        curve.dedup_by_key(|(size, _)| *size);
+        if curve.is_empty() { vec![(own, 1.0)] } else { curve }
     }
 }
 
@@ -112,7 +123,7 @@ impl Fleet {
     }
 
     /// Whether the plan reckons with more than power, PUE and intensity: moved data, restarts, kinds of accelerators
-    /// with their own speed, or weights of cost and delay.
+    /// with their own speed, sizes that may change, or weights of cost and delay.
     pub fn is_more_than_plain(&self) -> bool {
         self.more().is_some()
     }
@@ -132,7 +143,7 @@ impl Fleet {
             }
             _ => own,
         };
-        let sizes = [(job.accelerators, 1.0)].into_iter().map(|(accelerators, factor)| {
+        let sizes = extras.curve(job.accelerators).into_iter().map(|(accelerators, factor)| {
             let speed = factor * speed;
             let hours = (f64::from(job.hours) / speed - HAIR_H).ceil().clamp(1.0, f64::from(u32::MAX / 4)) as u32;
             Size { accelerators, speed, hours }

@@ -199,7 +199,7 @@ impl PlannedFleet {
         self.signal
     }
 
-    /// The plan file: `job,site,start,end`.
+    /// The plan file: `job,site,start,end`, and `accelerators` where sizes may change.
     pub fn csv(&self) -> Vec<u8> {
         let mut out = Vec::new();
         write_plan(&self.fleet, &self.plan, self.start.as_second() / 3600, &mut out);

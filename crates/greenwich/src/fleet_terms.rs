@@ -118,11 +118,13 @@ fn day_ahead(options: &FleetOptions, row: &SiteRow, replay: &Replay, window: Win
 /// Columns that the plan reads and does not reckon with.
 pub(crate) fn passed_by(fleet: &Fleet, options: &FleetOptions) -> Vec<String> {
     let mut told = Vec::new();
-    let is_elastic = |extras: &greenwich_fleet::Extras| !extras.speedup.is_empty();
-    if fleet.extras.iter().any(is_elastic) {
-        told.push(
-            "`speedup` is read, and each job runs on its own `accelerators`: sizes are not planned yet".to_owned(),
-        );
+    let has_range = |extras: &greenwich_fleet::Extras| {
+        extras.speedup.is_empty() && (extras.min_accelerators.is_some() || extras.max_accelerators.is_some())
+    };
+    if fleet.extras.iter().any(has_range) {
+        let words =
+            "jobs with `min_accelerators` or `max_accelerators` and no `speedup` run on their own `accelerators`";
+        told.push(words.to_owned());
     }
     let priced = fleet.extras.iter().any(|extras| extras.price.is_some());
     if priced && options.weights.carbon_price_usd_per_t.is_none() {

@@ -30,6 +30,8 @@ pub struct Place {
     pub transfer: Co2e,
     /// The part that restarts after pauses take.
     pub restart: Co2e,
+    /// The fewest and the most accelerators that it holds, where its size may change.
+    pub accelerators: Option<(u32, u32)>,
     /// What accelerators and energy cost there, where that has a weight.
     pub cost: Option<Usd>,
 }
@@ -91,6 +93,7 @@ impl PlannedFleet {
                 room: Co2e::from_g(hours.iter().map(|&hour| room(site, hour)).sum()),
                 transfer: Co2e::ZERO,
                 restart: Co2e::ZERO,
+                accelerators: None,
                 cost: None,
             }
         };
@@ -129,7 +132,13 @@ impl PlannedFleet {
     fn why_extended(&self, name: &str, index: u32, reason: Option<&'static str>) -> Why {
         let (fleet, plan) = (&self.fleet, &self.plan);
         let instant = |hour: u32| self.start() + SignedDuration::from_hours(i64::from(hour));
+        let is_elastic = fleet.extras.get(index as usize).is_some_and(|extras| !extras.speedup.is_empty());
+        let sizes = |stay: &Stay| {
+            let sizes = stay.hours.iter().map(|(_, size)| *size);
+            Some((sizes.clone().min()?, sizes.max()?)).filter(|_| is_elastic)
+        };
         let place = |stay: Stay| Place {
+            accelerators: sizes(&stay),
             site: fleet.sites[stay.site as usize].name.clone(),
             start: instant(stay.hours.first().map_or(0, |(hour, _)| *hour)),
             end: instant(stay.hours.last().map_or(0, |(hour, _)| *hour + 1)),
@@ -165,6 +174,9 @@ impl Why {
                     told[key] = json!(part.g());
                 }
             }
+            if let Some((least, most)) = place.accelerators {
+                (told["min_accelerators"], told["max_accelerators"]) = (json!(least), json!(most));
+            }
             if let Some(cost) = place.cost {
                 told["cost_usd"] = json!(cost.usd());
             }
@@ -183,13 +195,18 @@ impl Why {
     pub fn text(&self) -> String {
         let line = |place: &Place| {
             let cost = place.cost.map_or(String::new(), |cost| format!(", {:.2} USD", cost.usd()));
+            let sizes = match place.accelerators {
+                None => String::new(),
+                Some((least, most)) if least == most => format!(" on {least} accelerators"),
+                Some((least, most)) => format!(" on {least} to {most} accelerators"),
+            };
             let part = |grams: Co2e, what: &str| match grams {
                 Co2e::ZERO => String::new(),
                 grams => format!(" ({:.0} g of it {what})", grams.g()),
             };
             let parts = part(place.transfer, "to move its data") + &part(place.restart, "to restart");
             format!(
-                "{} from {} to {}: {:.0} g{parts}{cost}, and room worth {:.0} g to others",
+                "{} from {} to {}{sizes}: {:.0} g{parts}{cost}, and room worth {:.0} g to others",
                 place.site,
                 place.start,
                 place.end,

@@ -5,6 +5,7 @@
 //! and no split by site. Each job is asked on its own, so that this is slower than the plain planner, whose tables serve
 //! thousands of jobs at a time; fleets without such columns never come here.
 
+pub(crate) mod elastic;
 pub(crate) mod explain;
 pub(crate) mod model;
 pub(crate) mod naive;

@@ -82,7 +82,9 @@ impl Model {
             }));
             capacity.extend(site.capacity[..hours].iter().map(|&now| i32::try_from(now).unwrap_or(i32::MAX)));
         }
-        let sizes = fleet.jobs.iter().map(|job| job.accelerators).collect();
+        let own = fleet.jobs.iter().map(|job| job.accelerators);
+        let others = fleet.extras.iter().flat_map(|extras| extras.speedup.iter().map(|(size, _)| *size));
+        let sizes = own.chain(others).filter(|size| *size > 0).collect();
         let mut model = Self {
             sites: fleet.sites.len(),
             hours,
@@ -200,7 +202,8 @@ impl Model {
                 let depth = match sizes {
                     [size] if pauses => f64::from(size.hours.min(task.deadline - task.release - size.hours + 1)),
                     [_] => 1.0,
-                    _ => 10.0 * sizes.len() as f64,
+                    _ if task.interruptible => 12.0 * sizes.len() as f64,
+                    _ => sizes.len() as f64,
                 };
                 window * (1.0 + depth)
             });

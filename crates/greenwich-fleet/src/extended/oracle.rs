@@ -6,7 +6,11 @@
 //! - interruptible: the d cheapest hours, where pauses and waiting cost nothing;
 //! - otherwise by dynamic programming over hour, hours run so far, and whether it runs. The d cheapest hours, with what it
 //!   costs to be there, lie below that: they pass by sites that cannot win.
+//!
+//! A job whose size may change by the hour is asked in [`crate::extended::elastic`]: its choice is near the cheapest, and a
+//! bound lies below all of its choices.
 
+use crate::extended::elastic::Elastic;
 use crate::extended::model::{Model, Size, Slot, Task};
 use crate::lot::Lot;
 
@@ -81,6 +85,9 @@ pub(crate) struct Oracle {
     run: Vec<f64>,
     idle: Vec<f64>,
     from: Vec<u8>,
+    elastic: Elastic,
+    /// No choice of the last task asked costs less than this, prices included; nor does having none.
+    pub(crate) bound: f64,
     /// The largest sum of costs that the last answer could have had: the measure of its rounding.
     pub(crate) magnitude: f64,
 }
@@ -97,12 +104,19 @@ impl Oracle {
     ) -> bool {
         best.slot = NONE;
         best.priced = limit;
-        self.magnitude = limit.abs();
+        (self.bound, self.magnitude) = (limit, limit.abs());
         for (at, slot) in look.model.slots_of(task) {
             if look.only.is_some_and(|only| only != at) {
                 continue;
             }
-            for size in look.model.sizes_of(slot) {
+            let sizes = look.model.sizes_of(slot);
+            if task.interruptible && sizes.len() > 1 {
+                if self.changing(look, task, slot, sizes, whim.as_deref_mut(), best) {
+                    best.slot = at;
+                }
+                continue;
+            }
+            for size in sizes {
                 if size.hours > task.deadline - task.release {
                     continue;
                 }
@@ -119,7 +133,38 @@ impl Oracle {
                 }
             }
         }
+        self.bound = self.bound.min(best.priced);
         best.slot != NONE
+    }
+
+    /// The hours of a job whose size may change by the hour, and each hour's size.
+    fn changing(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        slot: &Slot,
+        sizes: &[Size],
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        let mut elastic = std::mem::take(&mut self.elastic);
+        elastic.begin(task.work_h, task.wait_g);
+        for size in sizes {
+            self.fill(look, task, slot, size, whim.as_deref_mut());
+            elastic.add(size.speed, &self.cost, &self.restart);
+        }
+        // Prices look at many jobs many times, and do without the last grams.
+        let found = elastic.solve(best.priced - slot.fixed_g, look.room.is_some() || look.only.is_some());
+        self.magnitude = self.magnitude.max(elastic.magnitude() + slot.fixed_g);
+        self.bound = self.bound.min(elastic.bound + slot.fixed_g);
+        if let Some(cost) = found {
+            best.priced = cost + slot.fixed_g;
+            best.hours.clear();
+            let hours = elastic.best.iter();
+            best.hours.extend(hours.map(|&(hour, at)| (task.release + hour as u32, sizes[at].accelerators)));
+        }
+        self.elastic = elastic;
+        found.is_some()
     }
 
     fn fill(&mut self, look: &Look, task: &Task, slot: &Slot, size: &Size, whim: Option<&mut Whim>) {

@@ -49,7 +49,7 @@ impl<'a> Asking<'a> {
         for &index in self.order.iter().skip(part.0).step_by(part.1).filter(|index| !passed(**index)) {
             let task = &model.tasks[index as usize];
             self.oracle.find(&look, task, task.penalty_g, None, &mut self.choice);
-            value += self.choice.priced;
+            value += self.oracle.bound;
             if self.choice.slot == NONE {
                 continue;
             }
@@ -229,7 +229,7 @@ pub(crate) fn prove(model: &Model, prices: &[f64]) -> f64 {
     let (mut jobs, mut magnitude) = (Sum::default(), 0.0);
     for task in &model.tasks {
         oracle.find(&look, task, task.penalty_g, None, &mut choice);
-        jobs.add(choice.priced);
+        jobs.add(oracle.bound);
         magnitude += oracle.magnitude;
     }
     let held: Sum =
