@@ -195,3 +195,33 @@ fn a_header_that_lacks_or_misspells_a_column_is_refused() {
     assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv: `a` stands twice");
     assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"sites.csv: no site");
 }
+
+#[test]
+fn sizes_that_do_not_go_together_are_refused_with_a_mend() {
+    let read = |cells: &str| {
+        let mut reader = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse);
+        let header = format!("{HEADER},min_accelerators,max_accelerators,speedup");
+        reader.feed(format!("{header}\n{},{cells}\n", GOOD.trim_end()).as_bytes())?;
+        reader.finish().map(|read| read.fleet.is_more_than_plain())
+    };
+    assert_eq!(read("1,2,1:1|2:1.9"), Ok(false), "nothing is weighed where no terms are told");
+    let told: Vec<String> = ["3,2,1:1|2:1.9", ",,2:1.9|4:3", ",,1:1|0:2", ",,1:1|2:-1", "0,,1:1"]
+        .map(|cells| {
+            let error = read(cells).expect_err("the sizes are bad");
+            let help = miette::Diagnostic::help(&error).expect("each error has its mend").to_string();
+            format!("{error}\n  help: {help}")
+        })
+        .to_vec();
+    assert_snapshot!(told.join("\n"), @r"
+    jobs.csv:2: column `min_accelerators`: above `max_accelerators`, found `3`
+      help: give the fewest accelerators first, then the most
+    jobs.csv:2: column `speedup`: nothing of its own 1 accelerators, found `2:1.9|4:3`
+      help: say how fast it is on 1 as well: other sizes are measured against it
+    jobs.csv:2: column `speedup`: not `k:factor|…`, found `1:1|0:2`
+      help: write it as 1:1|2:1.9|4:3.4
+    jobs.csv:2: column `speedup`: not `k:factor|…`, found `1:1|2:-1`
+      help: write it as 1:1|2:1.9|4:3.4
+    jobs.csv:2: column `min_accelerators`: not a count, found `0`
+      help: give a whole number of accelerators, or leave it empty
+    ");
+}

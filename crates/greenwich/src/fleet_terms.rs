@@ -169,7 +169,7 @@ impl PlannedFleet {
         if tally.transfer > Co2e::ZERO {
             _ = writeln!(out, "  moving data  {}, part of the CO2e", co2e(tally.transfer.kg()));
         }
-        if tally.restarts > 0 {
+        if tally.restart > Co2e::ZERO {
             let (count, grams) = (tally.restarts, co2e(tally.restart.kg()));
             _ = writeln!(out, "  restarts     {count} after pauses: {grams}, part of the CO2e");
         }

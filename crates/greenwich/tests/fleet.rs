@@ -373,3 +373,37 @@ fn a_certificate_of_a_weighed_fleet_is_verified_and_a_forged_one_is_not() {
     certificate["weighed_co2e_kg"] = serde_json::json!(planned.plan.weighed().kg() * 0.9);
     assert_eq!(verified(&certificate).faults.len(), 1);
 }
+
+/// One job that may run on one, two or four accelerators, changing by the hour; one that has to choose a size for all of it.
+const ELASTIC: &str =
+    "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,min_accelerators,max_accelerators,speedup
+grows,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,4,1,700,south,south,1,,,1:1|2:1.9|4:3.4
+chooses,2022-07-04T00:00:00Z,2022-07-04T03:00:00Z,4,1,700,north,north,0,1,2,1:1|2:2
+";
+
+#[test]
+fn jobs_whose_size_may_change_are_written_with_their_accelerators_and_checked() {
+    let folder = folder(ELASTIC);
+    std::fs::write(folder.path().join("sites.csv"), SITES.replace("1.2,2", "1.2,4")).expect("written");
+    let options = options(folder.path());
+    let planned = plan_fleet(&options).expect("a plan");
+    let csv = String::from_utf8(planned.csv()).expect("text");
+    assert_snapshot!(csv, @"");
+    assert_snapshot!(planned.why("grows").expect("the job is there").text(), @"");
+    let reader = SerializedFileReader::new(Bytes::from(planned.parquet().expect("written"))).expect("a Parquet file");
+    let row = reader.get_row_iter(None).expect("rows").next().expect("a row").expect("a row");
+    assert_eq!(row.get_string(4).map(String::as_str), Ok("4"));
+    let (plan, file) = (folder.path().join("plan.csv"), folder.path().join("certificate.json"));
+    std::fs::write(&file, planned.certificate(&options, Some(&plan)).to_string()).expect("written");
+    let told = |text: &str| {
+        std::fs::write(&plan, text).expect("written");
+        match verify_certificate(&file) {
+            Ok(verified) => format!("{:?}", verified.faults),
+            Err(error) => error.to_string().rsplit(": ").next().unwrap_or_default().to_owned(),
+        }
+    };
+    assert_eq!(told(&csv), "[]");
+    let rows = [csv.replace(",4\n", ",3\n"), csv.replace("Z,4\n", "Z,1\n"), csv.replace("03:00:00Z,2\n", "02:00:00Z,2\n")];
+    let faults: Vec<String> = rows.iter().map(|rows| told(rows)).collect();
+    assert_snapshot!(faults.join("\n"), @"");
+}

@@ -89,7 +89,7 @@ pub fn best_by_site(fleet: &Fleet, plan: &FleetPlan, job: u32) -> Vec<Stay> {
     priced.fill(&model, &plan.prices_g, 1.0);
     let mut found: Vec<(f64, Stay)> = Vec::new();
     for (at, slot) in model.slots_of(task) {
-        let look = Look { model: &model, priced: &priced, room: None, only: Some(at) };
+        let look = Look { model: &model, priced: &priced, room: None, toll_g: f64::INFINITY, only: Some(at) };
         if oracle.find(&look, task, f64::INFINITY, None, &mut choice)
             && let Some(way) = fleet.way(index, slot.site)
         {

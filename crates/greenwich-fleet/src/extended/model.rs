@@ -28,6 +28,13 @@ pub(crate) struct Task {
     pub(crate) slots: Range<u32>,
 }
 
+impl Task {
+    /// Accelerator-hours at its own size.
+    pub(crate) fn area(&self) -> f64 {
+        f64::from(self.accelerators) * self.work_h
+    }
+}
+
 /// A task on one of its sites.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot {

@@ -70,6 +70,8 @@ pub(crate) struct Look<'a> {
     pub(crate) priced: &'a Priced,
     /// Accelerators left by site and hour; `None` where every hour has room.
     pub(crate) room: Option<&'a [i32]>,
+    /// What each lacking accelerator-hour counts, in grams; infinite where none may lack.
+    pub(crate) toll_g: f64,
     /// The one slot that is looked at, where it is one.
     pub(crate) only: Option<u32>,
 }
@@ -192,7 +194,7 @@ impl Oracle {
             let needed = size.accelerators as i32;
             for (cost, free) in self.cost.iter_mut().zip(&room[cells]) {
                 if *free < needed {
-                    *cost = f64::INFINITY;
+                    *cost += look.toll_g * f64::from(needed - free);
                 }
             }
         }

@@ -42,7 +42,7 @@ impl<'a> Asking<'a> {
     fn ask(&mut self, prices: &[f64], part: (usize, usize), passed: impl Fn(u32) -> bool, asked: &mut [f64]) -> f64 {
         let model = self.model;
         self.priced.fill(model, prices, 1.0);
-        let look = Look { model, priced: &self.priced, room: None, only: None };
+        let look = Look { model, priced: &self.priced, room: None, toll_g: f64::INFINITY, only: None };
         let cells = model.sites * model.hours;
         let mut value = 0.0;
         asked.fill(0.0);
@@ -225,7 +225,7 @@ impl Prices {
 pub(crate) fn prove(model: &Model, prices: &[f64]) -> f64 {
     let (mut oracle, mut priced, mut choice) = (Oracle::default(), Priced::new(model), Choice::default());
     priced.fill(model, prices, 1.0);
-    let look = Look { model, priced: &priced, room: None, only: None };
+    let look = Look { model, priced: &priced, room: None, toll_g: f64::INFINITY, only: None };
     let (mut jobs, mut magnitude) = (Sum::default(), 0.0);
     for task in &model.tasks {
         oracle.find(&look, task, task.penalty_g, None, &mut choice);

@@ -30,6 +30,10 @@ const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
 const MOST_BLUR: f64 = 8.0;
 /// Most tasks that one try moves.
 const MOST_MOVED: usize = 24;
+/// The least that an accelerator-hour in the way counts, against what a place is worth.
+const LEAST_TOLL: f64 = 0.002;
+/// Occupants looked at for one that is to go.
+const LOOKED_AT: usize = 6;
 /// Up to so many tasks the best plan on the way is kept, and tries begin hot, more than once.
 const FEW: usize = 60;
 /// What a try may cost at first, as a share of a task's mean cost: of few tasks, and of more.
@@ -82,7 +86,7 @@ fn put(
 ) -> bool {
     let task = &model.tasks[index];
     let mut choice = Choice::default();
-    let look = Look { model, priced, room: Some(&board.free), only: None };
+    let look = Look { model, priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None };
     // What only seems dear is still better than no place.
     let limit = if whim.is_some() { f64::INFINITY } else { task.penalty_g };
     let found = oracle.find(&look, task, limit, whim, &mut choice);
@@ -98,7 +102,7 @@ fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
     for last in (1..order.len()).rev() {
         order.swap(last, lot.below(last + 1));
     }
-    let area = |index: u32| f64::from(model.tasks[index as usize].accelerators) * model.tasks[index as usize].work_h;
+    let area = |index: u32| model.tasks[index as usize].area();
     order.sort_by(|&a, &b| area(b).total_cmp(&area(a)));
     order
 }
@@ -112,7 +116,7 @@ fn dive(asking: &mut Asking, mut prices: Prices, oracle: &mut Oracle, order: &[u
     priced.fill(model, &prices.centre, 1.0);
     let cells = model.sites * model.hours;
     let mut asked = vec![0.0; prices.centre.len()];
-    let area = |index: usize| f64::from(model.tasks[index].accelerators) * model.tasks[index].work_h;
+    let area = |index: usize| model.tasks[index].area();
     let all: f64 = (0..model.tasks.len()).map(area).sum();
     let (mut done, mut since, mut turn) = (0.0, 0.0, 0);
     for &index in order {
@@ -253,8 +257,7 @@ impl<'a> Exchange<'a> {
         let mut queue: Vec<u32> = self.moved[1..].iter().map(|(other, _)| *other).collect();
         let by_size = lot.below(3) > 0;
         if by_size {
-            let area =
-                |index: u32| f64::from(model.tasks[index as usize].accelerators) * model.tasks[index as usize].work_h;
+            let area = |index: u32| model.tasks[index as usize].area();
             queue.sort_by(|&a, &b| area(b).total_cmp(&area(a)).then(a.cmp(&b)));
         } else {
             for last in (1..queue.len()).rev() {
@@ -289,6 +292,17 @@ impl<'a> Exchange<'a> {
         if worth { old } else { 0.0 }
     }
 
+    /// A task that runs there, rather one that is large enough to make room and no larger.
+    fn occupant(&self, cell: usize, lacking: i32, lot: &mut Lot) -> Option<u32> {
+        let held = &self.here[cell];
+        let misfit = |other: &u32| {
+            let surplus = i64::from(self.model.tasks[*other as usize].accelerators) - i64::from(lacking);
+            if surplus < 0 { -4 * surplus } else { surplus }
+        };
+        let looked = (0..LOOKED_AT.min(held.len())).map(|_| held[lot.below(held.len())]);
+        looked.min_by_key(misfit)
+    }
+
     fn grams(&self, index: u32, choice: &Choice) -> f64 {
         if choice.slot == NONE {
             self.model.tasks[index as usize].penalty_g
@@ -306,7 +320,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn pick(&self, lot: &mut Lot) -> u32 {
-        if !self.unplaced.is_empty() && lot.below(2) == 0 {
+        if !self.unplaced.is_empty() && lot.below(4) > 0 {
             return self.unplaced[lot.below(self.unplaced.len())];
         }
         lot.below(self.model.tasks.len()) as u32
@@ -319,11 +333,11 @@ impl<'a> Exchange<'a> {
         let priced = &self.tables[lot.below(self.tables.len())];
         let slots = task.slots.len();
         let only = (lot.below(2) == 0).then(|| task.slots.start + lot.below(slots) as u32);
-        // Half the tries look at what is free alone.
-        let room = (lot.below(2) == 0).then_some(board.free.as_slice());
+        // What an accelerator-hour in the way counts: from nearly nothing to more than a place is worth.
+        let toll_g = task.penalty_g / task.area() * LEAST_TOLL.powf(lot.unit());
         let blur_g = self.blur_g(lot, 2);
         let mut choice = Choice::default();
-        let look = Look { model, priced, room, only };
+        let look = Look { model, priced, room: Some(&board.free), toll_g, only };
         let mut whim = Whim { blur_g, lot };
         if !self.oracle.find(&look, task, f64::INFINITY, Some(&mut whim), &mut choice) {
             return false;
@@ -332,11 +346,11 @@ impl<'a> Exchange<'a> {
         for &(hour, accelerators) in &choice.hours {
             let cell = from + hour as usize;
             while board.free[cell] < accelerators as i32 {
-                let held = &self.here[cell];
-                if held.is_empty() || self.moved.len() >= MOST_MOVED {
+                if self.moved.len() >= MOST_MOVED {
                     return false;
                 }
-                let other = held[lot.below(held.len())];
+                let lacking = accelerators as i32 - board.free[cell];
+                let Some(other) = self.occupant(cell, lacking, lot) else { return false };
                 self.lift(board, other);
             }
         }
