@@ -7,13 +7,17 @@ use crate::arguments::{Common, Format, PlanAct, PlanArguments};
 use crate::forecast::{fetch, instant_or_now};
 use crate::terminal::{self, Answer, Failure};
 use greenwich::{
-    BadRows, Exit, FleetOptions, Greenwich, PlanOptions, fleet_zones, plan_fleet_until, verify_certificate,
+    BadRows, Exit, FleetOptions, FleetWeights, Greenwich, PlanOptions, fleet_zones, plan_fleet_until,
+    verify_certificate,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+
+/// A tonne of CO2e for a cent: below that, emissions weigh nothing against cost.
+const LEAST_CARBON_PRICE: f64 = 0.01;
 
 /// Plans a fleet.
 pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common) -> Result<Answer, Failure> {
@@ -97,6 +101,15 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         let help = "give a number of 0 or more, for example --unplaced-penalty-g 2000 --effort 1";
         return Err(Failure::usage("--unplaced-penalty-g and --effort are not below 0", help));
     }
+    if !fine(asked.fleet.transfer_kwh_per_gb) || !fine(asked.fleet.delay_penalty_g) {
+        let help = "give a number of 0 or more, for example --transfer-kwh-per-gb 0.06 --delay-penalty-g 5";
+        return Err(Failure::usage("--transfer-kwh-per-gb and --delay-penalty-g are not below 0", help));
+    }
+    let carbon_price_usd_per_t = asked.fleet.carbon_price;
+    if carbon_price_usd_per_t.is_some_and(|price| !fine(price) || price < LEAST_CARBON_PRICE) {
+        let help = "give US dollars per tonne of CO2e, for example --carbon-price 100";
+        return Err(Failure::usage("--carbon-price is 0.01 or more", help));
+    }
     Ok(FleetOptions {
         jobs: asked.fleet.jobs.clone().unwrap_or_default(),
         sites: asked.fleet.sites.clone().unwrap_or_default(),
@@ -117,6 +130,11 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         fill: options.fill,
         signal: options.signal,
         unplaced_penalty_g: asked.fleet.unplaced_penalty_g,
+        weights: FleetWeights {
+            transfer_kwh_per_gb: asked.fleet.transfer_kwh_per_gb,
+            carbon_price_usd_per_t,
+            delay_penalty_g: asked.fleet.delay_penalty_g,
+        },
         bad_rows: if asked.fleet.skip_bad { BadRows::Skip } else { BadRows::Refuse },
         effort: asked.fleet.effort,
     })

@@ -5,6 +5,7 @@
 //! `docs/design/009-fleet-planner.md`.
 
 use crate::bound::Sum;
+use crate::extended::naive::{self, Charged};
 use crate::fleet::{Fleet, Job};
 use greenwich_core::quantity::Co2e;
 use std::collections::HashMap;
@@ -38,6 +39,17 @@ pub fn prove(fleet: &Fleet, unplaced_penalty_g: f64, steps: &[u32], prices_g: &[
                 held.add(price * f64::from(capacity / step * step));
             }
         }
+    }
+    if let Some(terms) = fleet.more() {
+        let charged = Charged { steps, prices_g };
+        let (mut jobs, mut magnitude) = (Sum::default(), 0.0);
+        for index in 0..fleet.jobs.len() {
+            let (least, size) = naive::least(fleet, terms, index, unplaced_penalty_g, charged);
+            jobs.add(least);
+            magnitude += size;
+        }
+        let unit = f64::EPSILON * (3.0 * hours as f64 + steps.len() as f64 + 32.0) * 2.0;
+        return Some(Co2e::from_g((jobs.total() - held.total()) - unit * (magnitude + held.total())));
     }
     // Many jobs are alike: what each costs is remembered.
     let mut known: HashMap<Alike, f64> = HashMap::new();

@@ -3,6 +3,7 @@
 //! In: how many jobs there are, and the effort asked for. Out: numbers of passes, rounds and tries. They are
 //! counts, never times: the same fleet gets the same work on every machine.
 
+use crate::extended::prices::Rounds;
 use crate::split;
 
 /// Jobs up to which a tree is searched.
@@ -64,6 +65,37 @@ impl Work {
                 looks: (3e8 * effort) as u64,
                 last_looks: (7e8 * effort) as u64,
             }),
+        }
+    }
+}
+
+/// Numbers that an extended fleet's jobs may look at to find prices.
+const PRICE_LOOKS: f64 = 3e9;
+/// And in exchanges.
+const EXCHANGE_LOOKS: f64 = 1.5e9;
+
+/// Work on an extended fleet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExtendedWork {
+    pub(crate) rounds: Rounds,
+    /// Tries of the exchange.
+    pub(crate) tries: usize,
+}
+
+impl ExtendedWork {
+    /// `looks` is how many numbers are looked at when each job is asked once.
+    pub(crate) fn new(jobs: usize, looks: f64, effort: f64) -> Self {
+        let times = |looks_in_all: f64, once: f64, most: f64| {
+            ((looks_in_all * effort / once.max(1.0)).min(most * effort) as usize).max(1)
+        };
+        let count = jobs.max(1) as f64;
+        Self {
+            rounds: Rounds {
+                passes: times(0.3 * PRICE_LOOKS, looks, 60.0).max(12),
+                rounds: times(0.7 * PRICE_LOOKS, looks, 800.0).max(20),
+            },
+            // A try asks some five jobs.
+            tries: times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(60.0)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! In: values as the files of the contract have them, intensities by hour. Out: a [`Fleet`] of plain values.
 //! Whether a job can run at all is the planner's affair: a fleet may hold jobs that nobody can place.
 
+use crate::terms::{Kind, Terms};
 use greenwich_core::ZoneId;
 use greenwich_core::quantity::{AverageIntensity, Bytes, Power, Pue, UsdPerAcceleratorHour, UsdPerKwh};
 
@@ -54,12 +55,14 @@ pub struct Job {
     pub interruptible: bool,
 }
 
-/// What the jobs file may say beyond the model. It is kept for others; this planner does not reckon with it,
-/// but for `accelerator`, which has to match where a site says what it has.
+/// What the jobs file may say beyond the plain columns. `accelerator` has to match where a site says what it has; the
+/// rest is reckoned with where the fleet has [`Terms`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extras {
-    /// The kind of accelerator the job wants.
+    /// The one kind of accelerator that the job wants.
     pub accelerator: Option<String>,
+    /// The kinds that it can run on, each with its speed and power; empty where it wants one or does not say.
+    pub kinds: Vec<Kind>,
     /// Minutes at full power before work goes on after a pause.
     pub restart_minutes: Option<f64>,
     /// Data to be moved when it does not run at home.
@@ -115,8 +118,10 @@ pub struct Fleet {
     pub jobs: Vec<Job>,
     /// Their names, in the same order.
     pub names: Names,
-    /// What the file says beyond the model, in the same order; empty where no such column is there.
+    /// What the file says beyond the plain columns, in the same order; empty where no such column is there.
     pub extras: Vec<Extras>,
+    /// What is weighed beyond power, PUE and intensity; `None` where nothing is.
+    pub terms: Option<Terms>,
 }
 
 impl Fleet {

@@ -5,7 +5,7 @@
 //! bytes: [`read_sites`], [`JobsReader`], [`write_plan`]; and what others need to doubt it: [`prove`], [`check_plan`].
 //!
 //! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
-//! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-plan.md`.
+//! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
 
 mod bound;
 mod certificate;
@@ -15,6 +15,7 @@ mod dual;
 mod effort;
 mod error;
 mod exchange;
+mod extended;
 mod fleet;
 mod hour;
 mod improve;
@@ -33,11 +34,14 @@ mod shapes;
 mod split;
 mod stop;
 mod tables;
+mod tally;
+mod terms;
 mod tree;
 mod write_plan;
 
 pub use certificate::{Certificate, prove};
 pub use error::FleetError;
+pub use extended::explain::{Stay, at_once, best_by_site, planned};
 pub use fleet::{Extras, Fleet, Job, Names, Options, Site, SiteSet};
 pub use plan::{FleetPlan, Placement, Reason, plan, plan_until};
 pub use proof::{Cut, Proof, Step, Then, follow};
@@ -45,4 +49,6 @@ pub use read_calendar::read_calendar;
 pub use read_jobs::{BadRows, JobsRead, JobsReader};
 pub use read_plan::{Checked, check_plan};
 pub use read_sites::{SiteRow, read_sites};
+pub use tally::Tally;
+pub use terms::{Kind, Terms};
 pub use write_plan::write_plan;

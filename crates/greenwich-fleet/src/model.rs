@@ -80,7 +80,7 @@ impl Model {
             hours,
             grams_per_wh,
             capacity,
-            steps: steps(fleet),
+            steps: steps(fleet, fleet.jobs.iter().map(|job| job.accelerators).collect()),
             profiles: Vec::new(),
             classes: Vec::new(),
             sets: Vec::new(),
@@ -196,8 +196,7 @@ impl Model {
 }
 
 /// The steps that matter: sizes of jobs at which capacity loses something when it is rounded down.
-fn steps(fleet: &Fleet) -> Vec<u32> {
-    let mut sizes: Vec<u32> = fleet.jobs.iter().map(|job| job.accelerators).collect();
+pub(crate) fn steps(fleet: &Fleet, mut sizes: Vec<u32>) -> Vec<u32> {
     sizes.sort_unstable();
     sizes.dedup();
     let cells = || fleet.sites.iter().flat_map(|site| site.capacity.iter().map(|&now| u64::from(now)));

@@ -6,7 +6,8 @@
 use crate::bound::{self, Sum};
 use crate::certificate::Certificate;
 use crate::dual::{self, Volume};
-use crate::effort::Work;
+use crate::effort::{ExtendedWork, Work};
+use crate::extended;
 use crate::fleet::{Fleet, Options};
 use crate::improve;
 use crate::model::Model;
@@ -14,6 +15,8 @@ use crate::place::{Board, NOWHERE};
 use crate::proof::{self, Proof};
 use crate::shapes::Shapes;
 use crate::stop::Stop;
+use crate::tally::{self, Tally};
+use crate::terms::Terms;
 use greenwich_core::quantity::Co2e;
 use std::sync::atomic::AtomicBool;
 
@@ -52,6 +55,10 @@ pub struct Placement {
 pub struct FleetPlan {
     /// Stretches of hours, by job and then by hour.
     pub segments: Vec<Placement>,
+    /// The accelerators of each segment; empty where every job runs on its own.
+    pub sizes: Vec<u32>,
+    /// What was reckoned with beyond power, PUE and intensity; `None` for a plain fleet.
+    pub tally: Option<Tally>,
     /// Jobs with a place.
     pub placed: usize,
     /// Jobs without one, in the fleet's order.
@@ -60,7 +67,8 @@ pub struct FleetPlan {
     pub co2e: Co2e,
     /// Emissions if each job ran at home from its release, whatever the capacity.
     pub baseline: Co2e,
-    /// No plan costs less than this.
+    /// No plan costs less than this: of emissions, penalties included, or of the weighed sum where cost or delay
+    /// weigh.
     pub lower_bound: Co2e,
     /// What one more accelerator would save, in grams an hour, by site and then by hour.
     pub prices_g: Vec<f64>,
@@ -77,7 +85,18 @@ impl FleetPlan {
     /// How far the plan can be from the best there is; `None` where the bound is zero.
     pub fn gap(&self) -> Option<f64> {
         let bound = self.lower_bound.g();
-        (bound > 0.0).then(|| (self.co2e.g() - bound) / bound)
+        (bound > 0.0).then(|| (self.weighed().g() - bound) / bound)
+    }
+
+    /// The accelerators that a segment holds.
+    pub fn accelerators(&self, fleet: &Fleet, segment: usize) -> u32 {
+        let own = || fleet.jobs[self.segments[segment].job as usize].accelerators;
+        self.sizes.get(segment).copied().unwrap_or_else(own)
+    }
+
+    /// What was minimised: emissions and penalties, and what cost and delay weigh.
+    pub fn weighed(&self) -> Co2e {
+        self.tally.as_ref().map_or(self.co2e, |tally| tally.weighed)
     }
 }
 
@@ -89,6 +108,9 @@ pub fn plan(fleet: &Fleet, options: &Options) -> FleetPlan {
 /// Plans a fleet, and comes to an end soon after `stop` is set, with the best plan and bound so far.
 pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetPlan {
     let stop = Stop(stop);
+    if let Some(terms) = fleet.more() {
+        return plan_extended(fleet, terms, options, stop);
+    }
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
     let work = Work::new(model.tasks.len(), options.effort);
@@ -107,6 +129,50 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
     let proof = proof.filter(|_| tree > bound);
     let planned = finish(fleet, &model, &board, options, (bound, tree), prices);
     FleetPlan { stopped: stop.is_set(), proof, ..planned }
+}
+
+/// Plans a fleet that is more than plain: prices, a plan, and the bound of the prices.
+fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) -> FleetPlan {
+    let model = extended::model::Model::new(fleet, terms, options);
+    let work = ExtendedWork::new(model.tasks.len(), model.looks(), options.effort);
+    let mut asking = extended::prices::Asking::new(&model);
+    let found = extended::prices::raise(&mut asking, work.rounds, stop);
+    let bound = extended::prices::prove(&model, &found.centre);
+    let prices = found.centre.clone();
+    let board = extended::search::search(&mut asking, found, work.tries, stop);
+    let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
+    for (task, choice) in model.tasks.iter().zip(board.choices) {
+        if choice.slot != extended::oracle::NONE {
+            let site = model.slots[choice.slot as usize].site;
+            runs[task.job as usize] = Some(tally::Run { site, hours: choice.hours });
+        }
+    }
+    let tally = tally::reckon(fleet, terms, options.unplaced_penalty_g, &runs);
+    let charge = |job: u32| fleet.refusal_g(job as usize, options.unplaced_penalty_g, terms);
+    let hopeless: f64 = model.hopeless.iter().map(|(job, _)| charge(*job)).sum();
+    let bound = Co2e::from_g(bound + hopeless * (1.0 - 1e-12));
+    let mut reasons = model.hopeless.clone();
+    let crowded = model.tasks.iter().filter(|task| runs[task.job as usize].is_none());
+    reasons.extend(crowded.map(|task| (task.job, Reason::Crowded)));
+    reasons.sort_unstable_by_key(|(job, _)| *job);
+    let (segments, mut sizes) = tally::segments(&runs);
+    if fleet.extras.iter().all(|extras| extras.speedup.is_empty()) {
+        sizes.clear();
+    }
+    FleetPlan {
+        placed: fleet.jobs.len() - reasons.len(),
+        segments,
+        sizes,
+        unplaced: reasons,
+        co2e: tally.co2e,
+        baseline: tally.baseline,
+        lower_bound: bound,
+        prices_g: prices[..model.sites * model.hours].to_vec(),
+        stopped: stop.is_set(),
+        proof: None,
+        certificate: Certificate { steps: model.steps.clone(), prices_g: prices, bound },
+        tally: Some(tally.beside),
+    }
 }
 
 /// `bounds` are the prices' and the tree's.
@@ -155,11 +221,13 @@ fn finish(
     FleetPlan {
         placed: fleet.jobs.len() - unplaced.len(),
         segments,
+        sizes: Vec::new(),
         unplaced,
         co2e: Co2e::from_g(co2e.total()),
         baseline: Co2e::from_g(baseline.total()),
         lower_bound: proven(bounds.0.max(bounds.1)),
         prices_g,
+        tally: None,
         stopped: false,
         proof: None,
         certificate: Certificate { steps: model.steps.clone(), prices_g: prices, bound: proven(bounds.0) },

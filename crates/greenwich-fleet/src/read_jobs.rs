@@ -7,6 +7,7 @@ use crate::csv::{Lines, cells, header, plain};
 use crate::error::FleetError;
 use crate::fleet::{Extras, Fleet, Job, Site, SiteSet};
 use crate::hour;
+use crate::terms::Kind;
 use greenwich_core::quantity::{Bytes, Power, UsdPerAcceleratorHour};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -232,6 +233,7 @@ impl JobsReader {
         };
         if columns[NEEDED..].iter().any(Option::is_some) {
             let extras = extras(cell, &refuse)?;
+            elastic(&extras, accelerators, &refuse)?;
             self.read.fleet.extras.push(extras);
         }
         let deadline = until.clamp(0, hours_planned);
@@ -272,12 +274,22 @@ fn extras<'a>(
     let mut speedup = Vec::new();
     for part in text(14).iter().flat_map(|text| text.split('|')) {
         let point = part.split_once(':').and_then(|(k, factor)| {
-            Some((k.trim().parse().ok()?, factor.trim().parse().ok().filter(|factor: &f64| *factor > 0.0)?))
+            let size = k.trim().parse().ok().filter(|size: &u32| *size > 0 && i32::try_from(*size).is_ok())?;
+            Some((size, factor.trim().parse().ok().filter(|factor: &f64| *factor > 0.0 && factor.is_finite())?))
         });
         speedup.push(point.ok_or_else(|| refuse(14, "not `k:factor|…`", "write it as 1:1|2:1.9|4:3.4"))?);
     }
+    let (accelerator, kinds) = match text(9) {
+        Some(text) if text.contains([':', '|']) => {
+            let help = "write kind:speed:watts, as a100:1:400|h100:2.2:700; speed is 1 and power the job's own \
+                        where they are left out";
+            (None, kinds(&text).ok_or_else(|| refuse(9, "not `kind:speed:power_w|…`", help))?)
+        }
+        accelerator => (accelerator, Vec::new()),
+    };
     Ok(Extras {
-        accelerator: text(9),
+        accelerator,
+        kinds,
         restart_minutes: number(10)?,
         data: number(11)?.map(Bytes::from_gb),
         min_accelerators: count(12)?,
@@ -285,6 +297,42 @@ fn extras<'a>(
         speedup,
         price: number(15)?.map(UsdPerAcceleratorHour::from_usd_per_hour),
     })
+}
+
+/// Whether a speed-up goes with the job's own accelerators and with the sizes that it allows.
+fn elastic(
+    extras: &Extras,
+    accelerators: u32,
+    refuse: &impl Fn(usize, &str, &str) -> FleetError,
+) -> Result<(), FleetError> {
+    let (least, most) = (extras.min_accelerators.unwrap_or(1), extras.max_accelerators.unwrap_or(u32::MAX));
+    if least > most {
+        return Err(refuse(12, "above `max_accelerators`", "give the fewest accelerators first, then the most"));
+    }
+    let own = |(size, _): &(u32, f64)| *size == accelerators;
+    if !extras.speedup.is_empty() && !extras.speedup.iter().any(own) {
+        let problem = format!("nothing of its own {accelerators} accelerators");
+        let help = format!("say how fast it is on {accelerators} as well: other sizes are measured against it");
+        return Err(refuse(14, &problem, &help));
+    }
+    Ok(())
+}
+
+/// Kinds of accelerators, each named once.
+fn kinds(text: &str) -> Option<Vec<Kind>> {
+    let kind = |part: &str| {
+        let mut figures = part.split(':').map(str::trim);
+        let name = figures.next().filter(|name| !name.is_empty())?.to_owned();
+        let mut above_zero = || match figures.next() {
+            None | Some("") => Some(None),
+            Some(figure) => figure.parse().ok().filter(|figure: &f64| figure.is_finite() && *figure > 0.0).map(Some),
+        };
+        let (speed, watts) = (above_zero()?.unwrap_or(1.0), above_zero()?);
+        figures.next().is_none().then_some(Kind { name, speed, watts })
+    };
+    let kinds: Vec<Kind> = text.split('|').map(kind).collect::<Option<_>>()?;
+    let is_once = |at: usize| kinds[..at].iter().all(|kind| kind.name != kinds[at].name);
+    (0..kinds.len()).all(is_once).then_some(kinds)
 }
 
 /// The known name that shares most with this one: fewest letters to change.

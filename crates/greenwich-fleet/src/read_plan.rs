@@ -6,14 +6,18 @@
 use crate::bound::Sum;
 use crate::csv::{Lines, cells, header, plain};
 use crate::error::FleetError;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Job};
 use crate::hour;
-use crate::plan::Placement;
+use crate::terms::Way;
 use greenwich_core::quantity::Co2e;
 use std::collections::HashMap;
 
-const KNOWN: [&str; 4] = ["job", "site", "start", "end"];
+const KNOWN: [&str; 5] = ["job", "site", "start", "end", "accelerators"];
+const NEEDED: usize = 4;
 const WANTED: &str = "job, site, start, end";
+
+/// Sums of speeds agree to so many hours.
+const WORK_HAIR_H: f64 = 1e-6;
 
 /// A plan that keeps the contract.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +28,18 @@ pub struct Checked {
     pub unplaced: usize,
     /// What it emits, penalties included.
     pub co2e: Co2e,
+    /// What is minimised: the same, and what cost and delay weigh where they do.
+    pub weighed: Co2e,
+}
+
+/// A row of the plan.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    job: u32,
+    site: u32,
+    start: u32,
+    end: u32,
+    accelerators: u32,
 }
 
 /// Reads a plan and holds the contract against it. `start` is the first planned instant, in hours since 1970.
@@ -43,30 +59,34 @@ pub fn check_plan(
         job: fleet.names.get(job).to_owned(),
         rule,
     };
+    let terms = fleet.more();
     let hours = fleet.hours as usize;
     let mut used = vec![0_u64; fleet.sites.len() * hours];
-    let mut total = Sum::default();
+    let (mut total, mut weighed) = (Sum::default(), Sum::default());
     let (mut placed, mut rest) = (0, parts.as_slice());
     for (index, job) in fleet.jobs.iter().enumerate() {
         let count = rest.iter().take_while(|part| part.job as usize == index).count();
         let (own, others) = rest.split_at(count);
         rest = others;
         let Some(first) = own.first() else {
-            total.add(unplaced_penalty_g * f64::from(job.accelerators) * f64::from(job.hours));
+            total.add(fleet.penalty_g(index as u32, unplaced_penalty_g));
+            if let Some(terms) = terms {
+                weighed.add(fleet.refusal_g(index, unplaced_penalty_g, terms));
+            }
             continue;
         };
         placed += 1;
+        let way = terms.map(|_| fleet.way(index, first.site));
         let kind = fleet.extras.get(index).and_then(|extras| extras.accelerator.as_deref());
         let has = fleet.sites[first.site as usize].accelerator.as_deref();
-        let length: u32 = own.iter().map(|part| part.end - part.start).sum();
         if own.iter().any(|part| part.site != first.site) {
             return Err(broken(index, "runs on several sites".to_owned()));
         } else if fleet.site_sets[job.sites.0 as usize].binary_search(&first.site).is_err() {
             return Err(broken(index, format!("may not run on `{}`", fleet.sites[first.site as usize].name)));
-        } else if kind.is_some() && has.is_some() && kind != has {
+        } else if (kind.is_some() && has.is_some() && kind != has) || way == Some(None) {
             return Err(broken(index, format!("wants another accelerator than `{}`", has.unwrap_or_default())));
-        } else if length != job.hours {
-            return Err(broken(index, format!("runs {length} h and needs {}", job.hours)));
+        } else if let Some(rule) = unlike(own, job, way.as_ref().and_then(Option::as_ref)) {
+            return Err(broken(index, rule));
         } else if first.start < job.release || own[count - 1].end > job.deadline {
             return Err(broken(index, "leaves its window".to_owned()));
         } else if own.windows(2).any(|pair| pair[0].end > pair[1].start) {
@@ -76,28 +96,65 @@ pub fn check_plan(
         }
         let place = &fleet.sites[first.site as usize];
         let kilowatts = job.power.watts() * f64::from(job.accelerators) / 1e3;
-        for hour in own.iter().flat_map(|part| part.start..part.end) {
+        let held = own.iter().flat_map(|part| (part.start..part.end).map(|hour| (hour, part.accelerators)));
+        for (hour, accelerators) in held.clone() {
             let cell = &mut used[first.site as usize * hours + hour as usize];
-            *cell += u64::from(job.accelerators);
+            *cell += u64::from(accelerators);
             if *cell > u64::from(place.capacity[hour as usize]) {
                 let (has, name) = (place.capacity[hour as usize], &place.name);
                 return Err(broken(index, format!("makes `{name}` run {cell} accelerators of {has} in hour {hour}")));
             }
-            total.add(kilowatts * place.pue.ratio() * place.intensity[hour as usize].g_per_kwh());
+            if terms.is_none() {
+                total.add(kilowatts * place.pue.ratio() * place.intensity[hour as usize].g_per_kwh());
+            }
+        }
+        if let (Some(terms), Some(Some(way))) = (terms, way) {
+            let bill = fleet.bill(index, first.site, &way, &held.collect::<Vec<_>>());
+            total.add(bill.emitted_g());
+            weighed.add(bill.weighed_g(terms));
         }
     }
-    Ok(Checked { placed, unplaced: fleet.jobs.len() - placed, co2e: Co2e::from_g(total.total()) })
+    let co2e = Co2e::from_g(total.total());
+    let weighed = if terms.is_some() { Co2e::from_g(weighed.total()) } else { co2e };
+    Ok(Checked { placed, unplaced: fleet.jobs.len() - placed, co2e, weighed })
+}
+
+/// What is wrong with the hours and sizes of a run; `way` is how the job runs there, where that is not as the file has it.
+fn unlike(own: &[Part], job: &Job, way: Option<&Way>) -> Option<String> {
+    let length: u32 = own.iter().map(|part| part.end - part.start).sum();
+    let Some(way) = way else {
+        if let Some(part) = own.iter().find(|part| part.accelerators != job.accelerators) {
+            return Some(format!("runs on {} accelerators and needs {}", part.accelerators, job.accelerators));
+        }
+        return (length != job.hours).then(|| format!("runs {length} h and needs {}", job.hours));
+    };
+    let mut work = 0.0;
+    for part in own {
+        let Some(size) = way.size(part.accelerators) else {
+            return Some(format!("cannot run on {} accelerators", part.accelerators));
+        };
+        work += size.speed * f64::from(part.end - part.start);
+    }
+    let needed = way.size(own[0].accelerators).map_or(job.hours, |size| size.hours);
+    if !way.is_elastic() || !job.interruptible {
+        if own.iter().any(|part| part.accelerators != own[0].accelerators) {
+            return Some("changes its size and may not".to_owned());
+        }
+        return (length != needed).then(|| format!("runs {length} h and needs {needed}"));
+    }
+    let needed = f64::from(job.hours);
+    (work + WORK_HAIR_H < needed).then(|| format!("does {work} h of work and needs {needed}"))
 }
 
 /// The rows, by job and then by hour.
-fn read(fleet: &Fleet, start: i64, file: &str, bytes: &[u8]) -> Result<Vec<Placement>, FleetError> {
+fn read(fleet: &Fleet, start: i64, file: &str, bytes: &[u8]) -> Result<Vec<Part>, FleetError> {
     let jobs: HashMap<&str, u32> = (0..fleet.jobs.len()).map(|index| (fleet.names.get(index), index as u32)).collect();
     let sites: HashMap<&str, u32> = fleet.sites.iter().zip(0..).map(|(site, index)| (&*site.name, index)).collect();
     let (mut columns, mut width, mut ranges, mut found) = (Vec::new(), 0, Vec::new(), Vec::new());
     let mut visit = |line: u64, text: &[u8]| {
         let text = std::str::from_utf8(text).map_err(|_| FleetError::NotText { file: file.to_owned(), line })?;
         if columns.is_empty() {
-            (columns, width) = header(file, text, &KNOWN, KNOWN.len(), WANTED)?;
+            (columns, width) = header(file, text, &KNOWN, NEEDED, WANTED)?;
             return Ok(());
         } else if text.trim().is_empty() {
             return Ok(());
@@ -106,7 +163,8 @@ fn read(fleet: &Fleet, start: i64, file: &str, bytes: &[u8]) -> Result<Vec<Place
         if ranges.len() != width {
             return Err(FleetError::Cells { file: file.to_owned(), line, found: ranges.len(), wanted: width });
         }
-        let cell = |column: usize| plain(&text[ranges[columns[column].expect("all columns are needed")].clone()]);
+        let cell =
+            |column: usize| columns[column].map_or_else(Default::default, |at: usize| plain(&text[ranges[at].clone()]));
         let refuse = |column: usize, problem: &str| FleetError::Cell {
             file: file.to_owned(),
             line,
@@ -128,7 +186,11 @@ fn read(fleet: &Fleet, start: i64, file: &str, bytes: &[u8]) -> Result<Vec<Place
         if from >= until {
             return Err(refuse(3, "not after its start"));
         }
-        found.push(Placement { job, site, start: from, end: until });
+        let accelerators = match &*cell(4) {
+            "" => fleet.jobs[job as usize].accelerators,
+            size => size.parse().map_err(|_| refuse(4, "not a count"))?,
+        };
+        found.push(Part { job, site, start: from, end: until, accelerators });
         Ok(())
     };
     let mut lines = Lines::default();

@@ -1,6 +1,7 @@
 //! The plan file of the contract.
 //!
-//! In: a fleet, its plan and the hour it starts. Out: rows `job,site,start,end`, appended to bytes.
+//! In: a fleet, its plan and the hour it starts. Out: rows `job,site,start,end`, and `accelerators` where sizes may change,
+//! appended to bytes.
 
 use crate::fleet::Fleet;
 use crate::hour;
@@ -17,8 +18,12 @@ pub fn write_plan(fleet: &Fleet, plan: &FleetPlan, start: i64, out: &mut Vec<u8>
         .collect();
     let sites: Vec<Vec<u8>> = fleet.sites.iter().map(|site| quoted(&site.name)).collect();
     out.reserve(plan.segments.len() * 64);
-    out.extend_from_slice(b"job,site,start,end\n");
-    for segment in &plan.segments {
+    out.extend_from_slice(if plan.sizes.is_empty() {
+        b"job,site,start,end\n"
+    } else {
+        b"job,site,start,end,accelerators\n"
+    });
+    for (at, segment) in plan.segments.iter().enumerate() {
         out.extend_from_slice(&quoted(fleet.names.get(segment.job as usize)));
         out.push(b',');
         out.extend_from_slice(&sites[segment.site as usize]);
@@ -26,6 +31,9 @@ pub fn write_plan(fleet: &Fleet, plan: &FleetPlan, start: i64, out: &mut Vec<u8>
         out.extend_from_slice(&stamps[segment.start as usize]);
         out.push(b',');
         out.extend_from_slice(&stamps[segment.end as usize]);
+        if let Some(size) = plan.sizes.get(at) {
+            out.extend_from_slice(format!(",{size}").as_bytes());
+        }
         out.push(b'\n');
     }
 }

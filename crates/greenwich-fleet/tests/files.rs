@@ -160,6 +160,29 @@ fn columns_may_stand_in_any_order_and_optional_ones_are_kept() {
 }
 
 #[test]
+fn kinds_of_accelerators_are_read_with_speed_and_power_and_refused_with_a_mend() {
+    let read = |cell: &str| {
+        let mut reader = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse);
+        reader.feed(format!("{HEADER},accelerator\n{},{cell}\n", GOOD.trim_end()).as_bytes())?;
+        reader.finish().map(|read| read.fleet.extras[0].clone())
+    };
+    let extras = read("a100:1 | h100:2.2:1100|l4::300|t4").expect("the cell is good");
+    let told: Vec<_> = extras.kinds.iter().map(|kind| (kind.name.as_str(), kind.speed, kind.watts)).collect();
+    assert_eq!(told, [("a100", 1.0, None), ("h100", 2.2, Some(1100.0)), ("l4", 1.0, Some(300.0)), ("t4", 1.0, None)]);
+    assert_eq!(extras.accelerator, None);
+    for bad in ["h100:0", "h100:fast", "h100:1:-5", ":2", "h100|h100", "h100:1:700:9", "h100||t4"] {
+        let error = read(bad).expect_err("no list of kinds");
+        assert_eq!(
+            error.to_string(),
+            format!("jobs.csv:2: column `accelerator`: not `kind:speed:power_w|…`, found `{bad}`")
+        );
+    }
+    let error = read("h100:fast").expect_err("no speed");
+    let help = miette::Diagnostic::help(&error).expect("each error has its mend").to_string();
+    assert_snapshot!(help, @"write kind:speed:watts, as a100:1:400|h100:2.2:700; speed is 1 and power the job's own where they are left out");
+}
+
+#[test]
 fn a_header_that_lacks_or_misspells_a_column_is_refused() {
     let header = |text: &str| {
         let error = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse).feed(text.as_bytes());
@@ -171,4 +194,34 @@ fn a_header_that_lacks_or_misspells_a_column_is_refused() {
     assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,0.9,4\n"), @"sites.csv:2: column `pue`: not a PUE, found `0.9`");
     assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv: `a` stands twice");
     assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"sites.csv: no site");
+}
+
+#[test]
+fn sizes_that_do_not_go_together_are_refused_with_a_mend() {
+    let read = |cells: &str| {
+        let mut reader = JobsReader::new("jobs.csv", START, sites(), BadRows::Refuse);
+        let header = format!("{HEADER},min_accelerators,max_accelerators,speedup");
+        reader.feed(format!("{header}\n{},{cells}\n", GOOD.trim_end()).as_bytes())?;
+        reader.finish().map(|read| read.fleet.is_more_than_plain())
+    };
+    assert_eq!(read("1,2,1:1|2:1.9"), Ok(false), "nothing is weighed where no terms are told");
+    let told: Vec<String> = ["3,2,1:1|2:1.9", ",,2:1.9|4:3", ",,1:1|0:2", ",,1:1|2:-1", "0,,1:1"]
+        .map(|cells| {
+            let error = read(cells).expect_err("the sizes are bad");
+            let help = miette::Diagnostic::help(&error).expect("each error has its mend").to_string();
+            format!("{error}\n  help: {help}")
+        })
+        .to_vec();
+    assert_snapshot!(told.join("\n"), @r"
+    jobs.csv:2: column `min_accelerators`: above `max_accelerators`, found `3`
+      help: give the fewest accelerators first, then the most
+    jobs.csv:2: column `speedup`: nothing of its own 1 accelerators, found `2:1.9|4:3`
+      help: say how fast it is on 1 as well: other sizes are measured against it
+    jobs.csv:2: column `speedup`: not `k:factor|…`, found `1:1|0:2`
+      help: write it as 1:1|2:1.9|4:3.4
+    jobs.csv:2: column `speedup`: not `k:factor|…`, found `1:1|2:-1`
+      help: write it as 1:1|2:1.9|4:3.4
+    jobs.csv:2: column `min_accelerators`: not a count, found `0`
+      help: give a whole number of accelerators, or leave it empty
+    ");
 }

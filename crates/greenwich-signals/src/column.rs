@@ -39,6 +39,14 @@ impl Measure {
         mend: "write per cent, 0 to 100, and leave it empty if unknown",
     };
 
+    /// Price of energy on the day-ahead market, in US dollars per MWh; below 0 at times.
+    pub const PRICE: Self = Self {
+        name: "price_usd_per_mwh",
+        least: -20_000.0,
+        most: 20_000.0,
+        mend: "write US dollars per MWh, and leave the cell empty if unknown",
+    };
+
     /// The column of a signal.
     pub const fn of(signal: Signal) -> &'static Self {
         const fn grams(name: &'static str) -> Measure {

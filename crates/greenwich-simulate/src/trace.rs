@@ -159,7 +159,7 @@ pub fn as_fleet(file: &str, jobs: &[Submitted], sites: Vec<Site>, rules: &TraceR
         sites,
         jobs: Vec::with_capacity(most),
         names: Names::default(),
-        extras: Vec::new(),
+        ..Fleet::default()
     };
     // A site is home to a part of the jobs as large as its part of the accelerators.
     let sizes = fleet.sites.iter().map(|site| site.capacity.iter().map(|room| f64::from(*room)).sum::<f64>());

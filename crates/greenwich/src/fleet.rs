@@ -5,8 +5,9 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
+use crate::fleet_terms::FleetWeights;
 use crate::forecasting::Family;
-use crate::{fleet_grid, load};
+use crate::{fleet_grid, fleet_terms, load};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{
     BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, Site, read_calendar, read_sites, write_plan,
@@ -57,6 +58,8 @@ pub struct FleetOptions {
     pub signal: Signal,
     /// What an unplaced job is charged per accelerator-hour.
     pub unplaced_penalty_g: f64,
+    /// What is weighed beside emissions, and what moving data takes.
+    pub weights: FleetWeights,
     /// What to do about a bad row of the jobs file.
     pub bad_rows: BadRows,
     /// How long to try, against the usual 1.0.
@@ -73,6 +76,7 @@ pub struct PlannedFleet {
     pub plan: FleetPlan,
     /// What the reader should know.
     pub warnings: Vec<String>,
+    pub(crate) weights: FleetWeights,
     start: Timestamp,
     signal: Signal,
     skipped: u64,
@@ -106,7 +110,15 @@ pub fn plan_fleet_until(options: &FleetOptions, stop: &AtomicBool) -> Result<Pla
     if plan.stopped {
         warnings.push("stopped early: this is the best plan so far, and the bound is proven all the same".to_owned());
     }
-    Ok(PlannedFleet { fleet, plan, warnings, start: options.start, signal: options.signal, skipped })
+    Ok(PlannedFleet {
+        fleet,
+        plan,
+        warnings,
+        weights: options.weights,
+        start: options.start,
+        signal: options.signal,
+        skipped,
+    })
 }
 
 /// The zones of the sites of a file, each once.
@@ -133,6 +145,7 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     for row in &rows {
         weighed.push(fleet_grid::weighed(options, row, (replay.as_ref(), &by_zone[&row.zone]), window, &mut warnings)?);
     }
+    let terms = fleet_terms::terms(options, &rows, replay.as_ref(), window)?;
     let mut sites: Vec<Site> = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity)).collect();
     if let Some(calendar) = &options.calendar {
         read_calendar(&name(calendar), &load::whole(calendar)?, start, &mut sites)?;
@@ -147,7 +160,8 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
         }
         reader.feed(&piece[..length])?;
     }
-    let read = reader.finish()?;
+    let mut read = reader.finish()?;
+    read.fleet.terms = Some(terms);
     if let Some(first) = &read.first_skipped {
         warnings.push(format!("{} rows were left out; the first: {first}", read.skipped));
     }
@@ -155,9 +169,7 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
         let clipped = read.clipped;
         warnings.push(format!("{clipped} deadlines lie after the planned hours: those jobs are planned to end within them, and the bound holds for plans that do"));
     }
-    if !read.fleet.extras.is_empty() {
-        warnings.push("optional columns are read; of them the plan reckons with `accelerator` alone".to_owned());
-    }
+    warnings.extend(fleet_terms::passed_by(&read.fleet, options));
     Ok(FleetRead { fleet: read.fleet, warnings, skipped: read.skipped })
 }
 
@@ -187,7 +199,7 @@ impl PlannedFleet {
         self.signal
     }
 
-    /// The plan file: `job,site,start,end`.
+    /// The plan file: `job,site,start,end`, and `accelerators` where sizes may change.
     pub fn csv(&self) -> Vec<u8> {
         let mut out = Vec::new();
         write_plan(&self.fleet, &self.plan, self.start.as_second() / 3600, &mut out);
@@ -238,7 +250,7 @@ impl PlannedFleet {
             .map(|(site, start, grams)| json!({"site": site, "start": start.to_string(), "saving_g": grams}))
             .collect();
         let (split, delay) = (self.split(), self.delay());
-        json!({
+        let mut value = json!({
             "schema": "greenwich.fleet/1",
             "jobs": self.fleet.jobs.len(),
             "placed": self.plan.placed,
@@ -265,7 +277,9 @@ impl PlannedFleet {
             "scarce": scarce,
             "skipped_rows": self.skipped,
             "warnings": self.warnings,
-        })
+        });
+        self.tell_terms(&mut value);
+        value
     }
 
     /// The plan for people; with `explain`, all that `--explain` adds.
@@ -288,9 +302,11 @@ impl PlannedFleet {
             saving => format!("the plan saves {}", percent(saving)),
         };
         _ = writeln!(out, "  run at once  {} at home, capacity ignored: {against}", co2e(plan.baseline.kg()));
+        self.terms_text(&mut out);
+        let what = if self.has_weights() { " so weighed" } else { "" };
         _ = writeln!(
             out,
-            "  no plan      below {}, proven: within {}",
+            "  no plan      below {}{what}, proven: within {}",
             co2e(plan.lower_bound.kg()),
             percent(plan.gap())
         );
@@ -310,7 +326,9 @@ impl PlannedFleet {
     /// What the saving is made of, who waits, and the scarcest hours.
     fn explained(&self, out: &mut String, scarce: &[(&str, Timestamp, f64)]) {
         let split = self.split();
-        for (what, grams) in [("place", split.place), ("time", split.time), ("no place", split.unplaced)] {
+        let causes = [("place", split.place), ("time", split.time), ("no place", split.unplaced)];
+        let more = [("machine", split.machine), ("moving", split.transfer), ("restarts", split.restart)];
+        for (what, grams) in causes.into_iter().chain(more.into_iter().filter(|(_, grams)| *grams != 0.0)) {
             let sign = if grams > 0.0 { "−" } else { "+" };
             let amount = co2e(grams.abs() / 1e3);
             _ = writeln!(out, "  {:<12} {sign}{amount} against run at once", format!("by {what}"));
@@ -330,6 +348,21 @@ impl PlannedFleet {
 
     /// The saving by its causes: at home but as the plan has them in time, then where the plan has them.
     pub fn split(&self) -> Split {
+        if let Some(tally) = &self.plan.tally {
+            let mut split = Split {
+                place: tally.by_place.g(),
+                time: tally.by_time.g(),
+                machine: tally.by_machine.g(),
+                transfer: -tally.transfer.g(),
+                restart: -tally.restart.g(),
+                unplaced: 0.0,
+            };
+            let told = split.place + split.time + split.machine + split.transfer + split.restart;
+            if !self.plan.unplaced.is_empty() {
+                split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - told;
+            }
+            return split;
+        }
         let mut split = Split::default();
         let fleet = &self.fleet;
         let grams = |job: usize, site: u32, hours: std::ops::Range<u32>| {
@@ -363,6 +396,12 @@ pub struct Split {
     pub time: f64,
     /// By jobs without a place: below 0 where their penalties are above what they would emit.
     pub unplaced: f64,
+    /// By running on other machines, which take more energy or less.
+    pub machine: f64,
+    /// By moving data: never above 0.
+    pub transfer: f64,
+    /// By restarts after pauses: never above 0.
+    pub restart: f64,
 }
 
 pub(crate) fn word(reason: Reason) -> &'static str {

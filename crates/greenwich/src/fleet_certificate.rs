@@ -8,6 +8,7 @@ use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet::{FleetOptions, PlannedFleet, read_fleet};
 use crate::fleet_proof;
+use crate::fleet_terms::FleetWeights;
 use crate::load;
 use greenwich_core::Signal;
 use greenwich_fleet::{BadRows, Checked, check_plan, follow, prove};
@@ -19,12 +20,23 @@ use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "greenwich.certificate/1";
 
+/// What a certificate claims, in kgCO2e.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Claimed {
+    /// The plan, penalties included.
+    pub co2e_kg: f64,
+    /// What was minimised, where that is more than the plan's CO2e: cost and delay weigh.
+    pub weighed_kg: Option<f64>,
+    /// The bound of what was minimised.
+    pub lower_bound_kg: f64,
+}
+
 /// What a verification came to.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Verified {
-    /// What the certificate claims, in kgCO2e: the plan, and the bound.
-    pub claimed_kg: (f64, f64),
+    /// What the certificate claims.
+    pub claimed: Claimed,
     /// The bound that it proves, in kgCO2e, by its prices or by its tree.
     pub proven_kg: f64,
     /// The plan file, where the certificate names one.
@@ -58,7 +70,7 @@ impl PlannedFleet {
                 json!({"step": step, "prices_g_per_accelerator_hour": sites})
             })
             .collect();
-        json!({
+        let mut value = json!({
             "schema": SCHEMA,
             "jobs": path(&options.jobs),
             "sites": path(&options.sites),
@@ -78,7 +90,14 @@ impl PlannedFleet {
             "gap": plan.gap(),
             "steps": steps,
             "proof": plan.proof.as_ref().map(fleet_proof::write),
-        })
+        });
+        if self.has_weights() {
+            value["weighed_co2e_kg"] = json!(plan.weighed().kg());
+        }
+        if plan.tally.is_some() {
+            value["weights"] = options.weights.json();
+        }
+        value
     }
 }
 
@@ -121,6 +140,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
             _ => Signal::Lifecycle,
         },
         unplaced_penalty_g: number("unplaced_penalty_g")?,
+        weights: FleetWeights::read(&value["weights"]),
         bad_rows: if value["skip_bad"] == json!(true) { BadRows::Skip } else { BadRows::Refuse },
         effort: 1.0,
     };
@@ -154,22 +174,26 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
             Some(check_plan(&read.fleet, start, options.unplaced_penalty_g, plan, &bytes)?)
         }
     };
-    let claimed_kg = (number("co2e_kg")?, number("lower_bound_co2e_kg")?);
-    Ok(judge(claimed_kg, number("lower_bound_by_prices_co2e_kg")?, (proven.kg(), by_tree), plan))
+    let claimed = Claimed {
+        co2e_kg: number("co2e_kg")?,
+        weighed_kg: value["weighed_co2e_kg"].as_f64(),
+        lower_bound_kg: number("lower_bound_co2e_kg")?,
+    };
+    Ok(judge(&claimed, number("lower_bound_by_prices_co2e_kg")?, (proven.kg(), by_tree), plan))
 }
 
 /// Two ways to sum the same agree to so much.
 const AGREES: f64 = 1e-9;
 
 /// `proven` are what the prices prove, and what the tree does where there is one.
-fn judge(claimed_kg: (f64, f64), by_prices_kg: f64, proven: (f64, Option<f64>), plan: Option<Checked>) -> Verified {
+fn judge(claimed: &Claimed, by_prices_kg: f64, proven: (f64, Option<f64>), plan: Option<Checked>) -> Verified {
     let (mut faults, mut notes) = (Vec::new(), Vec::new());
     let proven_kg = proven.1.map_or(proven.0, |tree| tree.max(proven.0));
     if by_prices_kg > proven.0 * (1.0 + AGREES) + AGREES {
         faults.push(format!("the prices prove {} kg, not the {by_prices_kg} kg that are claimed of them", proven.0));
     }
-    if claimed_kg.1 > proven_kg * (1.0 + AGREES) + AGREES {
-        faults.push(format!("the bound of {} kg is not proven: {proven_kg} kg are", claimed_kg.1));
+    if claimed.lower_bound_kg > proven_kg * (1.0 + AGREES) + AGREES {
+        faults.push(format!("the bound of {} kg is not proven: {proven_kg} kg are", claimed.lower_bound_kg));
     }
     if proven.1.is_some_and(|tree| tree >= proven.0) {
         notes.push(format!(
@@ -181,15 +205,21 @@ fn judge(claimed_kg: (f64, f64), by_prices_kg: f64, proven: (f64, Option<f64>), 
         None => notes.push("no plan file is named: plan with --out to have it verified as well".to_owned()),
         Some(plan) => {
             let found = plan.co2e.kg();
-            if (found - claimed_kg.0).abs() > AGREES * found.abs() {
-                faults.push(format!("the plan emits {found} kg, not the {} kg that are claimed", claimed_kg.0));
+            if (found - claimed.co2e_kg).abs() > AGREES * found.abs() {
+                faults.push(format!("the plan emits {found} kg, not the {} kg that are claimed", claimed.co2e_kg));
             }
-            if proven_kg > found * (1.0 + AGREES) {
-                faults.push(format!("the bound of {proven_kg} kg lies above the plan's {found} kg"));
+            let weighed = plan.weighed.kg();
+            if let Some(claimed) = claimed.weighed_kg
+                && (weighed - claimed).abs() > AGREES * weighed.abs()
+            {
+                faults.push(format!("the plan weighs {weighed} kg, not the {claimed} kg that are claimed"));
+            }
+            if proven_kg > weighed + AGREES * weighed.abs() {
+                faults.push(format!("the bound of {proven_kg} kg lies above the plan's {weighed} kg"));
             }
         }
     }
-    Verified { claimed_kg, proven_kg, plan, faults, notes }
+    Verified { claimed: *claimed, proven_kg, plan, faults, notes }
 }
 
 impl Verified {
@@ -200,7 +230,10 @@ impl Verified {
 
     /// How far the plan can be from the best there is, by what was proven here alone.
     pub fn gap(&self) -> Option<f64> {
-        let plan = self.plan.as_ref().map_or(self.claimed_kg.0, |plan| plan.co2e.kg());
+        let plan = self
+            .plan
+            .as_ref()
+            .map_or(self.claimed.weighed_kg.unwrap_or(self.claimed.co2e_kg), |plan| plan.weighed.kg());
         (self.proven_kg > 0.0).then(|| (plan - self.proven_kg) / self.proven_kg)
     }
 
@@ -209,8 +242,8 @@ impl Verified {
         json!({
             "schema": "greenwich.verified/1",
             "holds": self.holds(),
-            "claimed_co2e_kg": self.claimed_kg.0,
-            "claimed_lower_bound_co2e_kg": self.claimed_kg.1,
+            "claimed_co2e_kg": self.claimed.co2e_kg,
+            "claimed_lower_bound_co2e_kg": self.claimed.lower_bound_kg,
             "proven_lower_bound_co2e_kg": self.proven_kg,
             "plan_co2e_kg": self.plan.as_ref().map(|plan| plan.co2e.kg()),
             "placed": self.plan.as_ref().map(|plan| plan.placed),

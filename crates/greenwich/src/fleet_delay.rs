@@ -1,7 +1,7 @@
 //! Who pays for a fleet's saving in delay.
 //!
 //! In: a planned fleet. Out: a [`Delay`] of all its placed jobs, and one for each home: hours between the end at once and
-//! the planned end.
+//! the planned end; none for who ends earlier, on a faster machine.
 
 use crate::fleet::PlannedFleet;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ impl PlannedFleet {
         own.filter_map(|parts| {
             let last = parts.last()?;
             let job = &self.fleet.jobs[last.job as usize];
-            Some((job.home, last.end - job.release - job.hours))
+            Some((job.home, last.end.saturating_sub(job.release + job.hours)))
         })
     }
 

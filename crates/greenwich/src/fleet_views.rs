@@ -13,22 +13,32 @@ use jiff::{SignedDuration, Timestamp};
 const GROUP: usize = 1 << 16;
 
 impl PlannedFleet {
-    /// The plan file as Parquet: `job,site,start,end`, all text, instants in RFC 3339.
+    /// The plan file as Parquet: `job,site,start,end`, and `accelerators` where sizes may change, all text, instants in
+    /// RFC 3339.
     ///
     /// # Errors
     /// [`Error::Store`] when Parquet refuses, which no plan should bring about.
     pub fn parquet(&self) -> Result<Vec<u8>, Error> {
-        let columns = ["job", "site", "start", "end"].map(|name| (name, Kind::Text));
-        let groups = self.plan.segments.chunks(GROUP).map(|rows| {
+        let mut columns = ["job", "site", "start", "end"].map(|name| (name, Kind::Text)).to_vec();
+        let has_sizes = !self.plan.sizes.is_empty();
+        if has_sizes {
+            columns.push(("accelerators", Kind::Text));
+        }
+        let groups = self.plan.segments.chunks(GROUP).enumerate().map(|(group, rows)| {
             let text = |of: &dyn Fn(&greenwich_fleet::Placement) -> String| {
                 Values::Text(rows.iter().map(|row| Some(of(row))).collect())
             };
-            vec![
+            let mut columns = vec![
                 text(&|row| self.fleet.names.get(row.job as usize).to_owned()),
                 text(&|row| self.fleet.sites[row.site as usize].name.clone()),
                 text(&|row| self.instant(row.start).to_string()),
                 text(&|row| self.instant(row.end).to_string()),
-            ]
+            ];
+            if has_sizes {
+                let sizes = self.plan.sizes[group * GROUP..].iter().take(rows.len());
+                columns.push(Values::Text(sizes.map(|size| Some(size.to_string())).collect()));
+            }
+            columns
         });
         Ok(parquet_groups("greenwich.fleet_plan/1", &columns, groups)?)
     }
@@ -41,8 +51,8 @@ impl PlannedFleet {
     pub fn svg(&self) -> String {
         let (fleet, hours) = (&self.fleet, self.fleet.hours as usize);
         let mut used = vec![vec![0_u32; hours]; fleet.sites.len()];
-        for part in &self.plan.segments {
-            let held = fleet.jobs[part.job as usize].accelerators;
+        for (at, part) in self.plan.segments.iter().enumerate() {
+            let held = self.plan.accelerators(fleet, at);
             for now in &mut used[part.site as usize][part.start as usize..part.end as usize] {
                 *now += held;
             }

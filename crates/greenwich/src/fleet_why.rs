@@ -7,7 +7,8 @@
 use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet::PlannedFleet;
-use greenwich_core::quantity::Co2e;
+use greenwich_core::quantity::{Co2e, Usd};
+use greenwich_fleet::{Stay, at_once, best_by_site, planned};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -25,6 +26,14 @@ pub struct Place {
     pub co2e: Co2e,
     /// What the room is worth to others, by the shadow prices.
     pub room: Co2e,
+    /// The part of its emissions that moves its data there.
+    pub transfer: Co2e,
+    /// The part that restarts after pauses take.
+    pub restart: Co2e,
+    /// The fewest and the most accelerators that it holds, where its size may change.
+    pub accelerators: Option<(u32, u32)>,
+    /// What accelerators and energy cost there, where that has a weight.
+    pub cost: Option<Usd>,
 }
 
 /// Why a job runs where and when it does.
@@ -58,6 +67,11 @@ impl PlannedFleet {
                 mend: format!("name a job of the jobs file, for example --why {first}"),
             })
         })?;
+        let reason = self.plan.unplaced.iter().find(|(unplaced, _)| *unplaced as usize == index);
+        let reason = reason.map(|(_, reason)| crate::fleet::word(*reason));
+        if self.plan.tally.is_some() {
+            return Ok(self.why_extended(name, index as u32, reason));
+        }
         let job = &fleet.jobs[index];
         let kilowatts = job.power.watts() * f64::from(job.accelerators) / 1e3;
         let grams = |site: u32, hour: u32| {
@@ -77,12 +91,15 @@ impl PlannedFleet {
                 end: instant(last + 1),
                 co2e: Co2e::from_g(hours.iter().map(|&hour| grams(site, hour)).sum()),
                 room: Co2e::from_g(hours.iter().map(|&hour| room(site, hour)).sum()),
+                transfer: Co2e::ZERO,
+                restart: Co2e::ZERO,
+                accelerators: None,
+                cost: None,
             }
         };
         let own = self.plan.segments.iter().filter(|part| part.job as usize == index);
         let hours: Vec<u32> = own.clone().flat_map(|part| part.start..part.end).collect();
         let planned = own.clone().next().map(|part| place(part.site, &hours));
-        let reason = self.plan.unplaced.iter().find(|(unplaced, _)| *unplaced as usize == index);
         let window: Vec<u32> = (job.release..job.deadline.min(fleet.hours)).collect();
         let length = job.hours as usize;
         let mut others: Vec<Place> = Vec::new();
@@ -106,13 +123,38 @@ impl PlannedFleet {
         let both = |place: &Place| place.co2e.g() + place.room.g();
         others.sort_by(|a, b| both(a).total_cmp(&both(b)));
         let at_once: Vec<u32> = (job.release..job.release.saturating_add(job.hours).min(fleet.hours)).collect();
-        Ok(Why {
+        Ok(Why { job: name.to_owned(), planned, reason, at_once: place(job.home, &at_once), others })
+    }
+}
+
+impl PlannedFleet {
+    /// The same where data, restarts, kinds, cost or delay are reckoned with.
+    fn why_extended(&self, name: &str, index: u32, reason: Option<&'static str>) -> Why {
+        let (fleet, plan) = (&self.fleet, &self.plan);
+        let instant = |hour: u32| self.start() + SignedDuration::from_hours(i64::from(hour));
+        let is_elastic = fleet.extras.get(index as usize).is_some_and(|extras| !extras.speedup.is_empty());
+        let sizes = |stay: &Stay| {
+            let sizes = stay.hours.iter().map(|(_, size)| *size);
+            Some((sizes.clone().min()?, sizes.max()?)).filter(|_| is_elastic)
+        };
+        let place = |stay: Stay| Place {
+            accelerators: sizes(&stay),
+            site: fleet.sites[stay.site as usize].name.clone(),
+            start: instant(stay.hours.first().map_or(0, |(hour, _)| *hour)),
+            end: instant(stay.hours.last().map_or(0, |(hour, _)| *hour + 1)),
+            co2e: stay.co2e,
+            room: stay.room,
+            transfer: stay.transfer,
+            restart: stay.restart,
+            cost: self.weights.carbon_price_usd_per_t.map(|_| stay.cost),
+        };
+        Why {
             job: name.to_owned(),
-            planned,
-            reason: reason.map(|(_, reason)| crate::fleet::word(*reason)),
-            at_once: place(job.home, &at_once),
-            others,
-        })
+            planned: planned(fleet, plan, index).map(place),
+            reason,
+            at_once: place(at_once(fleet, plan, index)),
+            others: best_by_site(fleet, plan, index).into_iter().map(place).collect(),
+        }
     }
 }
 
@@ -120,13 +162,25 @@ impl Why {
     /// Keys of `why` in `greenwich.fleet/1`.
     pub fn json(&self) -> Value {
         let told = |place: &Place| {
-            json!({
+            let mut told = json!({
                 "site": place.site,
                 "start": place.start.to_string(),
                 "end": place.end.to_string(),
                 "co2e_g": place.co2e.g(),
                 "room_g": place.room.g(),
-            })
+            });
+            for (key, part) in [("transfer_g", place.transfer), ("restart_g", place.restart)] {
+                if part > Co2e::ZERO {
+                    told[key] = json!(part.g());
+                }
+            }
+            if let Some((least, most)) = place.accelerators {
+                (told["min_accelerators"], told["max_accelerators"]) = (json!(least), json!(most));
+            }
+            if let Some(cost) = place.cost {
+                told["cost_usd"] = json!(cost.usd());
+            }
+            told
         };
         json!({
             "job": self.job,
@@ -140,8 +194,19 @@ impl Why {
     /// For people.
     pub fn text(&self) -> String {
         let line = |place: &Place| {
+            let cost = place.cost.map_or(String::new(), |cost| format!(", {:.2} USD", cost.usd()));
+            let sizes = match place.accelerators {
+                None => String::new(),
+                Some((least, most)) if least == most => format!(" on {least} accelerators"),
+                Some((least, most)) => format!(" on {least} to {most} accelerators"),
+            };
+            let part = |grams: Co2e, what: &str| match grams {
+                Co2e::ZERO => String::new(),
+                grams => format!(" ({:.0} g of it {what})", grams.g()),
+            };
+            let parts = part(place.transfer, "to move its data") + &part(place.restart, "to restart");
             format!(
-                "{} from {} to {}: {:.0} g, and room worth {:.0} g to others",
+                "{} from {} to {}{sizes}: {:.0} g{parts}{cost}, and room worth {:.0} g to others",
                 place.site,
                 place.start,
                 place.end,

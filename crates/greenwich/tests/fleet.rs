@@ -3,7 +3,7 @@
 //! In: small files that the tests write. Out: what people read, keys, and the check of the certificate.
 
 use bytes::Bytes;
-use greenwich::{BadRows, Fill, FleetOptions, Signal, plan_fleet, plan_fleet_until, verify_certificate};
+use greenwich::{BadRows, Fill, FleetOptions, FleetWeights, Signal, plan_fleet, plan_fleet_until, verify_certificate};
 use insta::assert_snapshot;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
@@ -52,6 +52,7 @@ fn options(folder: &Path) -> FleetOptions {
         fill: Fill::Refuse,
         signal: Signal::Lifecycle,
         unplaced_penalty_g: 2000.0,
+        weights: FleetWeights::default(),
         bad_rows: BadRows::Refuse,
         effort: 1.0,
     }
@@ -233,4 +234,176 @@ fn a_site_under_its_weather_runs_in_its_cool_hours() {
         let error = grams().expect_err("no curve").to_string();
         assert!(error.contains("pue_curve") && error.contains("not a curve"), "{error}");
     }
+}
+
+/// Jobs that move data, restart, run on kinds of their own and cost money.
+const MORE: &str =
+    "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,accelerator,restart_minutes,data_gb,usd_per_hour
+data,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,2,1,700,south,north|south,0,,,20,2
+pauses,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,2,1,700,south,south,1,,30,,2
+kinds,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,4,1,700,south,north|south,0,a100:1|h100:2:1200,,,2
+";
+
+fn more(folder: &TempDir) -> FleetOptions {
+    let sites =
+        "site,zone,pue,accelerators,accelerator,usd_per_kwh\nnorth,NO,1.1,2,h100,0.3\nsouth,ES,1.2,2,a100,0.1\n";
+    std::fs::write(folder.path().join("sites.csv"), sites).expect("written");
+    let weights = FleetWeights { transfer_kwh_per_gb: 0.06, ..FleetWeights::default() };
+    FleetOptions { weights, ..options(folder.path()) }
+}
+
+#[test]
+fn moved_data_restarts_and_machines_are_reckoned_with_and_told() {
+    let folder = folder(MORE);
+    let options = more(&folder);
+    let planned = plan_fleet(&options).expect("a plan");
+    assert_snapshot!(planned.text(true) + &planned.warnings.join("\n"), @r"
+    3 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       3
+      unplaced     0
+      CO2e         504 gCO2e
+      run at once  1.51 kgCO2e at home, capacity ignored: the plan saves 66.69 %
+      moving data  210 gCO2e, part of the CO2e
+      restarts     1 after pauses: 42.0 gCO2e, part of the CO2e
+      no plan      below 504 gCO2e, proven: within 0.00 %
+      by place     −828 gCO2e against run at once
+      by time      −312 gCO2e against run at once
+      by no place  +0 gCO2e against run at once
+      by machine   −120 gCO2e against run at once
+      by moving    +210 gCO2e against run at once
+      by restarts  +42.0 gCO2e against run at once
+      delay        2.3 h mean of 3 jobs, 95 % wait 3 h at most, the longest 3 h
+      waits        south: 2.3 h mean of 3 jobs, 95 % wait 3 h at most, the longest 3 h
+    `usd_per_hour` is read and has no weight without --carbon-price
+    ");
+    let why = |job: &str| planned.why(job).expect("the job is there").text();
+    assert_snapshot!(why("data") + &why("kinds"), @r"
+    why `data`
+      planned   north from 2022-07-04T03:00:00Z to 2022-07-04T05:00:00Z: 241 g (210 g of it to move its data), and room worth 0 g to others
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T02:00:00Z: 336 g, and room worth 0 g to others
+      best on   north from 2022-07-04T03:00:00Z to 2022-07-04T05:00:00Z: 241 g (210 g of it to move its data), and room worth 0 g to others
+      best on   south from 2022-07-04T00:00:00Z to 2022-07-04T02:00:00Z: 336 g, and room worth 0 g to others
+    why `kinds`
+      planned   north from 2022-07-04T03:00:00Z to 2022-07-04T05:00:00Z: 53 g, and room worth 0 g to others
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T04:00:00Z: 840 g, and room worth 0 g to others
+      best on   north from 2022-07-04T03:00:00Z to 2022-07-04T05:00:00Z: 53 g, and room worth 0 g to others
+      best on   south from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z: 672 g, and room worth 0 g to others
+    ");
+    let told = planned.json(0.0);
+    let by = &told["saving_by"];
+    let kg = |key: &str| by[key].as_f64().expect("a number");
+    let sum: f64 =
+        ["place_kg", "time_kg", "machine_kg", "transfer_kg", "restart_kg", "unplaced_kg"].map(kg).iter().sum();
+    let saved = planned.plan.baseline.kg() - planned.plan.co2e.kg();
+    assert!((sum - saved).abs() < 1e-12, "{sum} is not {saved}");
+    assert_eq!(told.get("weighed_co2e_kg"), None, "nothing else weighs");
+}
+
+#[test]
+fn cost_and_delay_weigh_where_that_is_asked_for() {
+    let folder = folder(MORE);
+    let mut options = more(&folder);
+    options.weights.carbon_price_usd_per_t = Some(1000.0);
+    options.weights.delay_penalty_g = 50.0;
+    let planned = plan_fleet(&options).expect("a plan");
+    assert_snapshot!(planned.text(false), @r"
+    3 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       3
+      unplaced     0
+      CO2e         791 gCO2e
+      run at once  1.51 kgCO2e at home, capacity ignored: the plan saves 47.70 %
+      cost         13.13 USD, 16.67 if run at once; a tonne counts 1000 USD
+      waiting      0 accelerator-hours, 50 g each
+      weighed      13.9 kgCO2e: what was minimised
+      no plan      below 13.9 kgCO2e so weighed, proven: within 0.00 %
+    ");
+    assert_snapshot!(planned.why("kinds").expect("the job is there").text(), @r"
+    why `kinds`
+      planned   north from 2022-07-04T00:00:00Z to 2022-07-04T02:00:00Z: 119 g, 4.79 USD, and room worth 0 g to others
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T04:00:00Z: 840 g, 8.34 USD, and room worth 0 g to others
+      best on   north from 2022-07-04T00:00:00Z to 2022-07-04T02:00:00Z: 119 g, 4.79 USD, and room worth 0 g to others
+      best on   south from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z: 672 g, 8.34 USD, and room worth 0 g to others
+    ");
+    let told = planned.json(0.0);
+    assert!(told["lower_bound_co2e_kg"].is_null(), "the bound is of what is weighed");
+    let tally = planned.plan.tally.as_ref().expect("it is more than plain");
+    let weighed = planned.plan.co2e.g() + tally.cost.usd() * 1000.0 + tally.waiting.hours() * 50.0;
+    assert!((tally.weighed.g() - weighed).abs() < 1e-9 * weighed);
+    options.weights.carbon_price_usd_per_t = Some(1e6);
+    options.weights.delay_penalty_g = 0.0;
+    let green = plan_fleet(&options).expect("a plan");
+    assert!(green.plan.co2e < planned.plan.co2e, "who pays a million for a tonne emits less");
+    let sites = "site,zone,pue,accelerators\nnorth,NO,1.1,2\nsouth,ES,1.2,2\n";
+    std::fs::write(folder.path().join("sites.csv"), sites).expect("written");
+    let refused = plan_fleet(&options).expect_err("no price of energy").to_string();
+    assert_snapshot!(refused, @"cannot read `--carbon-price`: cost weighs, and site `north` has no `usd_per_kwh`, and the trace of NO no `price_usd_per_mwh`");
+    for (zone, dear) in [("NO", 100), ("ES", -20)] {
+        let rows = (0..6).map(|hour| format!("2022-07-04T0{hour}:00:00Z,100,{dear}\n"));
+        let text = format!("utc,gco2e_per_kwh,price_usd_per_mwh\n{}", rows.collect::<String>());
+        std::fs::write(folder.path().join(format!("grid/{zone}.csv")), text).expect("written");
+    }
+    let traded = plan_fleet(&options).expect("a plan");
+    let sum: f64 = (2.0 + 2.0) * 2.0 + 4.0 * 2.0;
+    let kwh = 1.2 * (0.7 * 2.0 + 0.7 * 2.0 + 0.7 * 4.0);
+    let cost = traded.plan.tally.as_ref().expect("it is more than plain").baseline_cost.usd();
+    assert!((cost - (sum - kwh * 0.02)).abs() < 1e-9, "{cost}");
+}
+
+#[test]
+fn a_certificate_of_a_weighed_fleet_is_verified_and_a_forged_one_is_not() {
+    let folder = folder(MORE);
+    let mut options = more(&folder);
+    options.weights.carbon_price_usd_per_t = Some(500.0);
+    options.weights.delay_penalty_g = 20.0;
+    let planned = plan_fleet(&options).expect("a plan");
+    let (plan, file) = (folder.path().join("plan.csv"), folder.path().join("certificate.json"));
+    std::fs::write(&plan, planned.csv()).expect("written");
+    let mut certificate = planned.certificate(&options, Some(&plan));
+    let verified = |certificate: &serde_json::Value| {
+        std::fs::write(&file, certificate.to_string()).expect("written");
+        verify_certificate(&file).expect("it is a certificate")
+    };
+    let found = verified(&certificate);
+    assert!(found.holds(), "{:?}", found.faults);
+    let (proven, claimed) = (found.proven_kg, planned.plan.lower_bound.kg());
+    assert!((proven - claimed).abs() <= 1e-9 * claimed, "{proven} is proven, {claimed} was printed");
+    certificate["weights"]["delay_penalty_g"] = serde_json::json!(0.0);
+    assert!(!verified(&certificate).holds(), "the plan weighs less than is claimed, and so does the bound");
+    certificate["weights"]["delay_penalty_g"] = serde_json::json!(20.0);
+    certificate["weighed_co2e_kg"] = serde_json::json!(planned.plan.weighed().kg() * 0.9);
+    assert_eq!(verified(&certificate).faults.len(), 1);
+}
+
+/// One job that may run on one, two or four accelerators, changing by the hour; one that has to choose a size for all of it.
+const ELASTIC: &str =
+    "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,min_accelerators,max_accelerators,speedup
+grows,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,4,1,700,south,south,1,,,1:1|2:1.9|4:3.4
+chooses,2022-07-04T00:00:00Z,2022-07-04T03:00:00Z,4,1,700,north,north,0,1,2,1:1|2:2
+";
+
+#[test]
+fn jobs_whose_size_may_change_are_written_with_their_accelerators_and_checked() {
+    let folder = folder(ELASTIC);
+    std::fs::write(folder.path().join("sites.csv"), SITES.replace("1.2,2", "1.2,4")).expect("written");
+    let options = options(folder.path());
+    let planned = plan_fleet(&options).expect("a plan");
+    let csv = String::from_utf8(planned.csv()).expect("text");
+    assert_snapshot!(csv, @"");
+    assert_snapshot!(planned.why("grows").expect("the job is there").text(), @"");
+    let reader = SerializedFileReader::new(Bytes::from(planned.parquet().expect("written"))).expect("a Parquet file");
+    let row = reader.get_row_iter(None).expect("rows").next().expect("a row").expect("a row");
+    assert_eq!(row.get_string(4).map(String::as_str), Ok("4"));
+    let (plan, file) = (folder.path().join("plan.csv"), folder.path().join("certificate.json"));
+    std::fs::write(&file, planned.certificate(&options, Some(&plan)).to_string()).expect("written");
+    let told = |text: &str| {
+        std::fs::write(&plan, text).expect("written");
+        match verify_certificate(&file) {
+            Ok(verified) => format!("{:?}", verified.faults),
+            Err(error) => error.to_string().rsplit(": ").next().unwrap_or_default().to_owned(),
+        }
+    };
+    assert_eq!(told(&csv), "[]");
+    let rows = [csv.replace(",4\n", ",3\n"), csv.replace("Z,4\n", "Z,1\n"), csv.replace("03:00:00Z,2\n", "02:00:00Z,2\n")];
+    let faults: Vec<String> = rows.iter().map(|rows| told(rows)).collect();
+    assert_snapshot!(faults.join("\n"), @"");
 }

@@ -155,6 +155,6 @@ fn world(known: &History, start: Timestamp, (_, hours, window, interruptible): (
             }
         })
         .collect();
-    let fleet = Fleet { hours: YEAR, sites: vec![site], site_sets: vec![vec![0]], jobs, names, extras: Vec::new() };
+    let fleet = Fleet { hours: YEAR, sites: vec![site], site_sets: vec![vec![0]], jobs, names, ..Fleet::default() };
     World::new(fleet, Charges { transfer_kwh_per_gb: 0.0, miss_g: 0.0, restart_minutes: 0.0 })
 }

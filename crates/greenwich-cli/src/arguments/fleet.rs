@@ -33,6 +33,16 @@ pub(crate) struct FleetArguments {
     /// What a job without a place is charged, in gCO2e per accelerator-hour.
     #[arg(long, value_name = "G", default_value_t = 2000.0, requires = "jobs")]
     pub(crate) unplaced_penalty_g: f64,
+    /// Energy that moves a job's `data_gb` from its home to another site, in kWh per GB.
+    #[arg(long, visible_alias = "kwh-per-gb", value_name = "KWH", default_value_t = 0.06, requires = "jobs")]
+    pub(crate) transfer_kwh_per_gb: f64,
+    /// Let cost weigh beside emissions: what a tonne of CO2e costs, in US dollars. Cost is `usd_per_hour` of jobs and
+    /// the price of energy.
+    #[arg(long, value_name = "USD_PER_T", requires = "jobs")]
+    pub(crate) carbon_price: Option<f64>,
+    /// Let delay weigh beside emissions: what an accelerator-hour of waiting is charged, in gCO2e.
+    #[arg(long, value_name = "G", default_value_t = 0.0, requires = "jobs")]
+    pub(crate) delay_penalty_g: f64,
     /// Leave out rows that cannot be read, and say how many.
     #[arg(long, requires = "jobs")]
     pub(crate) skip_bad: bool,

@@ -60,7 +60,7 @@ pub(crate) fn fleet(sites: Vec<Site>, jobs: Vec<Job>) -> Fleet {
         sites,
         jobs,
         names,
-        extras: Vec::new(),
+        ..Fleet::default()
     }
 }
 

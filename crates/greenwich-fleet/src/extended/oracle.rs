@@ -1,0 +1,318 @@
+//! What one job would choose for itself under prices.
+//!
+//! In: a model, prices, a task, and the room that is left where that counts. Out: its cheapest [`Choice`], exactly:
+//!
+//! - whole: the cheapest window of each site;
+//! - interruptible: the d cheapest hours, where pauses and waiting cost nothing;
+//! - otherwise by dynamic programming over hour, hours run so far, and whether it runs. The d cheapest hours, with what it
+//!   costs to be there, lie below that: they pass by sites that cannot win.
+//!
+//! A job whose size may change by the hour is asked in [`crate::extended::elastic`]: its choice is near the cheapest, and a
+//! bound lies below all of its choices.
+
+use crate::extended::elastic::Elastic;
+use crate::extended::model::{Model, Size, Slot, Task};
+use crate::lot::Lot;
+
+/// The slot of a choice that has none.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// What prices charge: by profile, site and hour.
+#[derive(Debug, Clone)]
+pub(crate) struct Priced(Vec<f64>);
+
+impl Priced {
+    pub(crate) fn new(model: &Model) -> Self {
+        Self(vec![0.0; model.profiles.len() * model.sites * model.hours])
+    }
+
+    /// Takes prices by step, site and hour, each `weight` times what is given.
+    pub(crate) fn fill(&mut self, model: &Model, prices: &[f64], weight: f64) {
+        let cells = model.sites * model.hours;
+        for (profile, priced) in model.profiles.iter().zip(self.0.chunks_exact_mut(cells.max(1))) {
+            priced.fill(0.0);
+            for (counts, level) in profile.iter().zip(prices.chunks_exact(cells.max(1))) {
+                let factor = weight * counts;
+                if factor > 0.0 {
+                    priced.iter_mut().zip(level).for_each(|(priced, price)| *priced += factor * price);
+                }
+            }
+        }
+    }
+}
+
+/// Where and when a task runs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Choice {
+    /// An index into [`Model::slots`], or [`NONE`].
+    pub(crate) slot: u32,
+    /// Hours in order, each with the accelerators held.
+    pub(crate) hours: Vec<(u32, u32)>,
+    /// What it costs, prices included.
+    pub(crate) priced: f64,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { slot: NONE, hours: Vec::new(), priced: f64::INFINITY }
+    }
+}
+
+/// How hours may seem dearer than they are: up to so many grams an accelerator-hour, by lot.
+pub(crate) struct Whim<'a> {
+    pub(crate) blur_g: f64,
+    pub(crate) lot: &'a mut Lot,
+}
+
+/// What is looked at.
+pub(crate) struct Look<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) priced: &'a Priced,
+    /// Accelerators left by site and hour; `None` where every hour has room.
+    pub(crate) room: Option<&'a [i32]>,
+    /// What each lacking accelerator-hour counts, in grams; infinite where none may lack.
+    pub(crate) toll_g: f64,
+    /// The one slot that is looked at, where it is one.
+    pub(crate) only: Option<u32>,
+}
+
+/// Answers, with room to work in.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    /// Cost by hour of the window; infinite where there is no room.
+    cost: Vec<f64>,
+    /// Grams of going on in an hour after a pause.
+    restart: Vec<f64>,
+    keyed: Vec<(f64, u32)>,
+    run: Vec<f64>,
+    idle: Vec<f64>,
+    from: Vec<u8>,
+    elastic: Elastic,
+    /// No choice of the last task asked costs less than this, prices included; nor does having none.
+    pub(crate) bound: f64,
+    /// The largest sum of costs that the last answer could have had: the measure of its rounding.
+    pub(crate) magnitude: f64,
+}
+
+impl Oracle {
+    /// Finds the cheapest choice that costs less than `limit`.
+    pub(crate) fn find(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        limit: f64,
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        best.slot = NONE;
+        best.priced = limit;
+        (self.bound, self.magnitude) = (limit, limit.abs());
+        for (at, slot) in look.model.slots_of(task) {
+            if look.only.is_some_and(|only| only != at) {
+                continue;
+            }
+            let sizes = look.model.sizes_of(slot);
+            if task.interruptible && sizes.len() > 1 {
+                if self.changing(look, task, slot, sizes, whim.as_deref_mut(), best) {
+                    best.slot = at;
+                }
+                continue;
+            }
+            for size in sizes {
+                if size.hours > task.deadline - task.release {
+                    continue;
+                }
+                self.fill(look, task, slot, size, whim.as_deref_mut());
+                let found = if !task.interruptible {
+                    self.whole(task, slot, size, best)
+                } else if task.wait_g > 0.0 || slot.restart_h > 0.0 {
+                    self.pausing_at_a_price(task, slot, size, best)
+                } else {
+                    self.pausing(task, slot, size, best)
+                };
+                if found {
+                    best.slot = at;
+                }
+            }
+        }
+        self.bound = self.bound.min(best.priced);
+        best.slot != NONE
+    }
+
+    /// The hours of a job whose size may change by the hour, and each hour's size.
+    fn changing(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        slot: &Slot,
+        sizes: &[Size],
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        let mut elastic = std::mem::take(&mut self.elastic);
+        elastic.begin(task.work_h, task.wait_g);
+        for size in sizes {
+            self.fill(look, task, slot, size, whim.as_deref_mut());
+            elastic.add(size.speed, &self.cost, &self.restart);
+        }
+        // Prices look at many jobs many times, and do without the last grams.
+        let found = elastic.solve(best.priced - slot.fixed_g, look.room.is_some() || look.only.is_some());
+        self.magnitude = self.magnitude.max(elastic.magnitude() + slot.fixed_g);
+        self.bound = self.bound.min(elastic.bound + slot.fixed_g);
+        if let Some(cost) = found {
+            best.priced = cost + slot.fixed_g;
+            best.hours.clear();
+            let hours = elastic.best.iter();
+            best.hours.extend(hours.map(|&(hour, at)| (task.release + hour as u32, sizes[at].accelerators)));
+        }
+        self.elastic = elastic;
+        found.is_some()
+    }
+
+    fn fill(&mut self, look: &Look, task: &Task, slot: &Slot, size: &Size, whim: Option<&mut Whim>) {
+        let model = look.model;
+        let window = task.release as usize..task.deadline as usize;
+        let from = slot.site as usize * model.hours;
+        let cells = from + window.start..from + window.end;
+        let accelerators = f64::from(size.accelerators);
+        let (watts, rate) = (slot.watts * accelerators, slot.rate_g * accelerators);
+        let priced = size.profile as usize * model.sites * model.hours;
+        let priced = &look.priced.0[priced + cells.start..priced + cells.end];
+        let grams = &model.grams_per_wh[cells.clone()];
+        self.cost.clear();
+        self.cost.extend(grams.iter().zip(priced).map(|(grams, priced)| watts * grams + rate + priced));
+        self.restart.clear();
+        if slot.restart_h > 0.0 {
+            self.restart.extend(grams.iter().map(|grams| slot.restart_h * watts * grams));
+        }
+        let sum = self.cost.iter().chain(&self.restart).map(|cost| cost.abs()).sum::<f64>();
+        self.magnitude = self.magnitude.max(sum + slot.fixed_g + task.wait_g * window.len() as f64);
+        if let Some(Whim { blur_g, lot }) = whim {
+            self.cost.iter_mut().for_each(|cost| *cost += *blur_g * accelerators * lot.unit());
+        }
+        if let Some(room) = look.room {
+            let needed = size.accelerators as i32;
+            for (cost, free) in self.cost.iter_mut().zip(&room[cells]) {
+                if *free < needed {
+                    *cost += look.toll_g * f64::from(needed - free);
+                }
+            }
+        }
+    }
+
+    /// The cheapest window of a job that does not pause.
+    fn whole(&self, task: &Task, slot: &Slot, size: &Size, best: &mut Choice) -> bool {
+        let length = size.hours as usize;
+        let (mut sum, mut since, mut found) = (0.0, 0, None);
+        for (hour, &cost) in self.cost.iter().enumerate() {
+            if cost.is_infinite() {
+                (sum, since) = (0.0, hour + 1);
+                continue;
+            }
+            sum += cost;
+            if hour + 1 - since > length {
+                sum -= self.cost[since];
+                since += 1;
+            }
+            if hour + 1 - since == length {
+                let all = sum + slot.fixed_g + task.wait_g * since as f64;
+                if all < best.priced {
+                    (best.priced, found) = (all, Some(since));
+                }
+            }
+        }
+        let Some(start) = found else { return false };
+        best.hours.clear();
+        best.hours.extend((0..size.hours).map(|hour| (task.release + start as u32 + hour, size.accelerators)));
+        true
+    }
+
+    /// The sum of the cheapest hours, which stand first in `keyed` then; infinite where there are too few.
+    fn cheapest(&mut self, length: usize) -> f64 {
+        self.keyed.clear();
+        let open = self.cost.iter().zip(0..).filter(|(cost, _)| cost.is_finite());
+        self.keyed.extend(open.map(|(&cost, hour)| (cost, hour)));
+        if self.keyed.len() < length {
+            return f64::INFINITY;
+        } else if self.keyed.len() > length {
+            let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            self.keyed.select_nth_unstable_by(length - 1, order);
+        }
+        self.keyed[..length].iter().map(|(cost, _)| cost).sum()
+    }
+
+    /// The cheapest hours of a job for which pauses and waiting cost nothing.
+    fn pausing(&mut self, task: &Task, slot: &Slot, size: &Size, best: &mut Choice) -> bool {
+        let length = size.hours as usize;
+        let all = self.cheapest(length) + slot.fixed_g;
+        if all >= best.priced {
+            return false;
+        }
+        best.priced = all;
+        best.hours.clear();
+        best.hours.extend(self.keyed[..length].iter().map(|(_, hour)| (task.release + hour, size.accelerators)));
+        best.hours.sort_unstable();
+        true
+    }
+
+    /// The cheapest hours where going on after a pause, or waiting, costs something.
+    fn pausing_at_a_price(&mut self, task: &Task, slot: &Slot, size: &Size, best: &mut Choice) -> bool {
+        const RAN: u8 = 1;
+        const PAUSED_AFTER_RUNNING: u8 = 2;
+        let (window, length) = (self.cost.len(), size.hours as usize);
+        // Where energy has a price below 0, going on may pay.
+        let gains: f64 = self.restart.iter().map(|restart| restart.min(0.0)).sum();
+        if self.cheapest(length) + gains + slot.fixed_g >= best.priced {
+            return false;
+        }
+        // By hours run so far: the least cost where it ran in the last hour, and where it did not.
+        for costs in [&mut self.run, &mut self.idle] {
+            costs.clear();
+            costs.resize(length + 1, f64::INFINITY);
+        }
+        self.idle[0] = 0.0;
+        self.from.clear();
+        self.from.resize(window * (length + 1), 0);
+        let (mut least, mut end) = (best.priced - slot.fixed_g, None);
+        for hour in 0..window {
+            let cost = self.cost[hour];
+            let restart = self.restart.get(hour).copied().unwrap_or(0.0);
+            let from = &mut self.from[hour * (length + 1)..(hour + 1) * (length + 1)];
+            // Who has run fewer hours than this cannot be done in time.
+            let fewest = length.saturating_sub(window - hour - 1);
+            for count in (fewest..=length.min(hour + 1)).rev() {
+                let (ran, was_idle) = (self.run[count], self.idle[count]);
+                self.idle[count] = task.wait_g + ran.min(was_idle);
+                from[count] |= if ran < was_idle { PAUSED_AFTER_RUNNING } else { 0 };
+                self.run[count] = f64::INFINITY;
+                if count == 0 {
+                    continue;
+                }
+                let again = if count > 1 { restart } else { 0.0 };
+                let (on, anew) = (self.run[count - 1], self.idle[count - 1] + again);
+                self.run[count] = cost + on.min(anew);
+                from[count] |= if on <= anew { RAN } else { 0 };
+            }
+            if self.run[length] < least {
+                (least, end) = (self.run[length], Some(hour));
+            }
+        }
+        let Some(mut hour) = end else { return false };
+        best.priced = least + slot.fixed_g;
+        best.hours.clear();
+        let (mut count, mut runs) = (length, true);
+        while count > 0 {
+            let from = self.from[hour * (length + 1) + count];
+            if runs {
+                best.hours.push((task.release + hour as u32, size.accelerators));
+                count -= 1;
+                runs = from & RAN != 0;
+            } else {
+                runs = from & PAUSED_AFTER_RUNNING != 0;
+            }
+            hour = hour.wrapping_sub(1);
+        }
+        best.hours.reverse();
+        true
+    }
+}

@@ -1,0 +1,360 @@
+//! From prices to the plan of an extended fleet, and from a plan to a better one.
+//!
+//! In: the model and prices. Out: a board. Tasks are placed by falling size while prices follow what is left; then each
+//! is taken up and put down with less and less weight of the prices; last come exchanges: a task takes what it likes, those
+//! in its way find new places, and what does not pay is undone, with a little patience at first (annealing).
+
+use crate::extended::model::Model;
+use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
+use crate::extended::place::Board;
+use crate::extended::prices::{Asking, Prices};
+use crate::lot::Lot;
+use crate::stop::Stop;
+
+const SEED: u64 = 0x6772_6565_6E77_6963;
+/// How far prices move in one round as they follow: a share of the bound over the squared excess.
+const FOLLOW_STEP: f64 = 0.00015;
+/// The share of a new answer in the remembered use as prices follow.
+const FOLLOW_SHARE: f64 = 0.1;
+/// Parts of the tasks, by size, after which prices follow.
+const CHUNKS: f64 = 100.0;
+/// Rounds in which they do.
+const FOLLOW: usize = 4;
+/// Parts that tasks answer in as prices follow.
+const FOLLOW_PARTS: usize = 4;
+/// Weights of the prices as tasks are taken up and put down.
+const WEIGHTS: [f64; 2] = [0.5, 0.0];
+/// Weights of the prices among which an exchange draws.
+const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
+const MOST_BLUR: f64 = 8.0;
+/// Most tasks that one try moves.
+const MOST_MOVED: usize = 24;
+/// The least that an accelerator-hour in the way counts, against what a place is worth.
+const LEAST_TOLL: f64 = 0.002;
+/// Occupants looked at for one that is to go.
+const LOOKED_AT: usize = 6;
+/// Up to so many tasks the best plan on the way is kept, and tries begin hot, more than once.
+const FEW: usize = 60;
+/// What a try may cost at first, as a share of a task's mean cost: of few tasks, and of more.
+const HOT: f64 = 2.0;
+const WARM: f64 = 0.1;
+/// And at last.
+const COOL: f64 = 0.003;
+/// How often few tasks begin hot.
+const CYCLES: usize = 5;
+
+/// The best board that is found; `tries` is how many exchanges are tried.
+pub(crate) fn search(asking: &mut Asking, prices: Prices, tries: usize, stop: Stop) -> Board {
+    let model = asking.model;
+    let mut lot = Lot::new(SEED);
+    let order = order(model, &mut lot);
+    let centre = prices.centre.clone();
+    let mut oracle = Oracle::default();
+    let mut board = dive(asking, prices, &mut oracle, &order, stop);
+    let mut priced = Priced::new(model);
+    for weight in WEIGHTS {
+        priced.fill(model, &centre, weight);
+        for &index in &order {
+            if stop.is_set() {
+                return board;
+            }
+            board.give_back(model, index as usize);
+            put(model, &mut oracle, &priced, &mut board, index as usize, None);
+        }
+    }
+    let tables: Vec<Priced> = EXCHANGE_WEIGHTS
+        .iter()
+        .map(|&weight| {
+            let mut priced = Priced::new(model);
+            priced.fill(model, &centre, weight);
+            priced
+        })
+        .collect();
+    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, tries, stop);
+    board
+}
+
+/// Puts a task where it is cheapest, if that is less than its penalty.
+fn put(
+    model: &Model,
+    oracle: &mut Oracle,
+    priced: &Priced,
+    board: &mut Board,
+    index: usize,
+    whim: Option<&mut Whim>,
+) -> bool {
+    let task = &model.tasks[index];
+    let mut choice = Choice::default();
+    let look = Look { model, priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None };
+    // What only seems dear is still better than no place.
+    let limit = if whim.is_some() { f64::INFINITY } else { task.penalty_g };
+    let found = oracle.find(&look, task, limit, whim, &mut choice);
+    if found {
+        board.take(model, index, choice);
+    }
+    found
+}
+
+/// By falling accelerator-hours; among equals by lot.
+fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..model.tasks.len() as u32).collect();
+    for last in (1..order.len()).rev() {
+        order.swap(last, lot.below(last + 1));
+    }
+    let area = |index: u32| model.tasks[index as usize].area();
+    order.sort_by(|&a, &b| area(b).total_cmp(&area(a)));
+    order
+}
+
+/// Places tasks in order; prices follow.
+fn dive(asking: &mut Asking, mut prices: Prices, oracle: &mut Oracle, order: &[u32], stop: Stop) -> Board {
+    let model = asking.model;
+    let mut board = Board::new(model);
+    let mut seen = vec![false; model.tasks.len()];
+    let mut priced = Priced::new(model);
+    priced.fill(model, &prices.centre, 1.0);
+    let cells = model.sites * model.hours;
+    let mut asked = vec![0.0; prices.centre.len()];
+    let area = |index: usize| model.tasks[index].area();
+    let all: f64 = (0..model.tasks.len()).map(area).sum();
+    let (mut done, mut since, mut turn) = (0.0, 0.0, 0);
+    for &index in order {
+        let index = index as usize;
+        seen[index] = true;
+        if put(model, oracle, &priced, &mut board, index, None) {
+            let choice = &board.choices[index];
+            let from = model.slots[choice.slot as usize].site as usize * model.hours;
+            for &(hour, accelerators) in &choice.hours {
+                for (&step, level) in model.steps.iter().zip(prices.mean.chunks_exact_mut(cells)) {
+                    let mean = &mut level[from + hour as usize];
+                    *mean = (*mean - f64::from(step * (accelerators / step))).max(0.0);
+                }
+            }
+        }
+        since += area(index);
+        if since >= all / CHUNKS && !stop.is_set() {
+            done += since;
+            since = 0.0;
+            prices.capacity = model.stepped(&board.free);
+            let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
+            for _ in 0..FOLLOW {
+                turn = (turn + 1) % FOLLOW_PARTS;
+                let part = (turn, FOLLOW_PARTS);
+                prices.follow(asking, part, step, FOLLOW_SHARE, |task| seen[task as usize], &mut asked);
+            }
+            priced.fill(model, &prices.centre, 1.0);
+        }
+    }
+    board
+}
+
+/// The state of the exchange.
+struct Exchange<'a> {
+    model: &'a Model,
+    tables: &'a [Priced],
+    oracle: Oracle,
+    /// Tasks that hold something, by site and hour.
+    here: Vec<Vec<u32>>,
+    unplaced: Vec<u32>,
+    /// Tasks moved in this try, with what they had.
+    moved: Vec<(u32, Choice)>,
+    typical_g: f64,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(model: &'a Model, tables: &'a [Priced], oracle: Oracle, board: &Board) -> Self {
+        let mut found = Self {
+            model,
+            tables,
+            oracle,
+            here: vec![Vec::new(); model.sites * model.hours],
+            unplaced: Vec::new(),
+            moved: Vec::new(),
+            typical_g: model.typical_cost(),
+        };
+        for index in 0..model.tasks.len() {
+            found.note(board, index as u32);
+        }
+        found
+    }
+
+    fn cells(model: &Model, choice: &Choice) -> impl Iterator<Item = usize> {
+        let from = model.slots[choice.slot as usize].site as usize * model.hours;
+        choice.hours.iter().map(move |(hour, _)| from + *hour as usize)
+    }
+
+    fn note(&mut self, board: &Board, index: u32) {
+        let choice = &board.choices[index as usize];
+        if choice.slot == NONE {
+            self.unplaced.push(index);
+            return;
+        }
+        for cell in Self::cells(self.model, choice) {
+            self.here[cell].push(index);
+        }
+    }
+
+    fn forget(&mut self, choice: &Choice, index: u32) {
+        if choice.slot == NONE {
+            self.unplaced.retain(|other| *other != index);
+            return;
+        }
+        for cell in Self::cells(self.model, choice) {
+            if let Some(at) = self.here[cell].iter().position(|other| *other == index) {
+                self.here[cell].swap_remove(at);
+            }
+        }
+    }
+
+    fn lift(&mut self, board: &mut Board, index: u32) {
+        let choice = board.give_back(self.model, index as usize);
+        self.forget(&choice, index);
+        self.moved.push((index, choice));
+    }
+
+    fn run(mut self, board: &mut Board, lot: &mut Lot, tries: usize, stop: Stop) {
+        let count = self.model.tasks.len();
+        if count == 0 {
+            return;
+        }
+        let mean = board.grams.iter().map(|grams| grams.abs()).sum::<f64>() / count as f64;
+        let is_few = count <= FEW;
+        let (hot, cycles) = if is_few { (HOT, CYCLES) } else { (WARM, 1) };
+        let length = tries.div_ceil(cycles) as f64;
+        let (mut total, mut least) = (0.0, 0.0);
+        let mut best = is_few.then(|| board.clone());
+        for round in 0..tries {
+            if stop.is_set() {
+                break;
+            }
+            let heat = mean * hot * (COOL / hot).powf(round as f64 / length % 1.0);
+            total += self.attempt(board, lot, heat);
+            if let Some(best) = best.as_mut().filter(|_| total < least - 1e-9 * mean) {
+                least = total;
+                best.clone_from(board);
+            }
+        }
+        if let Some(best) = best.filter(|_| total > least) {
+            *board = best;
+        }
+    }
+
+    /// One try; returns how much dearer the plan became.
+    fn attempt(&mut self, board: &mut Board, lot: &mut Lot, heat: f64) -> f64 {
+        let model = self.model;
+        let index = self.pick(lot);
+        self.moved.clear();
+        self.lift(board, index);
+        let mut old: f64 = 0.0;
+        for _ in 0..lot.below(4).saturating_sub(1) {
+            let other = lot.below(model.tasks.len()) as u32;
+            if self.moved.iter().all(|(moved, _)| *moved != other) {
+                self.lift(board, other);
+            }
+        }
+        let mut worth = self.force(board, index, lot);
+        let mut queue: Vec<u32> = self.moved[1..].iter().map(|(other, _)| *other).collect();
+        let by_size = lot.below(3) > 0;
+        if by_size {
+            let area = |index: u32| model.tasks[index as usize].area();
+            queue.sort_by(|&a, &b| area(b).total_cmp(&area(a)).then(a.cmp(&b)));
+        } else {
+            for last in (1..queue.len()).rev() {
+                queue.swap(last, lot.below(last + 1));
+            }
+        }
+        let priced = &self.tables[lot.below(self.tables.len())];
+        if worth {
+            for &other in &queue {
+                let blur_g = self.blur_g(lot, 4);
+                let mut whim = Whim { blur_g, lot };
+                let whim = (blur_g > 0.0).then_some(&mut whim);
+                put(model, &mut self.oracle, priced, board, other as usize, whim);
+            }
+            let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
+            old = self.moved.iter().map(|(other, choice)| self.grams(*other, choice)).sum();
+            worth = new <= old || lot.unit() < ((old - new) / heat).exp();
+            old = new - old;
+        }
+        let moved = std::mem::take(&mut self.moved);
+        if !worth {
+            for (other, _) in &moved {
+                board.give_back(model, *other as usize);
+            }
+        }
+        for (other, choice) in moved {
+            if !worth && choice.slot != NONE {
+                board.take(model, other as usize, choice);
+            }
+            self.note(board, other);
+        }
+        if worth { old } else { 0.0 }
+    }
+
+    /// A task that runs there, rather one that is large enough to make room and no larger.
+    fn occupant(&self, cell: usize, lacking: i32, lot: &mut Lot) -> Option<u32> {
+        let held = &self.here[cell];
+        let misfit = |other: &u32| {
+            let surplus = i64::from(self.model.tasks[*other as usize].accelerators) - i64::from(lacking);
+            if surplus < 0 { -4 * surplus } else { surplus }
+        };
+        let looked = (0..LOOKED_AT.min(held.len())).map(|_| held[lot.below(held.len())]);
+        looked.min_by_key(misfit)
+    }
+
+    fn grams(&self, index: u32, choice: &Choice) -> f64 {
+        if choice.slot == NONE {
+            self.model.tasks[index as usize].penalty_g
+        } else {
+            self.model.cost(index as usize, choice)
+        }
+    }
+
+    /// How far an accelerator-hour may seem dearer than it is: in one of so many tries, mostly little, at times much.
+    fn blur_g(&self, lot: &mut Lot, one_of: usize) -> f64 {
+        if lot.below(one_of) > 0 {
+            return 0.0;
+        }
+        MOST_BLUR * self.typical_g * lot.unit().powi(3)
+    }
+
+    fn pick(&self, lot: &mut Lot) -> u32 {
+        if !self.unplaced.is_empty() && lot.below(4) > 0 {
+            return self.unplaced[lot.below(self.unplaced.len())];
+        }
+        lot.below(self.model.tasks.len()) as u32
+    }
+
+    /// Gives a task what it likes and lifts those in its way; `false` where that is too much.
+    fn force(&mut self, board: &mut Board, index: u32, lot: &mut Lot) -> bool {
+        let model = self.model;
+        let task = &model.tasks[index as usize];
+        let priced = &self.tables[lot.below(self.tables.len())];
+        let slots = task.slots.len();
+        let only = (lot.below(2) == 0).then(|| task.slots.start + lot.below(slots) as u32);
+        // What an accelerator-hour in the way counts: from nearly nothing to more than a place is worth.
+        let toll_g = task.penalty_g / task.area() * LEAST_TOLL.powf(lot.unit());
+        let blur_g = self.blur_g(lot, 2);
+        let mut choice = Choice::default();
+        let look = Look { model, priced, room: Some(&board.free), toll_g, only };
+        let mut whim = Whim { blur_g, lot };
+        if !self.oracle.find(&look, task, f64::INFINITY, Some(&mut whim), &mut choice) {
+            return false;
+        }
+        let from = model.slots[choice.slot as usize].site as usize * model.hours;
+        for &(hour, accelerators) in &choice.hours {
+            let cell = from + hour as usize;
+            while board.free[cell] < accelerators as i32 {
+                if self.moved.len() >= MOST_MOVED {
+                    return false;
+                }
+                let lacking = accelerators as i32 - board.free[cell];
+                let Some(other) = self.occupant(cell, lacking, lot) else { return false };
+                self.lift(board, other);
+            }
+        }
+        board.take(model, index as usize, choice);
+        true
+    }
+}

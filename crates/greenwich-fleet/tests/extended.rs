@@ -1,0 +1,469 @@
+//! What holds of every plan of an extended fleet, on fleets small enough to try everything: moved data, restarts, kinds of
+//! accelerators, weights of cost and delay.
+//!
+//! In: fleets drawn by lot. Out: nothing; the cost is reckoned here by its own hand, from the columns' meaning alone.
+
+use greenwich_core::ZoneId;
+use greenwich_core::quantity::{AverageIntensity, Bytes, Power, Pue, UsdPerAcceleratorHour, UsdPerKwh};
+use greenwich_fleet::{
+    Extras, Fleet, FleetPlan, Job, Kind, Names, Options, Site, SiteSet, Terms, check_plan, plan, prove, write_plan,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngSeed, TestRunner};
+use std::collections::BTreeMap;
+
+const OPTIONS: Options = Options { unplaced_penalty_g: 6000.0, effort: 0.2 };
+
+fn site(name: &str, capacity: u32, pue: f64, grams: &[f64]) -> Site {
+    Site {
+        name: name.to_owned(),
+        zone: ZoneId::new(name.to_owned()),
+        pue: Pue::new(pue).expect("a PUE"),
+        capacity: vec![capacity; grams.len()],
+        intensity: grams.iter().map(|&grams| AverageIntensity::from_g_per_kwh(grams)).collect(),
+        accelerator: None,
+        region: None,
+        usd_per_kwh: None,
+        backend: None,
+    }
+}
+
+/// A job of two sites, home the first, of 1,000 W an accelerator.
+fn job(release: u32, deadline: u32, hours: u32, accelerators: u32, interruptible: bool) -> Job {
+    Job {
+        release,
+        deadline,
+        hours,
+        accelerators,
+        power: Power::from_watts(1000.0),
+        home: 0,
+        sites: SiteSet(0),
+        interruptible,
+    }
+}
+
+fn fleet(sites: Vec<Site>, jobs: Vec<(Job, Extras)>, terms: Terms) -> Fleet {
+    let mut names = Names::default();
+    (0..jobs.len()).for_each(|index| names.push(&format!("j{index}")));
+    let (jobs, extras) = jobs.into_iter().unzip();
+    Fleet {
+        hours: sites[0].intensity.len() as u32,
+        site_sets: vec![(0..sites.len() as u32).collect(), vec![0]],
+        sites,
+        jobs,
+        names,
+        extras,
+        terms: Some(terms),
+    }
+}
+
+/// Hours and watts of a job on a site; `None` where it has no kind that it can run on.
+fn on_site(fleet: &Fleet, index: usize, site: usize) -> Option<(u32, f64)> {
+    let (job, extras) = (&fleet.jobs[index], &fleet.extras[index]);
+    let Some(has) = &fleet.sites[site].accelerator else { return Some((job.hours, job.power.watts())) };
+    if extras.kinds.is_empty() {
+        return Some((job.hours, job.power.watts()));
+    }
+    let kind = extras.kinds.iter().find(|kind| kind.name == *has)?;
+    let hours = (f64::from(job.hours) / kind.speed - 1e-9).ceil().max(1.0);
+    Some((hours as u32, kind.watts.unwrap_or(job.power.watts())))
+}
+
+/// What hours on a site come to in all, in grams, by the columns' meaning.
+fn weighed(fleet: &Fleet, index: usize, site: usize, hours: &[u32]) -> f64 {
+    let (job, extras, place) = (&fleet.jobs[index], &fleet.extras[index], &fleet.sites[site]);
+    let terms = fleet.terms.as_ref().expect("they are told");
+    let (_, watts) = on_site(fleet, index, site).expect("it can run there");
+    let size = f64::from(job.accelerators);
+    let mut sum = 0.0;
+    for (at, &hour) in hours.iter().enumerate() {
+        let resumes = at > 0 && hours[at - 1] + 1 != hour;
+        let restart = if resumes { extras.restart_minutes.unwrap_or(0.0) / 60.0 } else { 0.0 };
+        let facility_kwh = size * watts / 1e3 * (1.0 + restart) * place.pue.ratio();
+        sum += facility_kwh * place.intensity[hour as usize].g_per_kwh();
+        let price = terms.usd_per_kwh.get(site).map_or(0.0, |prices| prices[hour as usize].usd_per_kwh());
+        let usd = facility_kwh * price + size * extras.price.map_or(0.0, |price| price.usd_per_hour());
+        sum += terms.g_per_usd * usd;
+    }
+    if site as u32 != job.home {
+        let grid = |site: usize| fleet.sites[site].intensity[job.release as usize].g_per_kwh();
+        let kwh = extras.data.map_or(0.0, Bytes::gb) * terms.transfer_kwh_per_gb;
+        sum += kwh * (grid(job.home as usize) + grid(site)) / 2.0;
+    }
+    let end = hours.last().map_or(job.release, |last| last + 1);
+    let idle = end - job.release - hours.len() as u32;
+    sum + terms.delay_g * size * f64::from(idle)
+}
+
+/// What a job without a place weighs: the penalty, what it costs at home at once, and the wait up to its deadline.
+fn penalty(fleet: &Fleet, index: usize) -> f64 {
+    let (job, terms) = (&fleet.jobs[index], fleet.terms.as_ref().expect("they are told"));
+    let size = f64::from(job.accelerators);
+    let (hours, watts) = on_site(fleet, index, 0).unwrap_or((job.hours, job.power.watts()));
+    let at_once = job.release..(job.release + hours).min(fleet.hours);
+    let usd = at_once.map(|hour| {
+        let price = terms.usd_per_kwh[0][hour as usize].usd_per_kwh();
+        let facility_kwh = size * watts / 1e3 * fleet.sites[0].pue.ratio();
+        facility_kwh * price + size * fleet.extras[index].price.map_or(0.0, |price| price.usd_per_hour())
+    });
+    let slack = job.deadline.min(fleet.hours).saturating_sub(job.release + job.hours);
+    OPTIONS.unplaced_penalty_g * size * f64::from(job.hours)
+        + terms.g_per_usd * usd.sum::<f64>().max(0.0)
+        + terms.delay_g * size * f64::from(slack)
+}
+
+/// Holds the rules against a plan and reckons its cost anew.
+fn referee(fleet: &Fleet, plan: &FleetPlan) -> Result<f64, String> {
+    let mut held: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+    let mut total = 0.0;
+    for (index, job) in fleet.jobs.iter().enumerate() {
+        let parts: Vec<_> = plan.segments.iter().filter(|part| part.job as usize == index).collect();
+        let Some(first) = parts.first() else {
+            total += penalty(fleet, index);
+            continue;
+        };
+        let hours: Vec<u32> = parts.iter().flat_map(|part| part.start..part.end).collect();
+        let needs = on_site(fleet, index, first.site as usize).ok_or("a kind that it cannot run on")?.0;
+        let checks = [
+            (parts.iter().all(|part| part.site == first.site), "site"),
+            (fleet.site_sets[job.sites.0 as usize].contains(&first.site), "sites"),
+            (hours.len() as u32 == needs, "hours"),
+            (hours.windows(2).all(|pair| pair[0] < pair[1]), "order"),
+            (hours[0] >= job.release && hours[hours.len() - 1] < job.deadline, "window"),
+            (job.interruptible || parts.len() == 1, "break"),
+        ];
+        if let Some((_, what)) = checks.iter().find(|(holds, _)| !holds) {
+            return Err(format!("job {index}: {what}"));
+        }
+        for &hour in &hours {
+            *held.entry((first.site, hour)).or_default() += job.accelerators;
+        }
+        total += weighed(fleet, index, first.site as usize, &hours);
+    }
+    match held.iter().find(|((site, hour), held)| **held > fleet.sites[*site as usize].capacity[*hour as usize]) {
+        Some(over) => Err(format!("capacity: {over:?}")),
+        None => Ok(total),
+    }
+}
+
+type Way = (usize, Vec<u32>, f64);
+
+/// Every way in which a job can run.
+fn ways(fleet: &Fleet, index: usize) -> Vec<Way> {
+    let job = &fleet.jobs[index];
+    let mut found = Vec::new();
+    for &site in &fleet.site_sets[job.sites.0 as usize] {
+        let Some((needs, _)) = on_site(fleet, index, site as usize) else { continue };
+        let window: Vec<u32> = (job.release..job.deadline.min(fleet.hours)).collect();
+        for chosen in (0_u32..1 << window.len()).filter(|chosen| chosen.count_ones() == needs) {
+            let bits = window.iter().zip(0..).filter(|(_, bit)| chosen >> bit & 1 == 1);
+            let hours: Vec<u32> = bits.map(|(hour, _)| *hour).collect();
+            if job.interruptible || hours.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
+                let cost = weighed(fleet, index, site as usize, &hours);
+                found.push((site as usize, hours, cost));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.2.total_cmp(&b.2));
+    found
+}
+
+/// The least cost of all, by trying every way of every job.
+fn optimum(fleet: &Fleet) -> f64 {
+    fn go(fleet: &Fleet, all: &[Vec<Way>], rest: &[f64], held: &mut [Vec<u32>], cost: f64, best: &mut f64) {
+        let at = all.len() + 1 - rest.len();
+        if cost + rest[0] >= *best {
+            return;
+        }
+        let Some(job) = fleet.jobs.get(at) else {
+            *best = cost;
+            return;
+        };
+        for (site, hours, more) in &all[at] {
+            let capacity = &fleet.sites[*site].capacity;
+            if hours.iter().all(|&hour| held[*site][hour as usize] + job.accelerators <= capacity[hour as usize]) {
+                hours.iter().for_each(|&hour| held[*site][hour as usize] += job.accelerators);
+                go(fleet, all, &rest[1..], held, cost + more, best);
+                hours.iter().for_each(|&hour| held[*site][hour as usize] -= job.accelerators);
+            }
+        }
+        go(fleet, all, &rest[1..], held, cost + penalty(fleet, at), best);
+    }
+    let all: Vec<Vec<Way>> = (0..fleet.jobs.len()).map(|index| ways(fleet, index)).collect();
+    // What the jobs from each on cost at least.
+    let mut rest = vec![0.0; all.len() + 1];
+    for at in (0..all.len()).rev() {
+        let least = all[at].first().map_or(f64::INFINITY, |way| way.2).min(penalty(fleet, at));
+        rest[at] = rest[at + 1] + least;
+    }
+    let mut best = f64::INFINITY;
+    go(fleet, &all, &rest, &mut vec![vec![0; fleet.hours as usize]; fleet.sites.len()], 0.0, &mut best);
+    best
+}
+
+const HOURS: usize = 8;
+
+fn small_fleets() -> impl Strategy<Value = Fleet> {
+    let row = (0_u32..5, 0_u32..5, 1_u32..4, 1_u32..4, any::<bool>());
+    let extras = (0.0_f64..60.0, prop::sample::select(vec![0.0, 10.0, 60.0, 200.0]), 0.0_f64..1.0, 0_usize..4);
+    let trace = || prop::collection::vec(1.0_f64..900.0, HOURS);
+    let prices = prop::collection::vec(prop::collection::vec(-0.05_f64..0.4, HOURS), 2);
+    let weights = (
+        prop::sample::select(vec![0.0, 0.06, 2.0]),
+        prop::sample::select(vec![0.0, 300.0, 5000.0]),
+        prop::sample::select(vec![0.0, 5.0, 100.0]),
+    );
+    let named = prop::collection::vec(0_usize..3, 2);
+    let jobs = prop::collection::vec((row, extras), 1..6);
+    (prop::collection::vec(1_u32..6, 2), trace(), trace(), prices, weights, named, jobs).prop_map(
+        |(capacity, home, away, prices, weights, named, jobs)| {
+            let kinds = [None, Some("a100"), Some("h100")];
+            let mut sites = vec![site("home", capacity[0], 1.1, &home), site("away", capacity[1], 1.3, &away)];
+            for (site, named) in sites.iter_mut().zip(named) {
+                site.accelerator = kinds[named].map(str::to_owned);
+            }
+            let kind = |name: &str, speed: f64, watts: Option<f64>| Kind { name: name.to_owned(), speed, watts };
+            let lists = [
+                vec![],
+                vec![kind("a100", 1.0, None), kind("h100", 2.0, Some(1500.0))],
+                vec![kind("h100", 0.6, Some(700.0))],
+                vec![kind("a100", 1.0, Some(400.0))],
+            ];
+            let jobs = jobs.into_iter().map(|((release, slack, hours, size, pauses), (gb, minutes, usd, list))| {
+                let deadline = (release + hours + slack).min(HOURS as u32);
+                let extras = Extras {
+                    kinds: lists[list].clone(),
+                    restart_minutes: Some(minutes),
+                    data: Some(Bytes::from_gb(gb)),
+                    price: Some(UsdPerAcceleratorHour::from_usd_per_hour(usd)),
+                    ..Extras::default()
+                };
+                (job(release, deadline, hours, size, pauses), extras)
+            });
+            let prices =
+                prices.into_iter().map(|hours| hours.into_iter().map(UsdPerKwh::from_usd_per_kwh).collect()).collect();
+            let (transfer_kwh_per_gb, g_per_usd, delay_g) = weights;
+            fleet(sites, jobs.collect(), Terms { transfer_kwh_per_gb, g_per_usd, delay_g, usd_per_kwh: prices })
+        },
+    )
+}
+
+#[test]
+fn of_three_hundred_small_fleets_all_but_one_at_most_are_planned_to_their_optimum() {
+    // The same fleets every time: the search is no proof, and elsewhere may miss one in some thousands.
+    let config = ProptestConfig { rng_seed: RngSeed::Fixed(6), ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let mut missed = Vec::new();
+    for _ in 0..300 {
+        let fleet = small_fleets().new_tree(&mut runner).expect("a fleet is drawn").current();
+        let (found, best) = (plan(&fleet, &OPTIONS).weighed().g(), optimum(&fleet));
+        if fleet.is_more_than_plain() && found > best + 1e-9 * best.abs() {
+            missed.push((found, best));
+        }
+    }
+    assert!(missed.len() <= 1, "{missed:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bound_optimum_and_plan_stand_in_order_and_the_plan_keeps_the_rules(fleet in small_fleets()) {
+        prop_assume!(fleet.is_more_than_plain());
+        let found = plan(&fleet, &OPTIONS);
+        let cost = referee(&fleet, &found).map_err(TestCaseError::fail)?;
+        let best = optimum(&fleet);
+        let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs());
+        prop_assert!(near(cost, found.weighed().g()), "said {:?}, is {cost}", found.weighed());
+        prop_assert!(found.lower_bound.g() <= best, "bound {} above optimum {best}", found.lower_bound.g());
+        prop_assert!(best <= cost + 1e-9 * cost.abs(), "optimum {best} above plan {cost}");
+        let certificate = &found.certificate;
+        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g);
+        let proven = proven.expect("the prices are those of this fleet").g();
+        prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
+        prop_assert!(near(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
+        let mut written = Vec::new();
+        write_plan(&fleet, &found, 0, &mut written);
+        let checked = check_plan(&fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
+        let checked = checked.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert!(near(checked.weighed.g(), cost) && near(checked.co2e.g(), found.co2e.g()), "{checked:?}");
+    }
+
+    #[test]
+    fn one_job_alone_is_planned_to_its_optimum_and_the_bound_is_that(fleet in small_fleets()) {
+        let mut fleet = fleet;
+        fleet.sites.iter_mut().for_each(|site| site.capacity.fill(99));
+        prop_assume!(fleet.is_more_than_plain());
+        let found = plan(&fleet, &OPTIONS);
+        let best = optimum(&fleet);
+        prop_assert!((found.weighed().g() - best).abs() <= 1e-9 * best.abs());
+        prop_assert!(found.lower_bound.g() >= best - 1e-9 * (best.abs() + 1e3), "{:?} below {best}", found.lower_bound);
+    }
+}
+
+/// Every size that a job may have, with its speed; its own is the second.
+const CURVE: [(u32, f64); 3] = [(1, 1.0), (2, 1.8), (3, 2.4)];
+
+/// What hours and sizes on a site come to in all, in grams: as `weighed`, hour by hour.
+fn weighed_sizes(fleet: &Fleet, index: usize, site: usize, run: &[(u32, u32)]) -> f64 {
+    let place = &fleet.sites[site];
+    let minutes = fleet.extras[index].restart_minutes.unwrap_or(0.0);
+    let delay_g = fleet.terms.as_ref().map_or(0.0, |terms| terms.delay_g);
+    let (mut sum, mut last) = (0.0, None);
+    for &(hour, size) in run {
+        let resumes = last.is_some_and(|last| last + 1 != hour);
+        let kwh = f64::from(size) * (1.0 + if resumes { minutes / 60.0 } else { 0.0 });
+        sum += kwh * place.pue.ratio() * place.intensity[hour as usize].g_per_kwh();
+        last = Some(hour);
+    }
+    let idle = last.map_or(0, |last| last + 1 - fleet.jobs[index].release - run.len() as u32);
+    sum + delay_g * 2.0 * f64::from(idle)
+}
+
+/// Every run of an elastic job that does its work and has no hour that it could leave out.
+fn elastic_ways(fleet: &Fleet, index: usize) -> Vec<(usize, Vec<(u32, u32)>, f64)> {
+    let job = &fleet.jobs[index];
+    let needed = f64::from(job.hours);
+    let mut found = Vec::new();
+    for site in 0..fleet.sites.len() {
+        let window: Vec<u32> = (job.release..job.deadline).collect();
+        for code in 0..4_usize.pow(window.len() as u32) {
+            let digits = window.iter().zip(0..).map(|(hour, at)| (*hour, code / 4_usize.pow(at) % 4));
+            let run: Vec<(u32, u32)> =
+                digits.filter(|(_, digit)| *digit > 0).map(|(hour, digit)| (hour, CURVE[digit - 1].0)).collect();
+            let speed = |size: u32| CURVE[size as usize - 1].1 / 1.8;
+            let does = |run: &[(u32, u32)]| run.iter().map(|(_, size)| speed(*size)).sum::<f64>() + 1e-9 >= needed;
+            let is_allowed = if job.interruptible {
+                does(&run)
+            } else {
+                // One size, no pause, and no hour too many.
+                run.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0 && pair[0].1 == pair[1].1)
+                    && does(&run)
+                    && !does(&run[1..])
+            };
+            if is_allowed {
+                let cost = weighed_sizes(fleet, index, site, &run);
+                found.push((site, run, cost));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.2.total_cmp(&b.2));
+    found
+}
+
+fn elastic_optimum(fleet: &Fleet) -> f64 {
+    type Ways = Vec<(usize, Vec<(u32, u32)>, f64)>;
+    fn go(fleet: &Fleet, all: &[Ways], rest: &[f64], held: &mut [Vec<u32>], cost: f64, best: &mut f64) {
+        let at = all.len() + 1 - rest.len();
+        if cost + rest[0] >= *best {
+            return;
+        }
+        let Some(ways) = all.get(at) else {
+            *best = cost;
+            return;
+        };
+        for (site, run, more) in ways {
+            if cost + more + rest[1] >= *best {
+                break;
+            }
+            let capacity = &fleet.sites[*site].capacity;
+            if run.iter().all(|&(hour, size)| held[*site][hour as usize] + size <= capacity[hour as usize]) {
+                run.iter().for_each(|&(hour, size)| held[*site][hour as usize] += size);
+                go(fleet, all, &rest[1..], held, cost + more, best);
+                run.iter().for_each(|&(hour, size)| held[*site][hour as usize] -= size);
+            }
+        }
+        go(fleet, all, &rest[1..], held, cost + penalty(fleet, at), best);
+    }
+    let all: Vec<Ways> = (0..fleet.jobs.len()).map(|index| elastic_ways(fleet, index)).collect();
+    let mut rest = vec![0.0; all.len() + 1];
+    for at in (0..all.len()).rev() {
+        rest[at] = rest[at + 1] + all[at].first().map_or(f64::INFINITY, |way| way.2).min(penalty(fleet, at));
+    }
+    let mut best = f64::INFINITY;
+    go(fleet, &all, &rest, &mut vec![vec![0; fleet.hours as usize]; fleet.sites.len()], 0.0, &mut best);
+    best
+}
+
+fn elastic_fleets() -> impl Strategy<Value = Fleet> {
+    let row = (0_u32..4, 0_u32..4, 1_u32..4, any::<bool>(), prop::sample::select(vec![0.0, 20.0, 90.0]));
+    let trace = || prop::collection::vec(1.0_f64..900.0, 6);
+    let jobs = prop::collection::vec(row, 1..4);
+    let delay = prop::sample::select(vec![0.0, 30.0]);
+    (prop::collection::vec(1_u32..5, 2), trace(), trace(), delay, jobs).prop_map(
+        |(capacity, home, away, delay_g, jobs)| {
+            let sites = vec![site("home", capacity[0], 1.1, &home), site("away", capacity[1], 1.3, &away)];
+            let jobs = jobs.into_iter().map(|(release, slack, hours, pauses, minutes)| {
+                let deadline = (release + hours + slack).min(6);
+                let extras = Extras { restart_minutes: Some(minutes), speedup: CURVE.to_vec(), ..Extras::default() };
+                (job(release, deadline, hours, 2, pauses), extras)
+            });
+            fleet(
+                sites,
+                jobs.collect(),
+                Terms { delay_g, usd_per_kwh: vec![vec![UsdPerKwh::ZERO; 6]; 2], ..Terms::default() },
+            )
+        },
+    )
+}
+
+/// The rules of elastic jobs, and the cost reckoned anew.
+fn elastic_referee(fleet: &Fleet, plan: &FleetPlan) -> Result<f64, String> {
+    let mut held: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+    let mut total = 0.0;
+    for (index, job) in fleet.jobs.iter().enumerate() {
+        let own = plan.segments.iter().zip(&plan.sizes).filter(|(part, _)| part.job as usize == index);
+        let run: Vec<(u32, u32)> =
+            own.clone().flat_map(|(part, size)| (part.start..part.end).map(|hour| (hour, *size))).collect();
+        let Some((first, size)) = own.clone().next() else {
+            total += penalty(fleet, index);
+            continue;
+        };
+        let work: f64 = run.iter().map(|(_, size)| CURVE[*size as usize - 1].1 / 1.8).sum();
+        let checks = [
+            (own.clone().all(|(part, _)| part.site == first.site), "site"),
+            (work + 1e-9 >= f64::from(job.hours), "work"),
+            (run.windows(2).all(|pair| pair[0].0 < pair[1].0), "order"),
+            (run[0].0 >= job.release && run[run.len() - 1].0 < job.deadline, "window"),
+            (job.interruptible || (own.clone().count() == 1 && own.clone().all(|(_, other)| other == size)), "break"),
+        ];
+        if let Some((_, what)) = checks.iter().find(|(holds, _)| !holds) {
+            return Err(format!("job {index}: {what}"));
+        }
+        for &(hour, size) in &run {
+            *held.entry((first.site, hour)).or_default() += size;
+        }
+        total += weighed_sizes(fleet, index, first.site as usize, &run);
+    }
+    match held.iter().find(|((site, hour), held)| **held > fleet.sites[*site as usize].capacity[*hour as usize]) {
+        Some(over) => Err(format!("capacity: {over:?}")),
+        None => Ok(total),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn jobs_that_change_their_size_keep_the_rules_between_bound_and_optimum(fleet in elastic_fleets()) {
+        let found = plan(&fleet, &OPTIONS);
+        let cost = elastic_referee(&fleet, &found).map_err(TestCaseError::fail)?;
+        let best = elastic_optimum(&fleet);
+        let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs());
+        prop_assert!(near(cost, found.weighed().g()), "said {:?}, is {cost}", found.weighed());
+        prop_assert!(found.lower_bound.g() <= best, "bound {} above optimum {best}", found.lower_bound.g());
+        prop_assert!(best <= cost + 1e-9 * cost, "optimum {best} above plan {cost}");
+        prop_assert!(cost <= best * 1.001, "plan {cost} above optimum {best}");
+        let certificate = &found.certificate;
+        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g);
+        let proven = proven.expect("the prices are those of this fleet").g();
+        prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
+        prop_assert!(near(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
+        let mut written = Vec::new();
+        write_plan(&fleet, &found, 0, &mut written);
+        let checked = check_plan(&fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
+        let checked = checked.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert!(near(checked.weighed.g(), cost), "{checked:?}");
+    }
+}
