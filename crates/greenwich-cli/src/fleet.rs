@@ -25,10 +25,6 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
     }
     let is_parquet = |file: &PathBuf| file.extension().is_some_and(|end| end == "parquet");
     let as_parquet = asked.fleet.out.as_ref().is_some_and(is_parquet);
-    if asked.fleet.certificate.is_some() && as_parquet {
-        let help = "write the plan as CSV: --out plan.csv";
-        return Err(Failure::usage("`plan verify` reads the plan back, and reads no Parquet", help));
-    }
     if asked.fetch {
         let (zones, now) = (fleet_zones(&options.sites)?, instant_or_now("--at", None)?);
         fetch(&Greenwich::load(), &zones, options.signal, now, common)?;

@@ -6,12 +6,13 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
+use crate::fleet::sites_of;
 use crate::forecasting::prior;
 use crate::load;
 use flate2::read::MultiGzDecoder;
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_core::{Signal, Window, ZoneId};
-use greenwich_fleet::{BadRows, Fleet, JobsReader, Site, read_sites};
+use greenwich_fleet::{BadRows, Fleet, JobsReader, Site};
 use greenwich_forecast::{ForecastError, History};
 use greenwich_signals::{Fill, GridSignal, Replay};
 use greenwich_simulate::{Foresight, Outcome, Span, World, ZoneForesight, as_fleet, read_trace, replay, scaled};
@@ -266,7 +267,7 @@ struct Grid {
 
 impl Grid {
     fn read(options: &SimulateOptions, warnings: &mut Vec<String>) -> Result<Self, Error> {
-        let rows = read_sites(&options.sites.display().to_string(), &load::whole(&options.sites)?)?;
+        let rows = sites_of(&options.sites)?;
         let replay = Replay::open(&options.signals, options.fill)?;
         let wanted = options.hours + tail(options);
         let mut pasts = BTreeMap::new();
@@ -370,7 +371,8 @@ fn jobs(options: &SimulateOptions, grid: &Grid, warnings: &mut Vec<String>) -> R
         JobSource::Trace(file, rules) => {
             let rules = TraceRules { hours: options.hours, ..rules.clone() };
             let name = file.display().to_string();
-            let found = read_trace(&name, &unpacked(file)?)?;
+            let refused = |error| load::trace_refused(file, error);
+            let found = read_trace(&name, &unpacked(file)?).map_err(refused)?;
             let traced = as_fleet(&name, &found, grid.sites.clone(), &rules)?;
             if traced.too_long > 0 {
                 warnings
@@ -388,8 +390,9 @@ fn jobs(options: &SimulateOptions, grid: &Grid, warnings: &mut Vec<String>) -> R
             let name = file.display().to_string();
             let start = options.start.as_second() / 3600;
             let mut reader = JobsReader::new(&name, start, grid.sites.clone(), BadRows::Refuse);
-            reader.feed(&unpacked(file)?)?;
-            let read = reader.finish()?;
+            let refused = |error| load::refused(file, error);
+            reader.feed(&unpacked(file)?).map_err(refused)?;
+            let read = reader.finish().map_err(refused)?;
             if read.clipped > 0 {
                 warnings.push(format!(
                     "{} deadlines lie after the replay: those jobs have to be done when it ends",
@@ -408,7 +411,7 @@ fn jobs(options: &SimulateOptions, grid: &Grid, warnings: &mut Vec<String>) -> R
     }
 }
 
-/// The bytes of a file, unpacked where its name ends in `.gz`.
+/// The bytes of a file as CSV, unpacked where its name ends in `.gz`.
 fn unpacked(file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = load::whole(file)?;
     if file.extension().is_none_or(|end| end != "gz") {
