@@ -7,7 +7,7 @@
 use crate::now::{Hour, Now};
 use crate::policy::Policy;
 use crate::policy::booked::Booking;
-use crate::search::{cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
+use crate::search::{cheapest_hours, cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 
@@ -15,6 +15,10 @@ use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 const LATE_WITHIN_H: u32 = 24;
 /// What an hour of delay counts for, as a share of the intensity, where the fleet planner shares out hours.
 const LATER: f64 = 1e-5;
+const DAY_H: u32 = 24;
+const WEEK_H: u32 = 168;
+/// Hours ahead for which jobs are expected.
+const EXPECTED_H: u32 = 48;
 /// The fleet planner's effort against what it spends on a plan that is made once: here one is made every few hours.
 const EFFORT: f64 = 0.002;
 
@@ -22,55 +26,102 @@ const EFFORT: f64 = 0.002;
 pub(crate) struct Rolling {
     effort: f64,
     bookings: Vec<Option<Booking>>,
+    arrivals: Arrivals,
 }
 
 impl Rolling {
     pub(crate) fn new(effort: f64) -> Self {
-        Self { effort: effort * EFFORT, bookings: Vec::new() }
+        Self { effort: effort * EFFORT, bookings: Vec::new(), arrivals: Arrivals::default() }
     }
 
-    /// Books jobs into what others leave.
-    fn book(&mut self, now: &Now<'_>, hour: &Hour, jobs: &[u32]) {
+    /// Books jobs into what others leave; where they are in each other's way, all that wait are planned anew with them,
+    /// and room is kept for those that are expected.
+    fn book(&mut self, now: &Now<'_>, hour: &Hour, open: &[u32], asked: &[u32]) {
+        let own: Vec<Option<Booking>> = asked.iter().map(|job| alone(now, *job)).collect();
+        let to_come = self.arrivals.expected(now.hour);
+        let mut room = self.room(now, hour, asked);
+        for booking in own.iter().flatten() {
+            room.take(now, booking);
+        }
+        for (ahead, job) in &to_come {
+            if let Some(booking) = alone_later(now, *job, *ahead) {
+                room.take(now, &booking);
+            }
+        }
+        let (jobs, found) = if room.is_short() {
+            (open, together(now, &self.room(now, hour, open), open, &to_come, self.effort))
+        } else {
+            (asked, own)
+        };
+        for (job, booking) in jobs.iter().zip(found) {
+            self.bookings[*job as usize] = booking;
+        }
+    }
+
+    /// What is left beside those that run and those that are booked and not asked anew.
+    fn room(&self, now: &Now<'_>, hour: &Hour, asked: &[u32]) -> Room {
         let mut room = Room::new(now);
         let mut is_asked = vec![false; now.states.len()];
-        for job in jobs {
+        for job in asked {
             is_asked[*job as usize] = true;
         }
         for &job in now.waiting {
+            let state = now.state(job);
             if hour.has(job) {
-                room.take(
-                    now,
-                    &Booking::from(
-                        now.state(job).site.unwrap_or_default(),
-                        now.hour,
-                        now.needs(job),
-                        now.state(job).held,
-                    ),
-                );
+                let site = state.site.unwrap_or_default();
+                room.take(now, &Booking::from(site, now.hour, now.needs(job), state.held));
             } else if let (false, Some(booking)) = (is_asked[job as usize], &self.bookings[job as usize]) {
                 room.take(now, booking);
             }
         }
-        let own: Vec<Option<Booking>> = jobs.iter().map(|job| alone(now, *job)).collect();
-        let mut after = room.clone();
-        for booking in own.iter().flatten() {
-            after.take(now, booking);
+        room
+    }
+}
+
+/// Jobs as they came, and from them those that are expected: what came in the same hours of the last week comes again. Before
+/// a week is seen it is the last whole days that do, and before a day what was seen.
+#[derive(Debug, Default)]
+struct Arrivals {
+    is_known: Vec<bool>,
+    /// Hour and job, in the order of arrival.
+    came: Vec<(u32, u32)>,
+}
+
+impl Arrivals {
+    fn note(&mut self, now: &Now<'_>) {
+        self.is_known.resize(now.states.len(), false);
+        for &job in now.waiting {
+            if !std::mem::replace(&mut self.is_known[job as usize], true) {
+                self.came.push((now.hour, job));
+            }
         }
-        let found = if after.is_short() { together(now, &room, jobs, self.effort) } else { own };
-        for (job, booking) in jobs.iter().zip(found) {
-            self.bookings[*job as usize] = booking;
-        }
+    }
+
+    /// Those that come again within the next hours: how many hours ahead, and the job that each is like.
+    fn expected(&self, hour: u32) -> Vec<(u32, u32)> {
+        let seen = hour + 1;
+        let period = if seen >= WEEK_H {
+            WEEK_H
+        } else if seen >= DAY_H {
+            seen - seen % DAY_H
+        } else {
+            seen
+        };
+        let first = self.came.partition_point(|(came, _)| came + period <= hour);
+        let again = |turn: u32| self.came[first..].iter().map(move |(came, job)| (came + turn * period - hour, *job));
+        (1..=EXPECTED_H.div_ceil(period)).flat_map(again).filter(|(ahead, _)| *ahead <= EXPECTED_H).collect()
     }
 }
 
 impl Policy for Rolling {
     fn fill(&mut self, now: &Now<'_>, hour: &mut Hour) {
         self.bookings.resize(now.states.len(), None);
+        self.arrivals.note(now);
         let open: Vec<u32> = now.waiting.iter().copied().filter(|job| !hour.has(*job)).collect();
         let is_booked = |job: &u32| self.bookings[*job as usize].as_ref().is_some_and(|held| !held.is_over(now.hour));
         let asked: Vec<u32> = open.iter().copied().filter(|job| now.is_issued() || !is_booked(job)).collect();
         if !asked.is_empty() {
-            self.book(now, hour, &asked);
+            self.book(now, hour, &open, &asked);
         }
         // Who is late by a day goes first: nobody waits for ever.
         let overdue = |job: &&u32| now.job(**job).deadline + LATE_WITHIN_H <= now.hour;
@@ -190,9 +241,32 @@ fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
     best.map(|(_, booking)| booking)
 }
 
-/// The best that the fleet planner finds for all of them in the room that is left.
-fn together(now: &Now<'_>, room: &Room, jobs: &[u32], effort: f64) -> Vec<Option<Booking>> {
-    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0);
+/// The best of an expected job were it alone; `None` where it ends after what is foretold, or has no site.
+fn alone_later(now: &Now<'_>, job: u32, ahead: u32) -> Option<Booking> {
+    let asked = now.job(job);
+    let (needs, size, window) = (asked.hours as usize, asked.accelerators, asked.deadline - asked.release);
+    let at_site = |site: u32| {
+        let costs = now.ahead().facility_g_per_kwh(site, (ahead + window) as usize);
+        let costs = costs.get(ahead as usize..)?;
+        let hours = if asked.interruptible {
+            cheapest_hours(costs, needs)?
+        } else {
+            let (start, _) = cheapest_window(costs, needs)?;
+            (start..start + needs).collect()
+        };
+        let sum: f64 = hours.iter().map(|hour| costs[*hour]).sum();
+        let hours = hours.into_iter().map(|hour| (now.hour + ahead + hour as u32, size));
+        Some((sum, Booking { site, hours: hours.collect() }))
+    };
+    let best = now.expected_sites_of(job).filter_map(at_site).min_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, booking)| booking)
+}
+
+/// The best that the fleet planner finds for all of them in the room that is left, beside those that are expected.
+fn together(now: &Now<'_>, room: &Room, jobs: &[u32], to_come: &[(u32, u32)], effort: f64) -> Vec<Option<Booking>> {
+    let until = |(ahead, job): &(u32, u32)| (ahead + now.job(*job).deadline - now.job(*job).release) as usize;
+    let expected = to_come.iter().map(until).max().unwrap_or(0);
+    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0).max(expected).min(room.hours);
     let ahead = now.ahead();
     let sites = now.sites().iter().zip(0..).map(|(site, index)| {
         let intensity = ahead.g_per_kwh(index)[..widest].iter().enumerate();
@@ -209,32 +283,35 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], effort: f64) -> Vec<Option
     });
     let mut fleet = Fleet { hours: widest as u32, sites: sites.collect(), ..Fleet::default() };
     let mut planned: Vec<usize> = Vec::new();
-    for (index, &job) in jobs.iter().enumerate() {
-        let asked = now.job(job);
-        let (needs, allowed) = (now.needs(job), now.sites_of(job));
-        if allowed.is_empty() || needs as usize > widest {
-            continue;
-        }
+    let mut add = |job: u32, allowed: Vec<u32>, (release, deadline, hours): (u32, u32, u32)| {
         let set = fleet.site_sets.iter().position(|set| *set == allowed).unwrap_or_else(|| {
             fleet.site_sets.push(allowed.clone());
             fleet.site_sets.len() - 1
         });
-        fleet.jobs.push(Job {
-            release: 0,
-            deadline: window(now, job, widest) as u32,
-            hours: needs,
-            sites: SiteSet(set as u32),
-            home: allowed[0],
-            ..*asked
-        });
+        let (sites, home) = (SiteSet(set as u32), allowed[0]);
+        fleet.jobs.push(Job { release, deadline, hours, sites, home, ..*now.job(job) });
         fleet.names.push("");
         fleet.extras.push(Extras { restart_minutes: Some(now.restart_hours(job) * 60.0), ..now.extras(job).clone() });
-        planned.push(index);
+    };
+    for (index, &job) in jobs.iter().enumerate() {
+        let (needs, allowed) = (now.needs(job), now.sites_of(job));
+        if !allowed.is_empty() && needs as usize <= widest {
+            add(job, allowed, (0, window(now, job, widest) as u32, needs));
+            planned.push(index);
+        }
+    }
+    for (ahead, job) in to_come {
+        let allowed: Vec<u32> = now.expected_sites_of(*job).collect();
+        let (needs, deadline) = (now.job(*job).hours, (until(&(*ahead, *job)) as u32).min(widest as u32));
+        if !allowed.is_empty() && ahead + needs <= deadline {
+            add(*job, allowed, (*ahead, deadline, needs));
+        }
     }
     let mut found: Vec<Option<Booking>> = vec![None; jobs.len()];
     let made = plan(&fleet, &Options { unplaced_penalty_g: now.miss_g(), effort });
     for part in &made.segments {
-        let index = planned[part.job as usize];
+        // Who is only expected has no booking.
+        let Some(&index) = planned.get(part.job as usize) else { continue };
         let size = now.job(jobs[index]).accelerators;
         let booking = found[index].get_or_insert_with(|| Booking { site: part.site, hours: Vec::new() });
         booking.hours.extend((part.start..part.end).map(|hour| (now.hour + hour, size)));
