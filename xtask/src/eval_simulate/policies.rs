@@ -189,7 +189,7 @@ fn trace_table(asked: &Asked, place: &Place, (short, name, from_h): (&str, &str,
         let run = |kind: PolicyKind, foresight: &Foresight| {
             replay(&world, foresight, &mut *kind.begin(1.0), &mut |_, _| true).context("nobody stops it")
         };
-        let bound = bound_g(&world, 1.0);
+        let bound = bound_g(&world, 0.1);
         let base = run(PolicyKind::RunAtOnce, &place.perfect)?;
         let oracle = run(PolicyKind::Oracle, &place.perfect)?;
         let room: f64 = world.fleet.sites.iter().map(|site| f64::from(site.capacity[0])).sum();

@@ -37,24 +37,101 @@ impl Rolling {
     /// Books jobs into what others leave; where they are in each other's way, all that wait are planned anew with them,
     /// and room is kept for those that are expected.
     fn book(&mut self, now: &Now<'_>, hour: &Hour, open: &[u32], asked: &[u32]) {
+        let envi = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
         let own: Vec<Option<Booking>> = asked.iter().map(|job| alone(now, *job)).collect();
-        let to_come = self.arrivals.expected(now.hour);
         let mut room = self.room(now, hour, asked);
         for booking in own.iter().flatten() {
             room.take(now, booking);
         }
+        // Between two forecasts the plan stands, unless who comes finds no room beside it.
+        let to_come = if envi("GWX", 48.0) > 0.0 && (now.is_issued() || (room.is_short() && envi("GWS", 1.0) > 0.0)) {
+            self.arrivals.expected(now.hour)
+        } else {
+            Vec::new()
+        };
         for (ahead, job) in &to_come {
             if let Some(booking) = alone_later(now, *job, *ahead) {
                 room.take(now, &booking);
             }
         }
+        let all = if envi("GWALL", 1.0) > 0.0 { open } else { asked };
         let (jobs, found) = if room.is_short() {
-            (open, together(now, &self.room(now, hour, open), open, &to_come, self.effort))
+            (all, together(now, &self.room(now, hour, all), all, &to_come, self.effort))
         } else {
             (asked, own)
         };
         for (job, booking) in jobs.iter().zip(found) {
             self.bookings[*job as usize] = booking;
+        }
+    }
+
+    /// Lets jobs begin sooner than they meant to where what waits and what is expected would not fit into the hours to come.
+    fn keep_room(&self, now: &Now<'_>, hour: &mut Hour, open: &[u32]) {
+        let envi = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
+        let (theta, h) = (envi("GWT", 0.9), envi("GWH", 48.0) as u32);
+        if theta <= 0.0 {
+            return;
+        }
+        let sites = now.sites().len();
+        let mut load = vec![0.0; sites];
+        for &job in now.waiting {
+            let site =
+                now.state(job).site.or(self.bookings[job as usize].as_ref().map(|b| b.site)).or(now.home_of(job));
+            if let Some(site) = site {
+                load[site as usize] += now.state(job).left_h * f64::from(now.job(job).accelerators);
+            }
+        }
+        for (_, job) in self.arrivals.expected_within(now.hour, h) {
+            let site = now.state(job).site.or(now.home_of(job));
+            if let Some(site) = site {
+                load[site as usize] += f64::from(now.job(job).hours * now.job(job).accelerators);
+            }
+        }
+        for site in 0..sites as u32 {
+            let room: f64 = now.capacity(site).iter().take(h as usize).map(|r| f64::from(*r)).sum();
+            let mut excess = load[site as usize] - theta * room;
+            if excess <= 0.0 || hour.free(site) == 0 {
+                continue;
+            }
+            let costs = now.ahead().facility_g_per_kwh(site, now.ahead().hours());
+            let mut could: Vec<(f64, u32)> = open
+                .iter()
+                .filter(|job| !hour.has(**job))
+                .filter_map(|&job| {
+                    let booking = self.bookings[job as usize].as_ref()?;
+                    if !now.sites_of(job).contains(&site) || booking.site != site {
+                        return None;
+                    }
+                    if envi("GWO", 0.0) > 0.0 {
+                        return Some((f64::from(now.window(job)) - f64::from(now.needs(job)), job));
+                    }
+                    let needs = if now.job(job).interruptible { 1 } else { now.needs(job) as usize };
+                    let at = |hour: usize| costs.get(hour).or(costs.last()).copied().unwrap_or(0.0);
+                    let soon: f64 = (0..needs).map(at).sum::<f64>() / needs as f64;
+                    let meant: Vec<f64> = booking
+                        .hours
+                        .iter()
+                        .filter(|(h, _)| *h >= now.hour)
+                        .map(|(h, _)| at((h - now.hour) as usize))
+                        .collect();
+                    let meant = if now.job(job).interruptible {
+                        meant.iter().copied().fold(0.0, f64::max)
+                    } else {
+                        meant.iter().sum::<f64>() / meant.len().max(1) as f64
+                    };
+                    Some((soon - meant, job))
+                })
+                .collect();
+            could.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for (_, job) in could {
+                let size = now.job(job).accelerators;
+                if hour.run(now, job, site, size) {
+                    excess -= f64::from(size);
+                    if excess <= 0.0 {
+                        break;
+                    }
+                }
+            }
         }
     }
 
@@ -97,6 +174,20 @@ impl Arrivals {
         }
     }
 
+    fn expected_within(&self, hour: u32, within: u32) -> Vec<(u32, u32)> {
+        let seen = hour + 1;
+        let period = if seen >= WEEK_H {
+            WEEK_H
+        } else if seen >= DAY_H {
+            seen - seen % DAY_H
+        } else {
+            seen
+        };
+        let first = self.came.partition_point(|(came, _)| came + period <= hour);
+        let again = |turn: u32| self.came[first..].iter().map(move |(came, job)| (came + turn * period - hour, *job));
+        (1..=within.div_ceil(period)).flat_map(again).filter(|(ahead, _)| *ahead <= within).collect()
+    }
+
     /// Those that come again within the next hours: how many hours ahead, and the job that each is like.
     fn expected(&self, hour: u32) -> Vec<(u32, u32)> {
         let seen = hour + 1;
@@ -109,7 +200,13 @@ impl Arrivals {
         };
         let first = self.came.partition_point(|(came, _)| came + period <= hour);
         let again = |turn: u32| self.came[first..].iter().map(move |(came, job)| (came + turn * period - hour, *job));
-        (1..=EXPECTED_H.div_ceil(period)).flat_map(again).filter(|(ahead, _)| *ahead <= EXPECTED_H).collect()
+        (1..=EXPECTED_H.div_ceil(period))
+            .flat_map(again)
+            .filter(|(ahead, _)| {
+                *ahead <= EXPECTED_H
+                    && f64::from(*ahead) <= std::env::var("GWX").ok().and_then(|v| v.parse().ok()).unwrap_or(48.0)
+            })
+            .collect()
     }
 }
 
@@ -153,6 +250,7 @@ impl Policy for Rolling {
                 _ = hour.run(now, job, booking.site, now.job(job).accelerators);
             }
         }
+        self.keep_room(now, hour, &open);
     }
 }
 
