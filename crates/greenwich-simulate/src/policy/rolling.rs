@@ -6,6 +6,7 @@
 
 use crate::now::{Hour, Now};
 use crate::policy::Policy;
+use crate::policy::arrivals::{Arrivals, Expected};
 use crate::policy::booked::Booking;
 use crate::search::{cheapest_hours, cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
 use greenwich_core::quantity::AverageIntensity;
@@ -15,10 +16,10 @@ use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 const LATE_WITHIN_H: u32 = 24;
 /// What an hour of delay counts for, as a share of the intensity, where the fleet planner shares out hours.
 const LATER: f64 = 1e-5;
-const DAY_H: u32 = 24;
-const WEEK_H: u32 = 168;
 /// Hours ahead for which jobs are expected.
 const EXPECTED_H: u32 = 48;
+/// The share of a site's hours that what waits and what is expected may fill before jobs are hurried on.
+const COUNTED_ON: f64 = 0.9;
 /// The fleet planner's effort against what it spends on a plan that is made once: here one is made every few hours.
 const EFFORT: f64 = 0.002;
 
@@ -34,105 +35,81 @@ impl Rolling {
         Self { effort: effort * EFFORT, bookings: Vec::new(), arrivals: Arrivals::default() }
     }
 
-    /// Books jobs into what others leave; where they are in each other's way, all that wait are planned anew with them,
-    /// and room is kept for those that are expected.
-    fn book(&mut self, now: &Now<'_>, hour: &Hour, open: &[u32], asked: &[u32]) {
-        let envi = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-        let own: Vec<Option<Booking>> = asked.iter().map(|job| alone(now, *job)).collect();
-        let mut room = self.room(now, hour, asked);
+    /// Books jobs into what others leave. When a forecast is issued room is kept for those that are expected; between two of
+    /// them whoever comes may take it.
+    fn book(&mut self, now: &Now<'_>, hour: &Hour, jobs: &[u32]) {
+        let own: Vec<Option<Booking>> = jobs.iter().map(|job| alone(now, *job)).collect();
+        let expected = if now.is_issued() { self.arrivals.expected(now.hour, EXPECTED_H) } else { Vec::new() };
+        let room = self.room(now, hour, jobs);
+        let mut after = room.clone();
         for booking in own.iter().flatten() {
-            room.take(now, booking);
+            after.take(now, booking);
         }
-        // Between two forecasts the plan stands, unless who comes finds no room beside it.
-        let to_come = if envi("GWX", 48.0) > 0.0 && (now.is_issued() || (room.is_short() && envi("GWS", 1.0) > 0.0)) {
-            self.arrivals.expected(now.hour)
-        } else {
-            Vec::new()
-        };
-        for (ahead, job) in &to_come {
-            if let Some(booking) = alone_later(now, *job, *ahead) {
-                room.take(now, &booking);
-            }
+        for booking in expected.iter().filter_map(|expected| alone_later(now, *expected)) {
+            after.take(now, &booking);
         }
-        let all = if envi("GWALL", 1.0) > 0.0 { open } else { asked };
-        let (jobs, found) = if room.is_short() {
-            (all, together(now, &self.room(now, hour, all), all, &to_come, self.effort))
-        } else {
-            (asked, own)
-        };
+        let found = if after.is_short() { together(now, &room, jobs, &expected, self.effort) } else { own };
         for (job, booking) in jobs.iter().zip(found) {
             self.bookings[*job as usize] = booking;
         }
     }
 
-    /// Lets jobs begin sooner than they meant to where what waits and what is expected would not fit into the hours to come.
+    /// Lets jobs run sooner than they meant to, or elsewhere, where what waits at a site and what is expected there would not
+    /// fit into the hours to come: an hour left empty now would be missed then.
     fn keep_room(&self, now: &Now<'_>, hour: &mut Hour, open: &[u32]) {
-        let envi = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-        let (theta, h) = (envi("GWT", 0.9), envi("GWH", 48.0) as u32);
-        if theta <= 0.0 {
-            return;
-        }
-        let sites = now.sites().len();
-        let mut load = vec![0.0; sites];
-        for &job in now.waiting {
-            let site =
-                now.state(job).site.or(self.bookings[job as usize].as_ref().map(|b| b.site)).or(now.home_of(job));
-            if let Some(site) = site {
-                load[site as usize] += now.state(job).left_h * f64::from(now.job(job).accelerators);
-            }
-        }
-        for (_, job) in self.arrivals.expected_within(now.hour, h) {
-            let site = now.state(job).site.or(now.home_of(job));
-            if let Some(site) = site {
-                load[site as usize] += f64::from(now.job(job).hours * now.job(job).accelerators);
-            }
-        }
-        for site in 0..sites as u32 {
-            let room: f64 = now.capacity(site).iter().take(h as usize).map(|r| f64::from(*r)).sum();
-            let mut excess = load[site as usize] - theta * room;
-            if excess <= 0.0 || hour.free(site) == 0 {
+        let mut excess = self.excess(now);
+        let mut sooner: Vec<(f64, u32, u32)> = open
+            .iter()
+            .filter(|job| !hour.has(**job))
+            .filter_map(|&job| {
+                let booking = self.bookings[job as usize].as_ref()?;
+                (excess[booking.site as usize] > 0.0).then(|| (loss(now, job, booking), booking.site, job))
+            })
+            .collect();
+        sooner.sort_by(|one, other| one.0.total_cmp(&other.0));
+        for (_, site, job) in sooner {
+            let (size, left) = (now.job(job).accelerators, work_left(now, job));
+            if excess[site as usize] <= 0.0 {
+                continue;
+            } else if hour.run(now, job, site, size) {
+                excess[site as usize] -= f64::from(size);
                 continue;
             }
-            let costs = now.ahead().facility_g_per_kwh(site, now.ahead().hours());
-            let mut could: Vec<(f64, u32)> = open
-                .iter()
-                .filter(|job| !hour.has(**job))
-                .filter_map(|&job| {
-                    let booking = self.bookings[job as usize].as_ref()?;
-                    if !now.sites_of(job).contains(&site) || booking.site != site {
-                        return None;
-                    }
-                    if envi("GWO", 0.0) > 0.0 {
-                        return Some((f64::from(now.window(job)) - f64::from(now.needs(job)), job));
-                    }
-                    let needs = if now.job(job).interruptible { 1 } else { now.needs(job) as usize };
-                    let at = |hour: usize| costs.get(hour).or(costs.last()).copied().unwrap_or(0.0);
-                    let soon: f64 = (0..needs).map(at).sum::<f64>() / needs as f64;
-                    let meant: Vec<f64> = booking
-                        .hours
-                        .iter()
-                        .filter(|(h, _)| *h >= now.hour)
-                        .map(|(h, _)| at((h - now.hour) as usize))
-                        .collect();
-                    let meant = if now.job(job).interruptible {
-                        meant.iter().copied().fold(0.0, f64::max)
-                    } else {
-                        meant.iter().sum::<f64>() / meant.len().max(1) as f64
-                    };
-                    Some((soon - meant, job))
-                })
-                .collect();
-            could.sort_by(|a, b| a.0.total_cmp(&b.0));
-            for (_, job) in could {
-                let size = now.job(job).accelerators;
-                if hour.run(now, job, site, size) {
-                    excess -= f64::from(size);
-                    if excess <= 0.0 {
-                        break;
-                    }
-                }
+            let elsewhere = now.sites_of(job).into_iter().filter(|other| excess[*other as usize] + left <= 0.0);
+            if let Some(other) = elsewhere.min_by(|a, b| excess[*a as usize].total_cmp(&excess[*b as usize]))
+                && hour.run(now, job, other, size)
+            {
+                excess[site as usize] -= left;
+                excess[other as usize] += left;
             }
         }
+    }
+
+    /// Accelerator-hours, by site, of what waits and what is expected beyond the share of the hours to come that may be
+    /// counted on; below 0 where there is room.
+    fn excess(&self, now: &Now<'_>) -> Vec<f64> {
+        let room = |site: u32| {
+            let capacity = now.capacity(site);
+            let known: u32 = capacity.iter().take(EXPECTED_H as usize).sum();
+            // After the replay sites stay as they are.
+            let beyond = EXPECTED_H.saturating_sub(capacity.len() as u32) * capacity.last().copied().unwrap_or(0);
+            f64::from(known) + f64::from(beyond)
+        };
+        let mut excess: Vec<f64> = (0..now.sites().len() as u32).map(|site| -COUNTED_ON * room(site)).collect();
+        for &job in now.waiting {
+            let booked = self.bookings[job as usize].as_ref().map(|booking| booking.site);
+            if let Some(site) = now.state(job).site.or(booked).or_else(|| now.home_of(job)) {
+                excess[site as usize] += work_left(now, job);
+            }
+        }
+        for expected in self.arrivals.expected(now.hour, EXPECTED_H) {
+            // Where the job that it is like went, or is at home.
+            if let Some(site) = now.home_of(expected.like) {
+                let like = now.job(expected.like);
+                excess[site as usize] += f64::from(like.accelerators) * f64::from(like.hours);
+            }
+        }
+        excess
     }
 
     /// What is left beside those that run and those that are booked and not asked anew.
@@ -155,61 +132,6 @@ impl Rolling {
     }
 }
 
-/// Jobs as they came, and from them those that are expected: what came in the same hours of the last week comes again. Before
-/// a week is seen it is the last whole days that do, and before a day what was seen.
-#[derive(Debug, Default)]
-struct Arrivals {
-    is_known: Vec<bool>,
-    /// Hour and job, in the order of arrival.
-    came: Vec<(u32, u32)>,
-}
-
-impl Arrivals {
-    fn note(&mut self, now: &Now<'_>) {
-        self.is_known.resize(now.states.len(), false);
-        for &job in now.waiting {
-            if !std::mem::replace(&mut self.is_known[job as usize], true) {
-                self.came.push((now.hour, job));
-            }
-        }
-    }
-
-    fn expected_within(&self, hour: u32, within: u32) -> Vec<(u32, u32)> {
-        let seen = hour + 1;
-        let period = if seen >= WEEK_H {
-            WEEK_H
-        } else if seen >= DAY_H {
-            seen - seen % DAY_H
-        } else {
-            seen
-        };
-        let first = self.came.partition_point(|(came, _)| came + period <= hour);
-        let again = |turn: u32| self.came[first..].iter().map(move |(came, job)| (came + turn * period - hour, *job));
-        (1..=within.div_ceil(period)).flat_map(again).filter(|(ahead, _)| *ahead <= within).collect()
-    }
-
-    /// Those that come again within the next hours: how many hours ahead, and the job that each is like.
-    fn expected(&self, hour: u32) -> Vec<(u32, u32)> {
-        let seen = hour + 1;
-        let period = if seen >= WEEK_H {
-            WEEK_H
-        } else if seen >= DAY_H {
-            seen - seen % DAY_H
-        } else {
-            seen
-        };
-        let first = self.came.partition_point(|(came, _)| came + period <= hour);
-        let again = |turn: u32| self.came[first..].iter().map(move |(came, job)| (came + turn * period - hour, *job));
-        (1..=EXPECTED_H.div_ceil(period))
-            .flat_map(again)
-            .filter(|(ahead, _)| {
-                *ahead <= EXPECTED_H
-                    && f64::from(*ahead) <= std::env::var("GWX").ok().and_then(|v| v.parse().ok()).unwrap_or(48.0)
-            })
-            .collect()
-    }
-}
-
 impl Policy for Rolling {
     fn fill(&mut self, now: &Now<'_>, hour: &mut Hour) {
         self.bookings.resize(now.states.len(), None);
@@ -218,7 +140,7 @@ impl Policy for Rolling {
         let is_booked = |job: &u32| self.bookings[*job as usize].as_ref().is_some_and(|held| !held.is_over(now.hour));
         let asked: Vec<u32> = open.iter().copied().filter(|job| now.is_issued() || !is_booked(job)).collect();
         if !asked.is_empty() {
-            self.book(now, hour, &open, &asked);
+            self.book(now, hour, &asked);
         }
         // Who is late by a day goes first: nobody waits for ever.
         let overdue = |job: &&u32| now.job(**job).deadline + LATE_WITHIN_H <= now.hour;
@@ -252,6 +174,25 @@ impl Policy for Rolling {
         }
         self.keep_room(now, hour, &open);
     }
+}
+
+/// Accelerator-hours that a job still asks for.
+fn work_left(now: &Now<'_>, job: u32) -> f64 {
+    now.state(job).left_h * f64::from(now.job(job).accelerators)
+}
+
+/// What an hour of a job costs more now than as it is booked, in facility g/kWh: of one that may pause its dearest hour is
+/// spared, of another all hours move.
+fn loss(now: &Now<'_>, job: u32, booking: &Booking) -> f64 {
+    let ahead = now.ahead();
+    let costs = ahead.facility_g_per_kwh(booking.site, ahead.hours());
+    let cost = |hour: u32| costs.get(hour as usize).or(costs.last()).copied().unwrap_or(0.0);
+    let meant = booking.hours.iter().filter_map(|(hour, _)| hour.checked_sub(now.hour)).map(cost);
+    if now.job(job).interruptible {
+        return cost(0) - meant.fold(0.0, f64::max);
+    }
+    let needs = now.needs(job);
+    (0..needs).map(cost).sum::<f64>() / f64::from(needs) - meant.clone().sum::<f64>() / meant.count().max(1) as f64
 }
 
 /// Lets a job run on the cleanest of its sites that have room; `false` where none has.
@@ -340,8 +281,8 @@ fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
 }
 
 /// The best of an expected job were it alone; `None` where it ends after what is foretold, or has no site.
-fn alone_later(now: &Now<'_>, job: u32, ahead: u32) -> Option<Booking> {
-    let asked = now.job(job);
+fn alone_later(now: &Now<'_>, Expected { ahead, like }: Expected) -> Option<Booking> {
+    let asked = now.job(like);
     let (needs, size, window) = (asked.hours as usize, asked.accelerators, asked.deadline - asked.release);
     let at_site = |site: u32| {
         let costs = now.ahead().facility_g_per_kwh(site, (ahead + window) as usize);
@@ -356,15 +297,18 @@ fn alone_later(now: &Now<'_>, job: u32, ahead: u32) -> Option<Booking> {
         let hours = hours.into_iter().map(|hour| (now.hour + ahead + hour as u32, size));
         Some((sum, Booking { site, hours: hours.collect() }))
     };
-    let best = now.expected_sites_of(job).filter_map(at_site).min_by(|a, b| a.0.total_cmp(&b.0));
+    let best = now.expected_sites_of(like).filter_map(at_site).min_by(|a, b| a.0.total_cmp(&b.0));
     best.map(|(_, booking)| booking)
 }
 
 /// The best that the fleet planner finds for all of them in the room that is left, beside those that are expected.
-fn together(now: &Now<'_>, room: &Room, jobs: &[u32], to_come: &[(u32, u32)], effort: f64) -> Vec<Option<Booking>> {
-    let until = |(ahead, job): &(u32, u32)| (ahead + now.job(*job).deadline - now.job(*job).release) as usize;
-    let expected = to_come.iter().map(until).max().unwrap_or(0);
-    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0).max(expected).min(room.hours);
+fn together(now: &Now<'_>, room: &Room, jobs: &[u32], expected: &[Expected], effort: f64) -> Vec<Option<Booking>> {
+    let until = |expected: &Expected| {
+        let like = now.job(expected.like);
+        (expected.ahead + like.deadline - like.release) as usize
+    };
+    let last = expected.iter().map(until).max().unwrap_or(0);
+    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0).max(last).min(room.hours);
     let ahead = now.ahead();
     let sites = now.sites().iter().zip(0..).map(|(site, index)| {
         let intensity = ahead.g_per_kwh(index)[..widest].iter().enumerate();
@@ -398,11 +342,11 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], to_come: &[(u32, u32)], ef
             planned.push(index);
         }
     }
-    for (ahead, job) in to_come {
-        let allowed: Vec<u32> = now.expected_sites_of(*job).collect();
-        let (needs, deadline) = (now.job(*job).hours, (until(&(*ahead, *job)) as u32).min(widest as u32));
-        if !allowed.is_empty() && ahead + needs <= deadline {
-            add(*job, allowed, (*ahead, deadline, needs));
+    for later in expected {
+        let allowed: Vec<u32> = now.expected_sites_of(later.like).collect();
+        let (needs, deadline) = (now.job(later.like).hours, until(later).min(widest) as u32);
+        if !allowed.is_empty() && later.ahead + needs <= deadline {
+            add(later.like, allowed, (later.ahead, deadline, needs));
         }
     }
     let mut found: Vec<Option<Booking>> = vec![None; jobs.len()];
