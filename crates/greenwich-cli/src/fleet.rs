@@ -29,10 +29,6 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
     }
     let is_parquet = |file: &PathBuf| file.extension().is_some_and(|end| end == "parquet");
     let as_parquet = asked.fleet.out.as_ref().is_some_and(is_parquet);
-    if asked.fleet.certificate.is_some() && as_parquet {
-        let help = "write the plan as CSV: --out plan.csv";
-        return Err(Failure::usage("`plan verify` reads the plan back, and reads no Parquet", help));
-    }
     if asked.fetch {
         let (zones, now) = (fleet_zones(&options.sites)?, instant_or_now("--at", None)?);
         fetch(&Greenwich::load(), &zones, options.signal, now, common)?;
@@ -42,7 +38,11 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
         terminal::write_file(file, if as_parquet { planned.parquet()? } else { planned.csv() })?;
     }
     if let Some(file) = &asked.svg {
-        terminal::write_file(file, planned.svg())?;
+        let picture = match &asked.fleet.svg_site {
+            Some(site) => planned.site_svg(site)?,
+            None => planned.svg(),
+        };
+        terminal::write_file(file, picture)?;
     }
     if let Some(file) = &asked.fleet.certificate {
         let certificate = planned.certificate(&options, asked.fleet.out.as_deref());

@@ -115,6 +115,71 @@ pub(crate) fn header(
     }
 }
 
+/// A kind of file: its columns, how many of them are needed, and those in words.
+#[derive(Debug)]
+pub(crate) struct Form {
+    pub(crate) known: &'static [&'static str],
+    pub(crate) needed: usize,
+    pub(crate) wanted: &'static str,
+}
+
+/// A row below the names of the columns.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    file: &'a str,
+    line: u64,
+    form: &'a Form,
+    text: &'a str,
+    columns: &'a [Option<usize>],
+    ranges: &'a [Range<usize>],
+}
+
+impl<'a> Row<'a> {
+    /// The cell of a column, by its place in the form; empty where the file has no such column.
+    pub(crate) fn cell(&self, column: usize) -> Cow<'a, str> {
+        self.columns[column].map_or_else(Default::default, |at| plain(&self.text[self.ranges[at].clone()]))
+    }
+
+    /// What is wrong with that cell, and the mend.
+    pub(crate) fn refuse(&self, column: usize, problem: &str, help: &str) -> FleetError {
+        FleetError::Cell {
+            file: self.file.to_owned(),
+            line: self.line,
+            column: self.form.known[column],
+            problem: problem.to_owned(),
+            found: self.cell(column).into_owned(),
+            help: help.to_owned(),
+        }
+    }
+}
+
+/// Visits the rows of a whole file, empty ones passed over.
+pub(crate) fn rows(
+    file: &str,
+    bytes: &[u8],
+    form: &Form,
+    mut visit: impl FnMut(&Row<'_>) -> Result<(), FleetError>,
+) -> Result<(), FleetError> {
+    let (mut columns, mut width, mut ranges) = (Vec::new(), 0, Vec::new());
+    let mut each = |line: u64, text: &[u8]| {
+        let text = std::str::from_utf8(text).map_err(|_| FleetError::NotText { file: file.to_owned(), line })?;
+        if columns.is_empty() {
+            (columns, width) = header(file, text, form.known, form.needed, form.wanted)?;
+            return Ok(());
+        } else if text.trim().is_empty() {
+            return Ok(());
+        }
+        cells(text, &mut ranges);
+        if ranges.len() != width {
+            return Err(FleetError::Cells { file: file.to_owned(), line, found: ranges.len(), wanted: width });
+        }
+        visit(&Row { file, line, form, text, columns: &columns, ranges: &ranges })
+    };
+    let mut lines = Lines::default();
+    lines.feed(bytes, &mut each)?;
+    lines.finish(&mut each)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,15 +4,17 @@
 //! or what is wrong with which cell. A site's intensity is rescaled where its PUE changes, so that PUE × intensity is
 //! what it is in that hour.
 
-use crate::csv::{Lines, cells, header, plain};
+use crate::csv::{Form, rows};
 use crate::error::FleetError;
 use crate::fleet::Site;
 use crate::hour;
 use greenwich_core::quantity::{AverageIntensity, Pue};
 
-const KNOWN: [&str; 5] = ["site", "start", "end", "accelerators", "pue"];
-const NEEDED: usize = 3;
-const WANTED: &str = "site, start, end, and accelerators or pue";
+const FORM: Form = Form {
+    known: &["site", "start", "end", "accelerators", "pue"],
+    needed: 3,
+    wanted: "site, start, end, and accelerators or pue",
+};
 
 /// Reads a calendar into the sites. `start` is the first planned instant, in hours since 1970. A later row holds over
 /// an earlier one; hours that are not planned over are passed by.
@@ -20,44 +22,23 @@ const WANTED: &str = "site, start, end, and accelerators or pue";
 /// # Errors
 /// [`FleetError`] for the first row or cell that cannot be.
 pub fn read_calendar(file: &str, bytes: &[u8], start: i64, sites: &mut [Site]) -> Result<(), FleetError> {
-    let (mut columns, mut width, mut ranges) = (Vec::new(), 0, Vec::new());
     let before: Vec<Vec<AverageIntensity>> = sites.iter().map(|site| site.intensity.clone()).collect();
-    let mut visit = |line: u64, text: &[u8]| {
-        let text = std::str::from_utf8(text).map_err(|_| FleetError::NotText { file: file.to_owned(), line })?;
-        if columns.is_empty() {
-            (columns, width) = header(file, text, &KNOWN, NEEDED, WANTED)?;
-            return Ok(());
-        } else if text.trim().is_empty() {
-            return Ok(());
-        }
-        cells(text, &mut ranges);
-        if ranges.len() != width {
-            return Err(FleetError::Cells { file: file.to_owned(), line, found: ranges.len(), wanted: width });
-        }
-        let cell =
-            |column: usize| columns[column].map_or_else(Default::default, |at: usize| plain(&text[ranges[at].clone()]));
-        let refuse = |column: usize, problem: &str, help: &str| FleetError::Cell {
-            file: file.to_owned(),
-            line,
-            column: KNOWN[column],
-            problem: problem.to_owned(),
-            found: cell(column).into_owned(),
-            help: help.to_owned(),
-        };
-        let name = cell(0);
+    rows(file, bytes, &FORM, |row| {
+        let refuse = |column: usize, problem: &str, help: &str| row.refuse(column, problem, help);
+        let name = row.cell(0);
         let at = sites
             .iter()
             .position(|site| site.name == name)
             .ok_or_else(|| refuse(0, &format!("no site is called `{name}`"), "name a site of the sites file"))?;
         let instant = |column: usize| {
             let help = "write a whole hour in UTC, for example 2022-07-04T00:00:00Z";
-            hour::read(&cell(column)).map_err(|problem| refuse(column, problem, help))
+            hour::read(&row.cell(column)).map_err(|problem| refuse(column, problem, help))
         };
         let (from, until) = (instant(1)? - start, instant(2)? - start);
         if from >= until {
             return Err(refuse(2, "not after its start", "give the hour after the last"));
         }
-        let (accelerators, pue) = (cell(3), cell(4));
+        let (accelerators, pue) = (row.cell(3), row.cell(4));
         if accelerators.is_empty() && pue.is_empty() {
             let help = "say how many accelerators there are then, or the PUE, or both";
             return Err(refuse(3, "neither accelerators nor a PUE", help));
@@ -79,8 +60,5 @@ pub fn read_calendar(file: &str, bytes: &[u8], start: i64, sites: &mut [Site]) -
             }
         }
         Ok(())
-    };
-    let mut lines = Lines::default();
-    lines.feed(bytes, &mut visit)?;
-    lines.finish(&mut visit)
+    })
 }

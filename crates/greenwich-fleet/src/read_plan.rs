@@ -4,7 +4,7 @@
 //! contract: a site, a window, a number of hours, a pause, a capacity.
 
 use crate::bound::Sum;
-use crate::csv::{Lines, cells, header, plain};
+use crate::csv::{Form, rows};
 use crate::error::FleetError;
 use crate::fleet::{Fleet, Job};
 use crate::hour;
@@ -12,9 +12,9 @@ use crate::terms::Way;
 use greenwich_core::quantity::Co2e;
 use std::collections::HashMap;
 
-const KNOWN: [&str; 5] = ["job", "site", "start", "end", "accelerators"];
-const NEEDED: usize = 4;
-const WANTED: &str = "job, site, start, end";
+const FORM: Form =
+    Form { known: &["job", "site", "start", "end", "accelerators"], needed: 4, wanted: "job, site, start, end" };
+const MEND: &str = "the plan belongs to other files, or was changed: plan again with --out";
 
 /// Sums of speeds agree to so many hours.
 const WORK_HAIR_H: f64 = 1e-6;
@@ -150,33 +150,13 @@ fn unlike(own: &[Part], job: &Job, way: Option<&Way>) -> Option<String> {
 fn read(fleet: &Fleet, start: i64, file: &str, bytes: &[u8]) -> Result<Vec<Part>, FleetError> {
     let jobs: HashMap<&str, u32> = (0..fleet.jobs.len()).map(|index| (fleet.names.get(index), index as u32)).collect();
     let sites: HashMap<&str, u32> = fleet.sites.iter().zip(0..).map(|(site, index)| (&*site.name, index)).collect();
-    let (mut columns, mut width, mut ranges, mut found) = (Vec::new(), 0, Vec::new(), Vec::new());
-    let mut visit = |line: u64, text: &[u8]| {
-        let text = std::str::from_utf8(text).map_err(|_| FleetError::NotText { file: file.to_owned(), line })?;
-        if columns.is_empty() {
-            (columns, width) = header(file, text, &KNOWN, NEEDED, WANTED)?;
-            return Ok(());
-        } else if text.trim().is_empty() {
-            return Ok(());
-        }
-        cells(text, &mut ranges);
-        if ranges.len() != width {
-            return Err(FleetError::Cells { file: file.to_owned(), line, found: ranges.len(), wanted: width });
-        }
-        let cell =
-            |column: usize| columns[column].map_or_else(Default::default, |at: usize| plain(&text[ranges[at].clone()]));
-        let refuse = |column: usize, problem: &str| FleetError::Cell {
-            file: file.to_owned(),
-            line,
-            column: KNOWN[column],
-            problem: problem.to_owned(),
-            found: cell(column).into_owned(),
-            help: "the plan belongs to other files, or was changed: plan again with --out".to_owned(),
-        };
-        let job = *jobs.get(&*cell(0)).ok_or_else(|| refuse(0, "no such job"))?;
-        let site = *sites.get(&*cell(1)).ok_or_else(|| refuse(1, "no such site"))?;
+    let mut found = Vec::new();
+    rows(file, bytes, &FORM, |row| {
+        let refuse = |column: usize, problem: &str| row.refuse(column, problem, MEND);
+        let job = *jobs.get(&*row.cell(0)).ok_or_else(|| refuse(0, "no such job"))?;
+        let site = *sites.get(&*row.cell(1)).ok_or_else(|| refuse(1, "no such site"))?;
         let hour = |column: usize| {
-            let hour = hour::read(&cell(column)).map_err(|problem| refuse(column, problem))? - start;
+            let hour = hour::read(&row.cell(column)).map_err(|problem| refuse(column, problem))? - start;
             u32::try_from(hour)
                 .ok()
                 .filter(|hour| *hour <= fleet.hours)
@@ -186,16 +166,13 @@ fn read(fleet: &Fleet, start: i64, file: &str, bytes: &[u8]) -> Result<Vec<Part>
         if from >= until {
             return Err(refuse(3, "not after its start"));
         }
-        let accelerators = match &*cell(4) {
+        let accelerators = match &*row.cell(4) {
             "" => fleet.jobs[job as usize].accelerators,
             size => size.parse().map_err(|_| refuse(4, "not a count"))?,
         };
         found.push(Part { job, site, start: from, end: until, accelerators });
         Ok(())
-    };
-    let mut lines = Lines::default();
-    lines.feed(bytes, &mut visit)?;
-    lines.finish(&mut visit)?;
+    })?;
     found.sort_unstable_by_key(|part| (part.job, part.start));
     Ok(found)
 }

@@ -7,7 +7,6 @@ use crate::error::TraceError;
 use crate::lot::Lot;
 use greenwich_core::quantity::Power;
 use greenwich_fleet::{Extras, Fleet, Job, Names, Site, SiteSet};
-use std::borrow::Cow;
 
 /// Columns that say the same, each with how many of its units an hour has; 0 for counts.
 const SUBMIT: [(&str, f64); 2] = [("submit_s", 3600.0), ("submit_h", 1.0)];
@@ -38,9 +37,9 @@ pub fn read_trace(file: &str, bytes: &[u8]) -> Result<Vec<Submitted>, TraceError
     let text = std::str::from_utf8(bytes).map_err(|_| TraceError::NotText { file: file.to_owned() })?;
     let mut lines = text.lines().zip(1..);
     let head = lines.next().map_or("", |(line, _)| line).trim_start_matches('\u{feff}');
-    let names: Vec<Cow<'_, str>> = head.split(',').map(plain).collect();
+    let names = split(head);
     let of = |known: &[(&'static str, f64)]| {
-        known.iter().find_map(|(name, per_h)| Some((names.iter().position(|found| found == name)?, *per_h)))
+        known.iter().find_map(|(name, per_h)| Some((names.iter().position(|found| *found == *name)?, *per_h)))
     };
     let absent = |what: &'static str, wanted: &'static str| TraceError::NoColumn {
         file: file.to_owned(),
@@ -57,7 +56,7 @@ pub fn read_trace(file: &str, bytes: &[u8]) -> Result<Vec<Submitted>, TraceError
     let size = of(&SIZE).ok_or_else(|| absent("how many accelerators a job held", "accelerators, gpus, units"))?;
     let mut found = Vec::new();
     for (text, line) in lines.filter(|(text, _)| !text.trim().is_empty()) {
-        let cells: Vec<Cow<'_, str>> = text.split(',').map(plain).collect();
+        let cells = split(text);
         if cells.len() != names.len() {
             let (found, wanted) = (cells.len(), names.len());
             return Err(TraceError::Cells { file: file.to_owned(), line, found, wanted });
@@ -67,9 +66,9 @@ pub fn read_trace(file: &str, bytes: &[u8]) -> Result<Vec<Submitted>, TraceError
             read.map(|number| number / per_h).ok_or_else(|| TraceError::Cell {
                 file: file.to_owned(),
                 line,
-                column: names[column].clone().into_owned(),
+                column: names[column].to_owned(),
                 problem: "not a number",
-                found: cells[column].clone().into_owned(),
+                found: cells[column].to_owned(),
                 help: "give a number, in the unit that the column's name ends in",
             })
         };
@@ -89,9 +88,18 @@ pub fn read_trace(file: &str, bytes: &[u8]) -> Result<Vec<Submitted>, TraceError
     Ok(found)
 }
 
-fn plain(cell: &str) -> Cow<'_, str> {
-    let cell = cell.trim();
-    Cow::Borrowed(cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell))
+/// The cells of a line, without their quotes; a quoted one may hold commas.
+fn split(line: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let parts = line.split(|letter: char| {
+        is_quoted ^= letter == '"';
+        letter == ',' && !is_quoted
+    });
+    parts.map(str::trim).map(plain).collect()
+}
+
+fn plain(cell: &str) -> &str {
+    cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell)
 }
 
 /// What a trace does not tell.
@@ -230,6 +238,7 @@ mod tests {
         let openb = "submit_s,scheduled_s,end_s,gpus,gpu_milli,gpu_spec,qos\n3600,7200.0,10800,2,1000,,LS\n0,,7200,1,5,,BE\n0,5,9,0,0,,LS\n9,9,8,1,1,,LS\n";
         assert_eq!(read(openb), Ok(vec![(1.0, 1.0, 2)]));
         assert_eq!(read("hours,submit_h,accelerators\n3,1,4\n"), Ok(vec![(1.0, 3.0, 4)]));
+        assert_eq!(read("\"who\",hours,submit_h,gpus\n\"a, b\",3,1,4\n"), Ok(vec![(1.0, 3.0, 4)]));
     }
 
     #[test]

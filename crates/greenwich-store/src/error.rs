@@ -118,6 +118,17 @@ pub enum StoreError {
         /// What to write instead.
         mend: String,
     },
+    /// A user's own table.
+    #[error("cannot read `{file}`: {problem}")]
+    #[diagnostic(code(greenwich::store::table), help("{mend}"))]
+    Table {
+        /// The file as it was named.
+        file: String,
+        /// What was found, with row and column where there is one.
+        problem: String,
+        /// What to do.
+        mend: String,
+    },
     /// A question that the ledger does not know.
     #[error("a summary by `{found}` is not known")]
     #[diagnostic(code(greenwich::store::dimension), help("use any of {known}"))]

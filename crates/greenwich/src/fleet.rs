@@ -10,7 +10,7 @@ use crate::forecasting::Family;
 use crate::{fleet_grid, fleet_terms, load};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{
-    BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, Site, read_calendar, read_sites, write_plan,
+    BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, Site, SiteRow, read_calendar, read_sites, write_plan,
 };
 use greenwich_report::text::sheet::co2e;
 use greenwich_signals::Fill;
@@ -18,12 +18,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-/// Bytes of the jobs file that are read at a time.
-const PIECE: usize = 1 << 20;
 /// Unplaced jobs and scarce hours that are told to people by name.
 const MOST_TOLD: usize = 10;
 /// Unplaced jobs that JSON names for each reason.
@@ -126,15 +123,21 @@ pub fn plan_fleet_until(options: &FleetOptions, stop: &AtomicBool) -> Result<Pla
 /// # Errors
 /// As [`plan_fleet`], for the file of sites.
 pub fn fleet_zones(sites: &Path) -> Result<Vec<ZoneId>, Error> {
-    let rows = read_sites(&sites.display().to_string(), &load::whole(sites)?)?;
+    let rows = sites_of(sites)?;
     let zones: std::collections::BTreeSet<ZoneId> = rows.into_iter().map(|row| row.zone).collect();
     Ok(zones.into_iter().collect())
+}
+
+/// The rows of a sites file.
+pub(crate) fn sites_of(file: &Path) -> Result<Vec<SiteRow>, Error> {
+    let rows = read_sites(&file.display().to_string(), &load::whole(file)?);
+    rows.map_err(|error| load::refused(file, error))
 }
 
 /// Reads a fleet from its files.
 pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let name = |path: &Path| path.display().to_string();
-    let rows = read_sites(&name(&options.sites), &load::whole(&options.sites)?)?;
+    let rows = sites_of(&options.sites)?;
     let (start, hours) = window_of(options)?;
     let end = options.start + SignedDuration::from_hours(i64::from(hours));
     let window = Window::new(options.start, end).expect("there is at least one hour");
@@ -148,22 +151,16 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let terms = fleet_terms::terms(options, &rows, replay.as_ref(), window)?;
     let mut sites: Vec<Site> = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity)).collect();
     if let Some(calendar) = &options.calendar {
-        read_calendar(&name(calendar), &load::whole(calendar)?, start, &mut sites)?;
+        let read = read_calendar(&name(calendar), &load::whole(calendar)?, start, &mut sites);
+        read.map_err(|error| load::refused(calendar, error))?;
     }
     let mut reader = JobsReader::new(&name(&options.jobs), start, sites, options.bad_rows);
-    let mut file = load::open(&options.jobs)?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        let length = file.read(&mut piece).map_err(|error| load::unreadable(&options.jobs, &error))?;
-        if length == 0 {
-            break;
-        }
-        reader.feed(&piece[..length])?;
-    }
-    let mut read = reader.finish()?;
+    let refused = |error| load::refused(&options.jobs, error);
+    load::pieces(&options.jobs, |piece| reader.feed(piece).map_err(refused))?;
+    let mut read = reader.finish().map_err(refused)?;
     read.fleet.terms = Some(terms);
-    if let Some(first) = &read.first_skipped {
-        warnings.push(format!("{} rows were left out; the first: {first}", read.skipped));
+    if let Some(first) = read.first_skipped.take() {
+        warnings.push(format!("{} rows were left out; the first: {}", read.skipped, refused(first)));
     }
     if read.clipped > 0 {
         let clipped = read.clipped;

@@ -169,9 +169,9 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
     let plan = match value["plan"].as_str() {
         None => None,
         Some(plan) => {
-            let bytes = load::whole(Path::new(plan))?;
-            let start = options.start.as_second() / 3600;
-            Some(check_plan(&read.fleet, start, options.unplaced_penalty_g, plan, &bytes)?)
+            let (path, start) = (Path::new(plan), options.start.as_second() / 3600);
+            let checked = check_plan(&read.fleet, start, options.unplaced_penalty_g, plan, &load::whole(path)?);
+            Some(checked.map_err(|error| load::refused(path, error))?)
         }
     };
     let claimed = Claimed {

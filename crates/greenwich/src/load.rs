@@ -4,6 +4,10 @@
 //! crate opens a file but the replay of signals and what is kept of them.
 
 use crate::document::DocumentError;
+use crate::error::Error;
+use greenwich_fleet::FleetError;
+use greenwich_simulate::TraceError;
+use greenwich_store::{ParquetRows, StoreError};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -11,21 +15,85 @@ use std::path::Path;
 /// No job file or model config is larger; it keeps a slip (`plan /dev/zero`, `plan model.safetensors`) harmless.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Opens a file of a fleet, which may be as large as the fleet.
-pub(crate) fn open(path: &Path) -> Result<File, DocumentError> {
-    if path.extension().is_some_and(|end| end == "parquet") {
-        let reason = "plans are written as Parquet, but files of a fleet are not read so".to_owned();
-        let mend = "give it as CSV".to_owned();
-        return Err(DocumentError::Read { file: path.display().to_string(), reason, mend });
+/// Bytes of a file of a fleet that are read at a time.
+const PIECE: usize = 1 << 20;
+
+/// Visits a file of a fleet as CSV, piece by piece: it may be as large as the fleet, and is Parquet where its name says so.
+pub(crate) fn pieces(path: &Path, mut visit: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    if !is_parquet(path) {
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read(&mut piece).map_err(|error| unreadable(path, &error))? {
+                0 => return Ok(()),
+                length => visit(&piece[..length])?,
+            }
+        }
     }
-    File::open(path).map_err(|error| unreadable(path, &error))
+    let name = path.display().to_string();
+    let mut rows = ParquetRows::open(&name, file).map_err(table)?;
+    let mut piece = rows.names();
+    visit(&piece)?;
+    loop {
+        piece.clear();
+        if !rows.next(&mut piece).map_err(table)? {
+            return Ok(());
+        }
+        visit(&piece)?;
+    }
 }
 
-/// The bytes of a file of a fleet.
-pub(crate) fn whole(path: &Path) -> Result<Vec<u8>, DocumentError> {
+/// The bytes of a file of a fleet, as CSV.
+pub(crate) fn whole(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    pieces(path, |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    })?;
     Ok(bytes)
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "parquet")
+}
+
+/// What is wrong with a file of a fleet: of Parquet the row, counted from 1, where CSV has a line.
+pub(crate) fn refused(path: &Path, error: FleetError) -> Error {
+    if !is_parquet(path) {
+        return error.into();
+    }
+    let (reason, mend) = match error {
+        FleetError::Cell { line, column, problem, found, help, .. } => {
+            (format!("row {}, column `{column}`: {problem}, found `{found}`", line.saturating_sub(1)), help)
+        }
+        FleetError::NoColumn { column, found, wanted, .. } => {
+            (format!("no column `{column}`, found `{found}`"), format!("give it the columns {wanted}"))
+        }
+        FleetError::UnknownColumn { column, help, .. } => (format!("unknown column `{column}`"), help),
+        other => return other.into(),
+    };
+    DocumentError::Read { file: path.display().to_string(), reason, mend }.into()
+}
+
+/// The same of a trace.
+pub(crate) fn trace_refused(path: &Path, error: TraceError) -> Error {
+    let (reason, mend) = match error {
+        TraceError::Cell { line, column, problem, found, help, .. } if is_parquet(path) => {
+            (format!("row {}, column `{column}`: {problem}, found `{found}`", line.saturating_sub(1)), help.to_owned())
+        }
+        TraceError::NoColumn { what, found, wanted, .. } if is_parquet(path) => {
+            (format!("no column of {what}, found `{found}`"), format!("name one of {wanted}"))
+        }
+        other => return other.into(),
+    };
+    DocumentError::Read { file: path.display().to_string(), reason, mend }.into()
+}
+
+fn table(error: StoreError) -> Error {
+    match error {
+        StoreError::Table { file, problem, mend } => DocumentError::Read { file, reason: problem, mend }.into(),
+        other => other.into(),
+    }
 }
 
 /// What to say of a file that the system refuses.

@@ -6,15 +6,18 @@
 
 use crate::document::DocumentError;
 use crate::error::Error;
+use crate::fleet::sites_of;
 use crate::forecasting::prior;
 use crate::load;
 use flate2::read::MultiGzDecoder;
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_core::{Signal, Window, ZoneId};
-use greenwich_fleet::{BadRows, Fleet, JobsReader, Site, read_sites};
+use greenwich_fleet::{BadRows, Fleet, JobsReader, Site};
 use greenwich_forecast::{ForecastError, History};
 use greenwich_signals::{Fill, GridSignal, Replay};
-use greenwich_simulate::{Foresight, Outcome, Span, World, ZoneForesight, as_fleet, read_trace, replay, scaled};
+use greenwich_simulate::{
+    Foresight, Outcome, Span, World, ZoneForesight, as_fleet, bound_g, read_trace, replay, scaled,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -68,6 +71,8 @@ pub struct SimulateOptions {
     pub charges: Charges,
     /// The fleet planner's effort.
     pub effort: f64,
+    /// Whether what no policy can go below is proven as well.
+    pub bound: bool,
     /// Where noise of `error` is drawn from.
     pub seed: u64,
     /// Threads that share the work.
@@ -103,6 +108,8 @@ pub struct Scenario {
     pub utilisation: f64,
     /// Jobs and sites.
     pub world: World,
+    /// What no policy can go below, emissions and charges of late jobs, in g; where it was asked for and is known.
+    pub bound_g: Option<f64>,
     /// In the order of [`PolicyKind::ALL`].
     pub results: Vec<Replayed>,
 }
@@ -172,6 +179,8 @@ pub fn simulate(
         outcome
     });
     let Some(outcomes) = outcomes.into_iter().collect::<Option<Vec<Outcome>>>() else { return Ok(None) };
+    let Some(bounds) = bounds(options, &worlds, tell, &mut warnings) else { return Ok(None) };
+    let mut bounds = bounds.into_iter();
     let mut outcomes = outcomes.into_iter();
     let scenarios: Vec<Scenario> = worlds
         .into_iter()
@@ -183,7 +192,8 @@ pub fn simulate(
                 .map(|site| site.capacity[..options.hours as usize].iter().map(|room| f64::from(*room)).sum::<f64>())
                 .sum();
             let results = kinds.iter().zip(outcomes.by_ref()).map(|(kind, outcome)| Replayed { kind: *kind, outcome });
-            Scenario { asked, utilisation: world.work() / room, results: results.collect(), world }
+            let bound_g = bounds.next().flatten();
+            Scenario { asked, utilisation: world.work() / room, bound_g, results: results.collect(), world }
         })
         .collect();
     for scenario in &scenarios {
@@ -202,6 +212,30 @@ pub fn simulate(
         }
     }
     Ok(Some(Simulated { options: options.clone(), replayed_h: grid.hours, scenarios, warnings }))
+}
+
+/// The bound of each world where bounds are asked for; `None` where it was stopped.
+fn bounds(
+    options: &SimulateOptions,
+    worlds: &[(Option<f64>, World)],
+    tell: &(dyn Fn(Progress) -> bool + Sync),
+    warnings: &mut Vec<String>,
+) -> Option<Vec<Option<f64>>> {
+    if !options.bound {
+        return Some(Vec::new());
+    }
+    let done = AtomicUsize::new(0);
+    let found = shared(options.threads, worlds.len(), |at| {
+        let goes_on = tell(Progress { phase: "proving", done: done.load(Ordering::Relaxed), of: worlds.len() });
+        let bound = goes_on.then(|| bound_g(&worlds[at].1, options.effort));
+        done.fetch_add(1, Ordering::Relaxed);
+        bound
+    });
+    let found = found.into_iter().collect::<Option<Vec<Option<f64>>>>()?;
+    if found.iter().any(Option::is_none) {
+        warnings.push("no bound is proven where jobs are elastic".to_owned());
+    }
+    Some(found)
 }
 
 fn check(options: &SimulateOptions) -> Result<(), Error> {
@@ -266,7 +300,7 @@ struct Grid {
 
 impl Grid {
     fn read(options: &SimulateOptions, warnings: &mut Vec<String>) -> Result<Self, Error> {
-        let rows = read_sites(&options.sites.display().to_string(), &load::whole(&options.sites)?)?;
+        let rows = sites_of(&options.sites)?;
         let replay = Replay::open(&options.signals, options.fill)?;
         let wanted = options.hours + tail(options);
         let mut pasts = BTreeMap::new();
@@ -370,7 +404,8 @@ fn jobs(options: &SimulateOptions, grid: &Grid, warnings: &mut Vec<String>) -> R
         JobSource::Trace(file, rules) => {
             let rules = TraceRules { hours: options.hours, ..rules.clone() };
             let name = file.display().to_string();
-            let found = read_trace(&name, &unpacked(file)?)?;
+            let refused = |error| load::trace_refused(file, error);
+            let found = read_trace(&name, &unpacked(file)?).map_err(refused)?;
             let traced = as_fleet(&name, &found, grid.sites.clone(), &rules)?;
             if traced.too_long > 0 {
                 warnings
@@ -388,8 +423,9 @@ fn jobs(options: &SimulateOptions, grid: &Grid, warnings: &mut Vec<String>) -> R
             let name = file.display().to_string();
             let start = options.start.as_second() / 3600;
             let mut reader = JobsReader::new(&name, start, grid.sites.clone(), BadRows::Refuse);
-            reader.feed(&unpacked(file)?)?;
-            let read = reader.finish()?;
+            let refused = |error| load::refused(file, error);
+            reader.feed(&unpacked(file)?).map_err(refused)?;
+            let read = reader.finish().map_err(refused)?;
             if read.clipped > 0 {
                 warnings.push(format!(
                     "{} deadlines lie after the replay: those jobs have to be done when it ends",
@@ -408,7 +444,7 @@ fn jobs(options: &SimulateOptions, grid: &Grid, warnings: &mut Vec<String>) -> R
     }
 }
 
-/// The bytes of a file, unpacked where its name ends in `.gz`.
+/// The bytes of a file as CSV, unpacked where its name ends in `.gz`.
 fn unpacked(file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = load::whole(file)?;
     if file.extension().is_none_or(|end| end != "gz") {

@@ -5,9 +5,14 @@
 use bytes::Bytes;
 use greenwich::{BadRows, Fill, FleetOptions, FleetWeights, Signal, plan_fleet, plan_fleet_until, verify_certificate};
 use insta::assert_snapshot;
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::record::RowAccessor;
+use parquet::schema::parser::parse_message_type;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
@@ -157,13 +162,110 @@ fn parquet_has_the_rows_of_the_csv() {
     assert_eq!(rows.join("\n") + "\n", String::from_utf8(planned.csv()).expect("text"));
 }
 
+/// A table as Parquet with columns of their own kinds: instants, counts, real numbers, yes or no, text.
+fn as_parquet(csv: &str, file: &Path) {
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().expect("the names of the columns");
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let kinds = names.iter().map(|name| match *name {
+        "release" | "deadline" | "start" | "end" => format!("required int64 {name} (TIMESTAMP(MICROS,true));"),
+        "hours" | "accelerators" => format!("required int32 {name};"),
+        "power_w" | "pue" => format!("required double {name};"),
+        "interruptible" => format!("required boolean {name};"),
+        _ => format!("required binary {name} (STRING);"),
+    });
+    let schema = parse_message_type(&format!("message m {{ {} }}", kinds.collect::<String>())).expect("a schema");
+    let sink = std::fs::File::create(file).expect("made");
+    let mut writer = SerializedFileWriter::new(sink, Arc::new(schema), Arc::default()).expect("a writer");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut at = 0;
+    while let Some(mut column) = group.next_column().expect("a column") {
+        let cells = rows.iter().map(|row| row[at]);
+        match column.untyped() {
+            ColumnWriter::Int64ColumnWriter(writer) => {
+                let instants = cells.map(|cell| cell.parse::<jiff::Timestamp>().expect("an instant").as_microsecond());
+                writer.write_batch(&instants.collect::<Vec<_>>(), None, None)
+            }
+            ColumnWriter::Int32ColumnWriter(writer) => {
+                writer.write_batch(&cells.map(|cell| cell.parse().expect("a count")).collect::<Vec<_>>(), None, None)
+            }
+            ColumnWriter::DoubleColumnWriter(writer) => {
+                writer.write_batch(&cells.map(|cell| cell.parse().expect("a number")).collect::<Vec<_>>(), None, None)
+            }
+            ColumnWriter::BoolColumnWriter(writer) => {
+                writer.write_batch(&cells.map(|cell| cell == "1").collect::<Vec<_>>(), None, None)
+            }
+            ColumnWriter::ByteArrayColumnWriter(writer) => {
+                writer.write_batch(&cells.map(ByteArray::from).collect::<Vec<_>>(), None, None)
+            }
+            _ => unreachable!("no such kind is written"),
+        }
+        .expect("written");
+        column.close().expect("closed");
+        at += 1;
+    }
+    group.close().expect("closed");
+    writer.close().expect("closed");
+}
+
+const CALENDAR: &str = "site,start,end,accelerators\nnorth,2022-07-04T03:00:00Z,2022-07-04T04:00:00Z,0\n";
+
 #[test]
-fn files_of_a_fleet_that_are_parquet_are_refused_with_a_mend() {
+fn files_with_typed_columns_give_the_plan_that_csv_gives_and_are_verified() {
     let folder = folder(JOBS);
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("calendar.csv"), CALENDAR).expect("written");
+    for (text, file) in [(JOBS, "jobs.parquet"), (SITES, "sites.parquet"), (CALENDAR, "calendar.parquet")] {
+        as_parquet(text, &at(file));
+    }
+    let as_csv = FleetOptions { calendar: Some(at("calendar.csv")), ..options(folder.path()) };
+    let typed = FleetOptions {
+        jobs: at("jobs.parquet"),
+        sites: at("sites.parquet"),
+        calendar: Some(at("calendar.parquet")),
+        ..as_csv.clone()
+    };
+    let (one, other) = (plan_fleet(&as_csv).expect("a plan"), plan_fleet(&typed).expect("a plan"));
+    assert_eq!(one.csv(), other.csv());
+    assert_eq!(one.fleet, other.fleet);
+    assert!(one.plan.unplaced.len() < JOBS.lines().count() - 1, "somebody has a place");
+    let (plan, certificate) = (at("plan.parquet"), at("certificate.json"));
+    std::fs::write(&plan, other.parquet().expect("written")).expect("written");
+    std::fs::write(&certificate, other.certificate(&typed, Some(&plan)).to_string()).expect("written");
+    let verified = verify_certificate(&certificate).expect("it is a certificate");
+    assert!(
+        verified.holds() && verified.plan.is_some_and(|plan| plan.placed == other.plan.placed),
+        "{:?}",
+        verified.faults
+    );
+}
+
+#[test]
+fn a_bad_cell_of_parquet_is_told_with_its_row_and_can_be_left_out() {
+    let folder = folder(JOBS);
+    let file = folder.path().join("jobs.parquet");
+    as_parquet(&JOBS.replace("06:00:00Z,2,2,700,south,north|south", "06:00:00Z,2,2,700,soth,north|south"), &file);
     let mut options = options(folder.path());
-    options.jobs = folder.path().join("jobs.parquet");
-    let refused = plan_fleet(&options).expect_err("it is not read").to_string();
-    assert!(refused.contains("jobs.parquet`: plans are written as Parquet"), "{refused}");
+    options.jobs.clone_from(&file);
+    let refused = |options: &FleetOptions| {
+        let error = plan_fleet(options).expect_err("a bad row");
+        let told = format!("{error}\nhelp: {}", error.help_text().unwrap_or_default());
+        told.replace(&folder.path().display().to_string(), "DIR")
+    };
+    assert_snapshot!(refused(&options), @"
+    cannot read `DIR/jobs.parquet`: row 2, column `home`: no site is called `soth`, found `soth`
+    help: the nearest name is `south`
+    ");
+    let skipping = FleetOptions { bad_rows: BadRows::Skip, ..options.clone() };
+    let planned = plan_fleet(&skipping).expect("bad rows are left out");
+    assert!(planned.warnings.iter().any(|warning| warning.starts_with("1 rows were left out; the first: cannot read")));
+    as_parquet("job,release,hours\na,2022-07-04T00:00:00Z,1\n", &file);
+    assert_snapshot!(refused(&options), @"
+    cannot read `DIR/jobs.parquet`: no column `deadline`, found `job,release,hours`
+    help: give it the columns job, release, deadline, hours, accelerators, power_w, home, sites, interruptible
+    ");
+    std::fs::write(&file, JOBS).expect("written");
+    assert!(refused(&options).contains("it is no sound Parquet"));
 }
 
 #[test]
@@ -176,6 +278,25 @@ fn the_picture_shows_what_runs_where_and_which_hours_are_scarce() {
     {
         assert!(picture.contains(says), "{says}: {picture}");
     }
+}
+
+#[test]
+fn a_site_shows_its_jobs_one_by_one() {
+    let folder = folder(JOBS);
+    let planned = plan_fleet(&options(folder.path())).expect("a plan");
+    let north = planned.site_svg("north").expect("it is there");
+    // 3 h of two 700 W at 20 g/kWh and a PUE of 1.1.
+    let long =
+        "long: 2 × 3 h, here 4 Jul 03:00 to 4 Jul 06:00; released 4 Jul 00:00, due 4 Jul 06:00; 92.4 gCO2e in all<";
+    for says in ["2 jobs on north, NO: 83 % used", "<title>loose: 2 × 2 h", "gCO2e in all, home south<", long] {
+        assert!(north.contains(says), "{says}: {north}");
+    }
+    assert!(planned.site_svg("south").expect("it is there").contains("0 jobs on south"));
+    let unknown = planned.site_svg("west").expect_err("no such site");
+    assert_snapshot!(format!("{unknown}\nhelp: {}", unknown.help_text().unwrap_or_default()), @"
+    cannot read `--svg-site`: no site is called `west`
+    help: name one of north, south
+    ");
 }
 
 #[test]

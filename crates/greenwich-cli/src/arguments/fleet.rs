@@ -9,13 +9,13 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Planning a fleet")]
 pub(crate) struct FleetArguments {
-    /// Many jobs: a CSV of job,release,deadline,hours,accelerators,power_w,home,sites,interruptible.
+    /// Many jobs: CSV, or Parquet by its name, of job,release,deadline,hours,accelerators,power_w,home,sites,interruptible.
     #[arg(long, value_name = "FILE", conflicts_with = "job", requires_all = ["sites", "start", "hours"])]
     pub(crate) jobs: Option<PathBuf>,
-    /// Their sites: a CSV of site,zone,pue,accelerators.
+    /// Their sites: CSV or Parquet of site,zone,pue,accelerators.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) sites: Option<PathBuf>,
-    /// What sites have in some hours and not in others: a CSV of site,start,end,accelerators,pue.
+    /// What sites have in some hours and not in others: CSV or Parquet of site,start,end,accelerators,pue.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) calendar: Option<PathBuf>,
     /// The first planned hour; `--hours` says how many follow.
@@ -27,6 +27,9 @@ pub(crate) struct FleetArguments {
     /// Write the prices that prove the bound here, for `greenwich plan verify`.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) certificate: Option<PathBuf>,
+    /// Let --svg show the jobs of this site one by one: a bar each over the hours' intensity.
+    #[arg(long, value_name = "SITE", requires_all = ["jobs", "svg"])]
+    pub(crate) svg_site: Option<String>,
     /// Say of this job why it runs where and when it does, and what other places would cost.
     #[arg(long, value_name = "JOB", requires = "jobs")]
     pub(crate) why: Option<String>,

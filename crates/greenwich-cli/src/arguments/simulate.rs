@@ -10,13 +10,13 @@ use std::path::PathBuf;
 /// Policies side by side on past hours.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArguments {
-    /// A trace of a cluster: a CSV[.gz] with submit_s or submit_h, duration_s, duration_h or end_s, and gpus, units or accelerators.
+    /// A trace of a cluster: CSV[.gz] or Parquet with submit_s or submit_h, duration_s, duration_h or end_s, and gpus, units or accelerators.
     #[arg(long, value_name = "FILE", required_unless_present = "jobs", conflicts_with = "jobs")]
     pub(crate) trace: Option<PathBuf>,
-    /// Jobs in the form of `plan --jobs`: a CSV of job,release,deadline,hours,accelerators,power_w,home,sites,interruptible.
+    /// Jobs in the form of `plan --jobs`: CSV or Parquet of job,release,deadline,hours,accelerators,power_w,home,sites,interruptible.
     #[arg(long, value_name = "FILE")]
     pub(crate) jobs: Option<PathBuf>,
-    /// The sites: a CSV of site,zone,pue,accelerators.
+    /// The sites: CSV or Parquet of site,zone,pue,accelerators.
     #[arg(long, value_name = "FILE")]
     pub(crate) sites: PathBuf,
     /// A folder of ZONE.csv[.gz] with utc,gco2e_per_kwh: the hours replayed, and a past to foretell from.
@@ -103,6 +103,9 @@ pub(crate) struct SimulateArguments {
     /// Write a page with plots here, one HTML file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Prove as well what no policy could have gone below, knowing all jobs and hours at once, and tell how far above it each is.
+    #[arg(long)]
+    pub(crate) bound: bool,
     /// How long to plan where sites are crowded: 2 takes about twice as long as 1.
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub(crate) effort: f64,
