@@ -9,7 +9,7 @@ use greenwich_core::Check;
 use greenwich_core::quantity::FlopRate;
 use greenwich_estimate::Model;
 use greenwich_estimate::calibrate::{self, Fitted, Run};
-use greenwich_estimate::layouts::{Wanted, quickest};
+use greenwich_estimate::layouts::{FITTED_SEQ_LEN, Wanted, quickest};
 use greenwich_estimate::roofline::{Rates, Scores};
 use greenwich_facts::{Accelerator, Catalog, Precision, Row};
 use std::collections::BTreeMap;
@@ -19,8 +19,6 @@ use std::fs;
 const OUT: &str = "crates/greenwich-facts/data/utilisation.csv";
 const SOURCE: &str = "greenwich-fit-2";
 const FITTED_ON: &str = "2026-11-26";
-/// Tokens of a sequence, where most of the published runs do not say.
-const SEQ_LEN: u32 = 2048;
 
 /// Words in the note of hours that are a span of time, rounded or a bound.
 const ROUNDED: [&str; 5] = ["about", "months", "just under", "upper bound", "significant digit"];
@@ -106,7 +104,7 @@ pub(crate) fn published_as(catalog: &Catalog, asked: Asked) -> Result<Vec<Publis
         };
         let count = get("accelerator_count")? as u32;
         let wanted = Wanted { tokens: asked.tokens, ..Wanted::default() };
-        let best = quickest(&model, &rates, count, SEQ_LEN, scores, &wanted)
+        let best = quickest(&model, &rates, count, FITTED_SEQ_LEN, scores, &wanted)
             .with_context(|| format!("`{name}` has no layout that divides"))?;
         Ok(Published {
             name: name.to_owned(),

@@ -15,6 +15,8 @@ const BATCHES: [(f64, f64); 2] = [(1.25e8, 0.5e6), (1.75e11, 3.2e6)];
 /// No accelerator is given fewer tokens of a step: the least of the published steps is 1,170, of 530 billion parameters on 3,360
 /// (S. Smith et al., arXiv:2201.11990). Assumed.
 const LEAST_TOKENS_EACH: f64 = 1000.0;
+/// Tokens of a sequence of the runs on which the share of the roofline is fitted, and of a model of which only the size is known.
+pub const FITTED_SEQ_LEN: u32 = 2048;
 /// Tensor parallelism goes no further than this, however many accelerators a node has.
 const WIDEST: u32 = 8;
 /// The last year before attention that stays in the chip, and scores computed again without their blocks, were in common use.
