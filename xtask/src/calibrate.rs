@@ -9,7 +9,7 @@ use greenwich_core::Check;
 use greenwich_core::quantity::FlopRate;
 use greenwich_estimate::Model;
 use greenwich_estimate::calibrate::{self, Fitted, Run};
-use greenwich_estimate::layouts::{Wanted, quickest};
+use greenwich_estimate::layouts::{FITTED_SEQ_LEN, Wanted, quickest, usual_batch_tokens};
 use greenwich_estimate::roofline::{Rates, Scores};
 use greenwich_facts::{Accelerator, Catalog, Precision, Row};
 use std::collections::BTreeMap;
@@ -19,8 +19,6 @@ use std::fs;
 const OUT: &str = "crates/greenwich-facts/data/utilisation.csv";
 const SOURCE: &str = "greenwich-fit-2";
 const FITTED_ON: &str = "2026-11-26";
-/// Tokens of a sequence, where most of the published runs do not say.
-const SEQ_LEN: u32 = 2048;
 
 /// Words in the note of hours that are a span of time, rounded or a bound.
 const ROUNDED: [&str; 5] = ["about", "months", "just under", "upper bound", "significant digit"];
@@ -64,10 +62,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
 }
 
 /// What is asked of the roofline otherwise than for an estimate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Asked {
     /// Tokens of a step, where not those of the size and count.
     pub(crate) tokens: Option<u64>,
+    /// How many times those of the size and count.
+    pub(crate) times: Option<f64>,
     /// Whether attention scores stay in the chip, where not by year.
     pub(crate) fused: Option<bool>,
 }
@@ -105,8 +105,10 @@ pub(crate) fn published_as(catalog: &Catalog, asked: Asked) -> Result<Vec<Publis
             None => Scores::of_year(Some(year)),
         };
         let count = get("accelerator_count")? as u32;
-        let wanted = Wanted { tokens: asked.tokens, ..Wanted::default() };
-        let best = quickest(&model, &rates, count, SEQ_LEN, scores, &wanted)
+        let usual = usual_batch_tokens(get("params_active")?, count);
+        let tokens = asked.tokens.or(asked.times.map(|times| (times * usual) as u64));
+        let wanted = Wanted { tokens, ..Wanted::default() };
+        let best = quickest(&model, &rates, count, FITTED_SEQ_LEN, scores, &wanted)
             .with_context(|| format!("`{name}` has no layout that divides"))?;
         Ok(Published {
             name: name.to_owned(),

@@ -121,9 +121,15 @@ fn own_factors(inputs: &Inputs, work: &Work, basis: TimeBasis, power: &PowerBasi
     }
     factors.extend(power.factor());
     if (drawn.factor - 1.0).abs() > 1e-9 {
-        let source = "linear in the useful share of peak, about the share at which the mean power was measured";
+        let source = "linear in the useful share of peak, about the share at which the mean power was measured, and in the memory traffic beyond a usual decoder's";
         let quantity = "mean power at the run's share of peak over the mean power measured";
         factors.push(factor(quantity, drawn.factor, "ratio", source, Fit::Exact));
+    }
+    if let Some(chip) = inputs.chip {
+        let fit = Fit::Similar("systems measured with and without their host".to_owned());
+        let source = "V100 (Dodge et al. 2022), H200 against H100 nodes, TPU v3";
+        let quantity = "power of the accelerator alone over that of its share of the system";
+        factors.push(factor(quantity, chip.of_system.median(), "fraction", source, fit));
     }
     factors
 }

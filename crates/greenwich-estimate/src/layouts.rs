@@ -8,13 +8,18 @@ use crate::model::Model;
 use crate::roofline::{Batch, PRODUCT_EFFICIENCY, Rates, Recompute, Scores, Sharing, Step, held_by, step_of};
 use greenwich_core::quantity::Bytes;
 
-/// Parameters and tokens of a step of the least and the greatest model of one series, between which and beyond which batches are drawn.
-///
-/// T. Brown et al., "Language Models are Few-Shot Learners", arXiv:2005.14165, table 2.1.
-const BATCHES: [(f64, f64); 2] = [(1.25e8, 0.5e6), (1.75e11, 3.2e6)];
+/// Parameters and tokens of a step of a small and a large model, between which and beyond which batches are drawn: twice those of
+/// T. Brown et al., "Language Models are Few-Shot Learners", arXiv:2005.14165, table 2.1, since later runs take 2 million from 70
+/// million to 12 billion parameters (S. Biderman et al., arXiv:2304.01373) and 4 million from 7 to 70 billion (H. Touvron et al.,
+/// arXiv:2307.09288).
+const BATCHES: [(f64, f64); 2] = [(1.25e8, 1.0e6), (1.75e11, 6.4e6)];
 /// No accelerator is given fewer tokens of a step: the least of the published steps is 1,170, of 530 billion parameters on 3,360
 /// (S. Smith et al., arXiv:2201.11990). Assumed.
 const LEAST_TOKENS_EACH: f64 = 1000.0;
+/// A layout whose least step overshoots that batch by more is taken only where none does not: else long sequences would make it grow.
+const MOST_OVER_BATCH: f64 = 1.5;
+/// Tokens of a sequence of the runs on which the share of the roofline is fitted, and of a model of which only the size is known.
+pub const FITTED_SEQ_LEN: u32 = 2048;
 /// Tensor parallelism goes no further than this, however many accelerators a node has.
 const WIDEST: u32 = 8;
 /// The last year before attention that stays in the chip, and scores computed again without their blocks, were in common use.
@@ -60,7 +65,7 @@ pub struct Wanted {
 ///
 /// ```
 /// use greenwich_estimate::layouts::usual_batch_tokens;
-/// assert!((usual_batch_tokens(175e9, 1024) / 3.2e6 - 1.0).abs() < 1e-9);
+/// assert!((usual_batch_tokens(175e9, 1024) / 6.4e6 - 1.0).abs() < 1e-9);
 /// assert_eq!(usual_batch_tokens(175e9, 16_384), 16_384_000.0);
 /// ```
 pub fn usual_batch_tokens(params_active: f64, count: u32) -> f64 {
@@ -102,6 +107,8 @@ pub fn quickest(
     let tokens = wanted.tokens.map_or_else(|| usual_batch_tokens(body.active_params, count), |tokens| tokens as f64);
     let mut found: Option<Found> = None;
     let (mut layouts, mut slowest_mfu) = (0, f64::INFINITY);
+    let mut holds_batch = false;
+    let most_sequences = wanted.sequences.map_or(MOST_OVER_BATCH * tokens / f64::from(seq_len), f64::from);
     for sharing in sharings(&body, rates, count, wanted) {
         for recompute in recomputations(scores, wanted) {
             let sharing = Sharing { recompute, ..sharing };
@@ -118,7 +125,10 @@ pub fn quickest(
                 layouts += 1;
                 slowest_mfu = step.mfu.min(slowest_mfu);
             }
-            if found.as_ref().is_none_or(|found| !found.fits || step.mfu > found.step.mfu) {
+            let holds = f64::from(batch.sequences) <= most_sequences;
+            let is_better = |found: &Found| (holds, step.mfu) > (holds_batch, found.step.mfu);
+            if found.as_ref().is_none_or(|found| !found.fits || is_better(found)) {
+                holds_batch = holds;
                 found = Some(Found { sharing, batch, step, held, fits, layouts, slowest_mfu });
             }
         }
@@ -286,6 +296,19 @@ mod tests {
         let at = |scores| quickest(&gpt_3(), &Rates::dgx_a100(), 1024, 2048, scores, &Wanted::default());
         let mfu = |scores| at(scores).expect("some fit").step.mfu;
         assert!(mfu(Scores::Stored) < mfu(Scores::Fused));
+    }
+
+    #[test]
+    fn longer_sequences_leave_the_batch_as_it_is() {
+        let model = Model::Bare { params_total: 8_000_000_000, params_active: 8_000_000_000 };
+        let tokens = |seq_len: u32| {
+            let found = quickest(&model, &Rates::dgx_a100(), 1024, seq_len, Scores::Fused, &Wanted::default())
+                .expect("some fit");
+            f64::from(found.batch.sequences) * f64::from(seq_len)
+        };
+        for seq_len in [2048, 8192, 16_384] {
+            assert!(tokens(seq_len) <= MOST_OVER_BATCH * usual_batch_tokens(8e9, 1024), "{}", tokens(seq_len));
+        }
     }
 
     #[test]

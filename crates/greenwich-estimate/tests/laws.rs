@@ -9,7 +9,7 @@ use greenwich_core::quantity::{
 };
 use greenwich_core::range::Quantity;
 use greenwich_core::{Range, Tier};
-use greenwich_estimate::{Inputs, Layout, Load, LogNormal, Model, PowerBasis, Transfer, duration, run};
+use greenwich_estimate::{Chip, Inputs, Layout, Load, LogNormal, Model, PowerBasis, Transfer, duration, run};
 use proptest::prelude::*;
 
 fn changed(change: impl FnOnce(&mut Inputs)) -> Footprint {
@@ -154,6 +154,20 @@ fn a_layout_is_timed_by_its_roofline_and_narrows_the_hours() {
     assert!(close(known.accelerator_hours.p50.hours(), expected));
     let width = |footprint: &Footprint| footprint.hours.p95.hours() / footprint.hours.p50.hours();
     assert!(width(&known) < width(&open));
+}
+
+#[test]
+fn the_chip_alone_draws_less_than_its_system_and_that_less_than_with_pue() {
+    let footprint = changed(|inputs| {
+        let limit = Some(Power::from_watts(400.0));
+        inputs.chip = Some(Chip { of_system: LogNormal::new(0.70, 0.18), limit });
+    });
+    let alone = footprint.accelerator_power.expect("it can be told");
+    let facility = footprint.facility_power.expect("the PUE is known");
+    // 480 W of the system, PUE 1.1.
+    assert!(close(alone.p50.watts(), 336.0) && close(facility.p50.watts(), 528.0));
+    assert!(alone.p95.watts() <= 400.0 && alone.p5 < alone.p50);
+    assert!(changed(|_| ()).accelerator_power.is_none());
 }
 
 #[test]

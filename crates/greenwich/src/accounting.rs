@@ -50,7 +50,9 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
             warnings.push(format!(
                 "the power of `{name}` was not measured: it stands in from the catalog; give `mean_power_w`"
             ));
-            basis.mean_power().range()
+            // A phase of which no FLOPs are told has no share of peak of its own, nor has a run that cannot be estimated.
+            let at_share = (whole || spec.total_flops.is_some()).then(|| greenwich_estimate::figures(&inputs).ok());
+            at_share.flatten().map_or_else(|| basis.mean_power(), |figures| figures.mean_power).range()
         }
     };
     let home = &job.home;

@@ -222,3 +222,31 @@ fn embodied(catalog: &Catalog, accelerator: &Accelerator, factors: &mut Vec<Fact
         busy_share: busy.value,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str) -> Machine {
+        Machine::find(&Catalog::load(), name, Precision::Bf16).expect("a known chip")
+    }
+
+    fn sigma(name: &str) -> f64 {
+        found(name).power.expect("some power is known").mean_power().sigma()
+    }
+
+    #[test]
+    fn the_further_a_chip_is_from_what_was_measured_the_wider_its_power() {
+        let measured = ["h100-sxm5-80g", "h200-sxm-141g", "a100-sxm4-80g", "mi300x"].map(sigma);
+        assert!(measured.is_sorted() && measured[3] > measured[2], "{measured:?}");
+        assert!(sigma("tpu-v3") < sigma("tpu-v4") && sigma("tpu-v4") < sigma("tpu-v5p"));
+    }
+
+    #[test]
+    fn a_tpu_draws_what_tpus_drew_whatever_its_design_power() {
+        let (small, large) = (found("tpu-v5e"), found("tpu-v7"));
+        assert_eq!(small.power, large.power);
+        assert!(small.chip.limit.is_none() && small.warnings.iter().any(|warning| warning.contains("not published")));
+        assert!(found("a100-sxm4-80g").chip.limit.is_some_and(|limit| limit.watts() == 400.0));
+    }
+}

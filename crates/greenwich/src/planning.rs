@@ -248,12 +248,10 @@ fn by_hour(job: &Job<'_>, options: &PlanOptions, grid: &Grid<'_>, span: Window) 
 /// The machine with its hours and power, or why it cannot run the job.
 fn machine_option(job: &Job<'_>, spec: &MachineSpec, machine: Machine) -> Result<Offer, Error> {
     let inputs = job.inputs(spec, &machine, &job.home);
-    // The whole estimate is asked for, so that whatever it refuses is refused here.
-    _ = greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))?;
+    // The whole estimate is asked for, so that whatever it refuses is refused here, and its power is the plan's.
+    let estimate = greenwich_estimate::run(&inputs).map_err(|source| job.refuse(source))?;
     let work = greenwich_estimate::duration(&inputs).map_err(|source| job.refuse(source))?;
-    let basis = inputs.power.as_ref().expect("the estimate refused a machine without power");
-    let mean_power = basis.mean_power().median();
-    Ok(Offer { spec: spec.clone(), machine, work, mean_power })
+    Ok(Offer { spec: spec.clone(), machine, work, mean_power: estimate.mean_power.p50 })
 }
 
 /// The machines that the schedule allows; one that cannot run the job is left out and told.

@@ -8,12 +8,12 @@ use crate::factor::{assumed, cited};
 use crate::job_file::{LayoutSpec, ModelSpec, recompute_word};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
-use greenwich_estimate::layouts::{Found, Wanted, quickest};
+use greenwich_estimate::layouts::{FITTED_SEQ_LEN, Found, Wanted, quickest};
 use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
 use greenwich_estimate::{LogNormal, Model, ModelCounts};
 use greenwich_facts::{Catalog, Precision};
 
-/// Tokens of a sequence for the roofline, where neither job nor config say; a config's longest is seldom trained on.
+/// A config's longest sequence is seldom trained on: no more tokens than these for the roofline, where the job says nothing.
 const USUAL_SEQ_LEN: u32 = 4096;
 
 /// How the warning begins that memory holds the steps up.
@@ -50,7 +50,7 @@ impl Speed {
         let usual = model
             .shape()
             .and_then(|shape| shape.max_seq_len)
-            .map_or(USUAL_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
+            .map_or(FITTED_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
         let scores = Scores::of_year(year);
         let ask = |wanted: &Wanted| {
             let seq_len = sample.or(spec.seq_len).unwrap_or(usual);

@@ -161,7 +161,7 @@ fn layouts(published: &[Published], catalog: &Catalog, papers_off: &[f64]) -> Re
     Ok(format!(
         "With a layout given (T1) hours are FLOPs over peak, the roofline's MFU of it × {:.2}, and goodput. That factor is MFU over
 roofline of {} makers and papers, in the geometric mean: the three papers above with their layouts, and {} with the quickest layout that fits, since theirs
-are not in the table (runs whose MFU is derived from a rate are left out: BloombergGPT computed every block again, of Luminous nothing is said). ln sd of one more {log_sd:.2}; shipped are {:.2} (a roofline is no more than itself) and, by Student's t, {:.2}. Each left out: {} median, {} mean,
+are not in the table (runs whose MFU is derived from a rate are left out: BloombergGPT computed every block again, of Luminous nothing is said). ln sd of one more {log_sd:.2}; shipped are {:.2} and, by Student's t, {:.2}. Each left out: {} median, {} mean,
 ×/÷ {:.2}, {} inside 90 %. No published run states both its layout and its hours, so the hours of T1 are held against nothing but
 these and the projections.
 

@@ -56,6 +56,12 @@ fn variants() -> Vec<Variant> {
             ..shipped()
         },
         Variant {
+            name: "half the tokens a step (those of 2020)",
+            asked: Asked { times: Some(0.5), ..Asked::default() },
+            ..shipped()
+        },
+        Variant { name: "twice the tokens a step", asked: Asked { times: Some(2.0), ..Asked::default() }, ..shipped() },
+        Variant {
             name: "today's kernels for every year",
             asked: Asked { fused: Some(true), ..Asked::default() },
             ..shipped()
