@@ -15,6 +15,7 @@ the crate counts. `tokens` are patches or places.
 
 import inspect
 import json
+import math
 import random
 import sys
 import warnings
@@ -34,12 +35,15 @@ torch.manual_seed(0)
 
 # Tokens of text that the crate counts a pass with.
 WORDS = {"PixArtTransformer2DModel": 300, "Transformer2DModel": 300, "SD3Transformer2DModel": 333,
-         "FluxTransformer2DModel": 512, "UNet2DConditionModel": 77}
+         "FluxTransformer2DModel": 512, "UNet2DConditionModel": 77, "QwenImageTransformer2DModel": 512,
+         "WanTransformer3DModel": 512, "AuraFlowTransformer2DModel": 256}
 FLUX_PATCHES = 64
+# Frames, height and width of a latent of Wan.
+VIDEO = (3, 8, 12)
 # Keys with no bearing on a count; a size must be in the config itself.
-NO_MATTER = ("dropout", "eps", "act_fn", "flip", "freq", "scaling", "shift_factor", "latents", "upcast", "center", "rope",
-             "interpolation", "padding", "scale_factor", "force", "post_act", "time_embedding_act", "pos_embed_max_size")
-MATTER = ("norm_num_groups",)
+NO_MATTER = ("dropout", "eps", "act_fn", "flip", "freq", "scaling", "shift_factor", "latents", "upcast", "center", "rope_max", "axes_dims",
+             "interpolation", "padding", "scale_factor", "force", "post_act", "time_embedding_act")
+MATTER = ("norm_num_groups", "freq_dim")
 
 DIT = dict(num_attention_heads=4, attention_head_dim=24, in_channels=4, num_layers=3, sample_size=16, patch_size=2,
            num_embeds_ada_norm=50)
@@ -49,6 +53,12 @@ SD3 = dict(num_attention_heads=4, attention_head_dim=24, num_layers=3, sample_si
            caption_projection_dim=96, pooled_projection_dim=56, pos_embed_max_size=16)
 FLUX = dict(num_attention_heads=4, attention_head_dim=24, num_layers=2, num_single_layers=3, joint_attention_dim=40,
             pooled_projection_dim=56, axes_dims_rope=[8, 8, 8])
+QWEN = dict(num_attention_heads=4, attention_head_dim=24, num_layers=3, joint_attention_dim=40, axes_dims_rope=[8, 8, 8])
+AURA = dict(num_attention_heads=4, attention_head_dim=24, num_mmdit_layers=2, num_single_dit_layers=3, sample_size=16,
+            joint_attention_dim=40, caption_projection_dim=96, pos_embed_max_size=64)
+WAN = dict(num_attention_heads=4, attention_head_dim=24, num_layers=3, text_dim=40, freq_dim=32, ffn_dim=200)
+COG = dict(num_attention_heads=4, attention_head_dim=24, num_layers=3, text_embed_dim=40, time_embed_dim=56, sample_width=12,
+           sample_height=8, sample_frames=9, max_text_seq_length=20)
 UNET = dict(sample_size=16, in_channels=4, out_channels=4, block_out_channels=[32, 64, 96], cross_attention_dim=40,
             down_block_types=["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
             up_block_types=["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], norm_num_groups=8,
@@ -61,14 +71,19 @@ VAE = dict(sample_size=32, block_out_channels=[32, 64, 96], layers_per_block=2, 
 
 # class: (small config, changes to it one by one)
 CLASSES = {
+    "AuraFlowTransformer2DModel": (AURA, [{}, dict(num_single_dit_layers=1, num_mmdit_layers=3), dict(in_channels=16, out_channels=8)]),
     "AutoencoderKL": (VAE, [{}, dict(latent_channels=16, use_quant_conv=False, use_post_quant_conv=False),
                             dict(mid_block_add_attention=False, layers_per_block=1),
                             dict(block_out_channels=[32, 32, 64], in_channels=1, out_channels=1)]),
+    "CogVideoXTransformer3DModel": (COG, [{}, dict(attention_bias=False, norm_elementwise_affine=False),
+                                          dict(use_rotary_positional_embeddings=True, patch_size_t=2, sample_frames=13, patch_bias=False),
+                                          dict(patch_bias=False, ofs_embed_dim=56)]),
     "DiTTransformer2DModel": (DIT, [{}, dict(out_channels=8), dict(attention_bias=False, patch_size=4),
                                     dict(norm_elementwise_affine=True, activation_fn="geglu")]),
     "FluxTransformer2DModel": (FLUX, [{}, dict(guidance_embeds=True), dict(num_single_layers=0), dict(in_channels=384, out_channels=64)]),
     "PixArtTransformer2DModel": (PIXART, [{}, dict(use_additional_conditions=True), dict(caption_channels=None),
                                           dict(attention_bias=False, norm_elementwise_affine=True)]),
+    "QwenImageTransformer2DModel": (QWEN, [{}, dict(in_channels=32, out_channels=8), dict(use_additional_t_cond=True)]),
     "SD3Transformer2DModel": (SD3, [{}, dict(qk_norm="rms_norm"), dict(dual_attention_layers=[0, 1], qk_norm="rms_norm"),
                                     dict(num_layers=1, in_channels=32)]),
     "Transformer2DModel": (dict(DIT, norm_type="ada_norm_zero", activation_fn="gelu-approximate", attention_bias=True, norm_elementwise_affine=False),
@@ -90,8 +105,17 @@ CLASSES = {
                             dict(time_embedding_dim=48, sample_size=24, attn_norm_num_groups=4)]),
 }
 
+CLASSES["WanTransformer3DModel"] = (WAN, [{}, dict(cross_attn_norm=False), dict(in_channels=36, patch_size=[1, 4, 4])])
+
 # Published models, as their repositories have them: parameters alone.
 PUBLISHED = [
+    ("AuraFlowTransformer2DModel", dict(num_attention_heads=12, attention_head_dim=256, num_mmdit_layers=4, num_single_dit_layers=32, sample_size=64,
+                                        joint_attention_dim=2048, caption_projection_dim=3072, pos_embed_max_size=9216)),
+    ("CogVideoXTransformer3DModel", dict(num_attention_heads=48, attention_head_dim=64, num_layers=42, text_embed_dim=4096, time_embed_dim=512,
+                                         sample_width=90, sample_height=60, sample_frames=49, use_rotary_positional_embeddings=True)),
+    ("QwenImageTransformer2DModel", dict(num_attention_heads=24, attention_head_dim=128, num_layers=60, joint_attention_dim=3584)),
+    ("WanTransformer3DModel", dict(num_attention_heads=40, attention_head_dim=128, num_layers=40, text_dim=4096, ffn_dim=13824)),
+    ("WanTransformer3DModel", dict(num_attention_heads=12, attention_head_dim=128, num_layers=30, text_dim=4096, ffn_dim=8960)),
     ("DiTTransformer2DModel", dict(num_attention_heads=16, attention_head_dim=72, in_channels=4, out_channels=8, num_layers=28, sample_size=32,
                                    patch_size=2, num_embeds_ada_norm=1000)),
     ("PixArtTransformer2DModel", dict(num_attention_heads=16, attention_head_dim=72, in_channels=4, out_channels=8, num_layers=28, sample_size=128,
@@ -122,7 +146,7 @@ def build(name, fields, device):
 
 def count(model):
     """Unique parameters by what a token does with them."""
-    multiply = {id(m.weight) for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d))}
+    multiply = {id(m.weight) for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.Conv3d))}
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     out, odd = dict(total=0, active=0, looked_up=0, multiplied=0), []
     for name, p in model.named_parameters():
@@ -130,7 +154,7 @@ def count(model):
         out["active"] += p.numel()
         if id(p) in multiply:
             out["multiplied"] += p.numel()
-        elif id(p) in tables:
+        elif id(p) in tables or name.endswith("pos_embed") or name == "register_tokens":
             out["looked_up"] += p.numel()
         elif p.ndim >= 2 and not name.endswith("scale_shift_table"):
             odd.append(name)
@@ -139,7 +163,7 @@ def count(model):
 
 def inputs(name, c):
     """One image, its time step and its text."""
-    side = c.get("sample_size") or 0
+    side = c.get("sample_size") or 1
     high, wide = side if isinstance(side, (list, tuple)) else (side, side)
     image, step = torch.randn(1, c["in_channels"], high, wide), torch.tensor([3])
     words = WORDS.get(name)
@@ -149,6 +173,22 @@ def inputs(name, c):
         return dict(hidden_states=torch.randn(1, FLUX_PATCHES, c["in_channels"]), timestep=torch.tensor([0.5]), guidance=torch.tensor([1.0]) if c["guidance_embeds"] else None,
                     encoder_hidden_states=torch.randn(1, words, c["joint_attention_dim"]), pooled_projections=torch.randn(1, c["pooled_projection_dim"]),
                     img_ids=torch.zeros(FLUX_PATCHES, 3), txt_ids=torch.zeros(words, 3))
+    if name == "QwenImageTransformer2DModel":
+        return dict(hidden_states=torch.randn(1, FLUX_PATCHES, c["in_channels"]), timestep=torch.tensor([0.5]), encoder_hidden_states=torch.randn(1, words, c["joint_attention_dim"]),
+                    encoder_hidden_states_mask=torch.ones(1, words, dtype=torch.bool), img_shapes=[[(1, 8, 8)]],
+                    **(dict(additional_t_cond=torch.tensor([1])) if c["use_additional_t_cond"] else {}))
+    if name == "AuraFlowTransformer2DModel":
+        return dict(hidden_states=image, timestep=torch.tensor([0.5]), encoder_hidden_states=torch.randn(1, words, c["joint_attention_dim"]))
+    if name == "WanTransformer3DModel":
+        return dict(hidden_states=torch.randn(1, c["in_channels"], *VIDEO), timestep=step, encoder_hidden_states=torch.randn(1, words, c["text_dim"]))
+    if name == "CogVideoXTransformer3DModel":
+        frames, deep = latent_frames(c), c["patch_size_t"] or 1
+        rotary = None
+        if c["use_rotary_positional_embeddings"]:
+            rotary = (torch.randn(tokens(name, c), c["attention_head_dim"]), torch.randn(tokens(name, c), c["attention_head_dim"]))
+        return dict(hidden_states=torch.randn(1, -(-frames // deep) * deep, c["in_channels"], c["sample_height"], c["sample_width"]), timestep=step,
+                    encoder_hidden_states=torch.randn(1, c["max_text_seq_length"], c["text_embed_dim"]), image_rotary_emb=rotary,
+                    ofs=torch.tensor([2.0]) if c["ofs_embed_dim"] else None)
     if name == "SD3Transformer2DModel":
         return dict(hidden_states=image, timestep=step, encoder_hidden_states=torch.randn(1, words, c["joint_attention_dim"]),
                     pooled_projections=torch.randn(1, c["pooled_projection_dim"]))
@@ -175,10 +215,19 @@ def inputs(name, c):
     return found
 
 
+def latent_frames(c):
+    return (c["sample_frames"] - 1) // c["temporal_compression_ratio"] + 1
+
+
 def tokens(name, c):
     """Patches or places of the image."""
-    if name == "FluxTransformer2DModel":
+    if name in {"FluxTransformer2DModel", "QwenImageTransformer2DModel"}:
         return FLUX_PATCHES
+    if name == "WanTransformer3DModel":
+        return math.prod(whole // part for whole, part in zip(VIDEO, c["patch_size"]))
+    if name == "CogVideoXTransformer3DModel":
+        patch = c["patch_size"]
+        return -(-latent_frames(c) // (c["patch_size_t"] or 1)) * (c["sample_height"] // patch) * (c["sample_width"] // patch)
     side = c["sample_size"]
     high, wide = side if isinstance(side, (list, tuple)) else (side, side)
     if name == "AutoencoderKL":

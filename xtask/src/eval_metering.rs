@@ -11,6 +11,7 @@ mod truth;
 
 use anyhow::{Context, Result, bail};
 use stage::Stage;
+pub(crate) use stage::{children_cpu_s, quantile};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -94,6 +95,11 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 /// The child of row 7: a fixed amount of work, and what it cost this process alone on standard output.
 pub(crate) fn work() -> Result<()> {
     cost::work()
+}
+
+/// The program as users would have it.
+pub(crate) fn release_program() -> Result<PathBuf> {
+    build().map(|(program, _)| program)
 }
 
 /// Builds the program and the stand-in for the NVIDIA library, as users would have it.

@@ -4,6 +4,7 @@
 //! data files, findings, and the tables of `docs/accuracy.md`. Nothing here ships in the product.
 
 mod calibrate;
+mod eval_answers;
 mod eval_estimate;
 mod eval_forecast;
 mod eval_keeper;
@@ -22,6 +23,7 @@ cargo xtask profiles --data DIR      makes typical_profiles.csv from hourly trac
 cargo xtask calibrate [--check]      makes utilisation.csv from published_utilisation.csv
 cargo xtask spreads [--data DIR]     measures the spreads that assumptions.csv assumes
 cargo xtask pool [--check]           makes pooled.csv, the prior of forecasts, from hourly traces
+cargo xtask eval answers [--bin FILE] [--runs N]  measures how long the program takes to its answer
 cargo xtask eval estimate [--data DIR] [--write]  measures hours, step times and energy, organisation left out
 cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, per zone and day
 cargo xtask eval keeper [--kills N] [--slurm DIR]  kills the keeper and counts jobs lost or doubled
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
         ["profiles", rest @ ..] => profiles::run(rest),
         ["spreads", rest @ ..] => spreads::run(rest),
         ["calibrate", rest @ ..] => calibrate::run(rest),
+        ["eval", "answers", rest @ ..] => eval_answers::run(rest),
         ["eval", "estimate", rest @ ..] => eval_estimate::run(rest),
         ["eval", "forecast", rest @ ..] => eval_forecast::run(rest),
         ["pool", rest @ ..] => pool::run(rest),

@@ -55,7 +55,7 @@ fn every_example_answers_in_a_hundred_columns() {
             "--count",
             "8",
         ],
-        &["estimate", "examples/llm-7b.toml", "--sweep", "layout=8x1x32:zero=1/3:recompute=none/full"],
+        &["estimate", "examples/llm-7b.toml", "--sweep", "layout=8x1x128:zero=1/3:recompute=none/full"],
         &["alternatives", "examples/llm-7b.toml"],
         &["alternatives", "examples/llm-7b.toml", "--explain"],
         &["alternatives", "examples/gpt-3.toml"],

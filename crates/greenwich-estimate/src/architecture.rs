@@ -7,6 +7,7 @@
 
 mod decoder;
 mod diffusion;
+mod diffusion_newer;
 mod encoder;
 mod encoder_decoder;
 mod gpt;
@@ -29,14 +30,18 @@ type Count = fn(&Config) -> Result<ModelCounts, EstimateError>;
 
 /// Every `model_type` that is read, in order, and every `_class_name` of a diffusion model.
 const FAMILIES: &[(&str, Count)] = &[
+    ("AuraFlowTransformer2DModel", diffusion_newer::aura_flow),
     ("AutoencoderKL", unet::autoencoder_kl),
+    ("CogVideoXTransformer3DModel", diffusion_newer::cog_video_x),
     ("DiTTransformer2DModel", diffusion::dit),
     ("FluxTransformer2DModel", diffusion::flux),
     ("PixArtTransformer2DModel", diffusion::pixart),
+    ("QwenImageTransformer2DModel", diffusion_newer::qwen_image),
     ("SD3Transformer2DModel", diffusion::sd3),
     ("Transformer2DModel", diffusion::transformer),
     ("UNet2DConditionModel", unet::unet_2d_condition),
     ("UNet2DModel", unet::unet_2d),
+    ("WanTransformer3DModel", diffusion_newer::wan),
     ("albert", encoder::albert),
     ("apertus", decoder::apertus),
     ("arcee", decoder::arcee),

@@ -51,6 +51,11 @@ pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
     let unknown = unknown_quantities(inputs, &footprint);
     footprint.warnings.extend(Work::warnings(&inputs.model, inputs.seq_len));
     footprint.warnings.extend(unknown);
+    if basis == TimeBasis::UsefulShare && inputs.model.shape().is_some_and(|shape| shape.vocab == 0) {
+        footprint.warnings.push(
+            "the hours rest on published runs of language models, none of a model without words: their range may be too narrow".to_owned(),
+        );
+    }
     if let PowerBasis::Tdp { tdp, .. } = power {
         footprint.warnings.push(format!(
             "mean power is scaled from the design power of {tdp}, which is a cap and no draw: give `machine.mean_power_w` if you have measured it"

@@ -4,15 +4,16 @@
 //! left over is an unknown key. Every refusal names file, line, key, what was found, what is allowed
 //! and the mend.
 
+mod place;
 mod points;
 
+pub use place::Place;
 pub use points::Pair;
 
 use greenwich_facts::nearest;
 use jiff::Timestamp;
 use miette::Diagnostic;
 use std::cell::RefCell;
-use std::fmt::{self, Write as _};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use thiserror::Error;
@@ -94,38 +95,6 @@ pub enum DocumentError {
         /// What to write.
         mend: String,
     },
-}
-
-/// File, line where known, and key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file as the user named it.
-    pub file: String,
-    /// Line, counted from 1; JSON has none.
-    pub line: Option<usize>,
-    /// Dotted key.
-    pub key: String,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: `{}`", self.file, self.key),
-            None => write!(f, "{}: `{}`", self.file, self.key),
-        }
-    }
-}
-
-impl Place {
-    /// A refusal at this place.
-    pub fn refuse(
-        &self,
-        found: impl Into<String>,
-        allowed: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> DocumentError {
-        DocumentError::Value { place: self.clone(), found: found.into(), allowed: allowed.into(), mend: mend.into() }
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -507,18 +476,8 @@ impl Table {
         }
     }
 
-    /// A table of a list; what has no line says which of them it is.
-    fn item(&self, key: &str, at: usize, line: Option<usize>, entries: &[Entry]) -> Self {
-        let line = line.or(self.place(key).line);
-        let mut item = self.sub(key, line, entries.to_vec());
-        if line.is_none() {
-            _ = write!(item.path, "[{}]", at + 1);
-        }
-        item
-    }
-
-    fn sub(&self, key: &str, line: Option<usize>, entries: Vec<Entry>) -> Self {
-        Self { file: self.file.clone(), path: self.place(key).key, line, entries, asked: Rc::default() }
+    fn sub(&self, path: String, line: Option<usize>, entries: Vec<Entry>) -> Self {
+        Self { file: self.file.clone(), path, line, entries, asked: Rc::default() }
     }
 
     /// A table at a key.
@@ -528,7 +487,10 @@ impl Table {
     pub fn table(&self, key: &str) -> Result<Option<Self>, DocumentError> {
         match self.take(key) {
             None => Ok(None),
-            Some(Node::Table(entries)) => Ok(Some(self.sub(key, self.place(key).line, entries.clone()))),
+            Some(Node::Table(entries)) => {
+                let place = self.place(key);
+                Ok(Some(self.sub(place.key, place.line, entries.clone())))
+            }
             Some(other) => {
                 Err(self.place(key).refuse(other.describe(), "a table", format!("write [{key}] and its keys below")))
             }
@@ -547,7 +509,13 @@ impl Table {
                 .iter()
                 .enumerate()
                 .map(|(at, (line, item))| match item {
-                    Node::Table(entries) => Ok(self.item(key, at, *line, entries)),
+                    Node::Table(entries) => {
+                        let Place { line: above, key: path, .. } = self.place(key);
+                        let line = line.or(above);
+                        // What has no line says which of the list it is.
+                        let path = if line.is_some() { path } else { format!("{path}[{}]", at + 1) };
+                        Ok(self.sub(path, line, entries.clone()))
+                    }
                     other => Err(self.place(key).refuse(other.describe(), "tables", mend.clone())),
                 })
                 .collect(),

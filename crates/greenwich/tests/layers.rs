@@ -181,6 +181,7 @@ fn a_run_over_samples_is_three_forward_passes_each() {
         Some("tokens trained on: 115200000 samples of 12544 tokens each")
     );
     assert!(by_samples.warnings.iter().any(|warning| warning.contains("one sample is 12544 tokens")));
+    assert!(by_samples.warnings.iter().any(|warning| warning.contains("none of a model without words")));
     // A sequence has no bearing on an image.
     let asked =
         estimate(&[config, ("model.samples", "115.2e6"), ("model.seq_len", "4096")]).expect("a warning, no more");

@@ -113,7 +113,7 @@ impl Steady {
 }
 
 /// CPU time of all children that were waited for, in seconds.
-pub(super) fn children_cpu_s() -> Result<f64> {
+pub(crate) fn children_cpu_s() -> Result<f64> {
     cpu_s(UsageWho::RUSAGE_CHILDREN)
 }
 
@@ -125,7 +125,7 @@ pub(super) fn cpu_s(who: UsageWho) -> Result<f64> {
 }
 
 /// The value that a share of all lie below; the middle is 0.5.
-pub(super) fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let place = (share * (sorted.len().max(1) - 1) as f64).round() as usize;

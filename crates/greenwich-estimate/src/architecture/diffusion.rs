@@ -26,39 +26,63 @@ const FLUX_WORDS: u64 = 512;
 const FLUX_PATCHES: u64 = 4096;
 
 /// The dimensions of a stack over patches.
-struct Patches {
-    shape: Shape,
-    channels: u128,
-    out_channels: u128,
-    patch: u128,
+pub(super) struct Patches {
+    pub(super) shape: Shape,
+    pub(super) channels: u128,
+    pub(super) out_channels: u128,
+    pub(super) patch: u128,
 }
 
 impl Patches {
-    fn read(config: &Config) -> Result<Self, EstimateError> {
+    pub(super) fn read(config: &Config) -> Result<Self, EstimateError> {
+        Self::with_layers(config, "num_layers")
+    }
+    /// The same where another key says how many blocks there are.
+    pub(super) fn with_layers(config: &Config, layers: &'static str) -> Result<Self, EstimateError> {
+        Self::of(config, config.known(&[layers])?, config.known(&["patch_size"])?)
+    }
+    /// The same where a patch has so many places of several frames.
+    pub(super) fn of_volume(config: &Config, volume: u128) -> Result<Self, EstimateError> {
+        Self::of(config, config.known(&["num_layers"])?, volume)
+    }
+    fn of(config: &Config, layers: u128, patch: u128) -> Result<Self, EstimateError> {
         let (heads, head_dim) = (config.known(&["num_attention_heads"])?, config.known(&["attention_head_dim"])?);
-        let (width, layers) = (heads * head_dim, config.known(&["num_layers"])?);
+        let width = heads * head_dim;
         let shape = Shape { width, layers, heads, kv_heads: heads, head_dim, value_dim: head_dim, vocab: 0 };
         let channels = config.known(&["in_channels"])?;
         let out_channels = config.maybe(&["out_channels"])?.unwrap_or(channels);
-        Ok(Self { shape, channels, out_channels, patch: config.known(&["patch_size"])? })
+        Ok(Self { shape, channels, out_channels, patch })
+    }
+    /// The same with so many blocks more.
+    pub(super) fn deeper(self, more: u128) -> Self {
+        let layers = self.shape.layers + more;
+        Self { shape: Shape { layers, ..self.shape }, ..self }
     }
     /// One matrix for all patches.
-    fn embedding(&self) -> Part {
+    pub(super) fn embedding(&self) -> Part {
         conv(self.channels, self.shape.width, self.patch * self.patch, true)
     }
     /// One matrix back to pixels.
-    fn output(&self) -> Part {
+    pub(super) fn output(&self) -> Part {
         linear(self.shape.width, self.patch * self.patch * self.out_channels, true)
     }
     /// The counts over so many patches, with so many words of text; `attentions` are in a pass.
-    fn counts(&self, config: &Config, patches: u128, words: Option<u64>, attentions: u128, model: &Part) -> Counted {
+    pub(super) fn counts(
+        &self,
+        config: &Config,
+        patches: u128,
+        words: Option<u64>,
+        attentions: u128,
+        model: &Part,
+    ) -> Counted {
         let counts = self.shape.counts_of(config, model, vec![Extent::Sequence], attentions)?;
         let text = words.map_or_else(String::new, |words| format!(", counted with {words} tokens of text beside it"));
-        let said = format!("a token is a patch of the latent; a pass is one image{text}");
+        let what = if config.model_type().contains("3D") { "video" } else { "image" };
+        let said = format!("a token is a patch of the latent; a pass is one {what}{text}");
         Ok(ModelCounts { max_seq_len: u64::try_from(patches).ok(), left_out: Some(said), ..counts })
     }
     /// Patches of the square that the config is made for.
-    fn of_sample(&self, config: &Config) -> Result<u128, EstimateError> {
+    pub(super) fn of_sample(&self, config: &Config) -> Result<u128, EstimateError> {
         let side = config.known(&["sample_size"])? / self.patch;
         if side == 0 { Err(config.bad("patch_size", &self.patch, "at most `sample_size`")) } else { Ok(side * side) }
     }
@@ -70,7 +94,7 @@ pub(super) fn embedded(inputs: u128, width: u128) -> Part {
 }
 
 /// Shifts, scales and gates of norms that a vector makes.
-fn modulation(width: u128, times: u128) -> Part {
+pub(super) fn modulation(width: u128, times: u128) -> Part {
     linear(width, times * width, true).over(ONE)
 }
 
@@ -159,14 +183,14 @@ pub(super) fn default_attention(config: &Config) -> Result<(), EstimateError> {
 }
 
 /// Patches and words that attend to all of both.
-fn joint(width: u128, words: u64) -> Part {
+pub(super) fn joint(width: u128, words: u64) -> Part {
     let (patches, words) = (Extent::Sequence, Extent::Fixed(words));
     let pairs = [(patches, patches), (patches, words), (words, patches), (words, words)];
     pairs.into_iter().map(|(queries, keys)| attend_between(queries, keys, 2 * width)).sum()
 }
 
 /// Projections of query, key and value.
-fn inputs(width: u128) -> Part {
+pub(super) fn inputs(width: u128) -> Part {
     3 * linear(width, width, true)
 }
 
@@ -224,7 +248,6 @@ pub(super) fn flux(config: &Config) -> Counted {
         + modulation(width, 2)
         + p.output();
     let model = around + s.layers * double + singles * single;
-    let layers = s.layers + singles;
-    let p = Patches { shape: Shape { layers, ..p.shape }, ..p };
-    p.counts(config, FLUX_PATCHES.into(), Some(FLUX_WORDS), layers, &model)
+    let p = p.deeper(singles);
+    p.counts(config, FLUX_PATCHES.into(), Some(FLUX_WORDS), p.shape.layers, &model)
 }

@@ -213,9 +213,8 @@ impl LayerList {
         let Some(tokens) = walk.tokens else {
             return Err(nowhere("nothing in it multiplies", "add its convolutions, linear layers or attentions"));
         };
-        let said = format!(
-            "one sample is {tokens} tokens, the places after its first layer; give `model.samples` in place of `model.tokens`"
-        );
+        let said =
+            format!("one sample is {tokens} tokens, the places after its first layer; `model.samples` counts samples");
         let sample = Sample { model_type: &self.name, tokens, depth: walk.depth, attentions: walk.attentions, said };
         sample.counts(&model).ok_or_else(|| nowhere("it has 2^64 parameters", "make it smaller"))
     }
