@@ -17,8 +17,9 @@ use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::site::Place;
 use crate::sites_file::{Backend, SiteEntry, Sites};
+use crate::weather::Weather;
 use greenwich_core::quantity::{AverageIntensity, ItEnergy, Power, Pue};
-use greenwich_core::{IntensitySeries, RegionId, Signal, Window};
+use greenwich_core::{IntensitySeries, PueSeries, RegionId, Signal, Window};
 use greenwich_engine::{Launcher, Local, SiteSeen, Slurm};
 use greenwich_fleet::{Extras, Fleet, Job as FleetJob, Names, Options, Site as FleetSite, SiteSet};
 use greenwich_keeper::{
@@ -81,6 +82,17 @@ impl Grounds<'_> {
         grid.series(place, span)
     }
 
+    /// PUE at a site hour by hour over a span of the grid's time, where it has a curve over the weather.
+    fn by_weather(
+        &self,
+        (site, place): (&SiteEntry, &Place),
+        replay: Option<&Replay>,
+        span: Window,
+    ) -> Result<Option<PueSeries>, Error> {
+        let weather = Weather::of(&site.site.cooling, place.zone.as_ref(), replay, None)?;
+        Ok(weather.and_then(|weather| weather.over(span, place).pue_series()))
+    }
+
     /// The engines of the sites. `helper` are the words that start this program as a job's supervisor; what an engine
     /// writes lies in `folder`.
     pub fn engines(&self, folder: &Path, helper: &[OsString], lock: Option<&ActLock>) -> Vec<Engine> {
@@ -123,14 +135,30 @@ struct Sight {
     name: String,
     pue: Pue,
     series: IntensitySeries,
+    /// PUE by the hour, where it follows the weather.
+    by_weather: Option<PueSeries>,
 }
 
 impl Sight {
     /// Grams over a stretch of the grid's time at so many watts of IT power; `None` where the grid is not known.
     fn grams(&self, window: Window, watts: f64) -> Option<f64> {
-        let mean = AverageIntensity::from_g_per_kwh(self.series.mean_g_per_kwh(window)?);
+        let mean = AverageIntensity::from_g_per_kwh(self.g_per_kwh(window)?);
         let energy = ItEnergy::from_kwh(watts / 1e3 * window.hours());
         Some((energy * self.pue * mean).g())
+    }
+
+    /// Mean intensity of a stretch, each hour's times its PUE relative to the usual one, so that energy × usual PUE × it is
+    /// what the weather makes of it.
+    fn g_per_kwh(&self, window: Window) -> Option<f64> {
+        match &self.by_weather {
+            Some(pue) if pue.covers(window) => pue.weigh_g_per_kwh(&self.series, window),
+            _ => self.series.mean_g_per_kwh(window),
+        }
+    }
+
+    /// PUE of a stretch.
+    fn pue(&self, window: Window) -> Pue {
+        self.by_weather.as_ref().and_then(|pue| pue.mean(window)).unwrap_or(self.pue)
     }
 }
 
@@ -267,14 +295,15 @@ impl Grounds<'_> {
         let until = pieces.iter().map(|(window, _)| window.end()).max();
         let Some((from, until)) = from.zip(until) else { return Ok(None) };
         let span = Window::new(floor(from), floor(until) + HOUR).expect("it ends after it begins");
-        let place = self.place(site)?;
-        let Some(series) = self.series(&place, self.replay()?.as_ref(), span)? else { return Ok(None) };
+        let (place, replay) = (self.place(site)?, self.replay()?);
+        let Some(series) = self.series(&place, replay.as_ref(), span)? else { return Ok(None) };
+        let by_weather = self.by_weather((site, &place), replay.as_ref(), span)?;
+        let sight = Sight { name: site.name.clone(), pue: place.pue.median(), series, by_weather };
         let (mut grams, mut kwh) = (0.0, 0.0);
         for (window, energy) in pieces {
-            let Some(mean) = series.mean_g_per_kwh(*window) else { return Ok(None) };
-            let facility = *energy * place.pue.median();
-            kwh += facility.kwh();
-            grams += (facility * AverageIntensity::from_g_per_kwh(mean)).g();
+            let Some(mean) = sight.g_per_kwh(*window) else { return Ok(None) };
+            kwh += (*energy * sight.pue(*window)).kwh();
+            grams += (*energy * sight.pue * AverageIntensity::from_g_per_kwh(mean)).g();
         }
         Ok(Some((kwh, grams)))
     }
@@ -365,13 +394,17 @@ impl Planning {
         for site in &grounds.sites.sites {
             let place = grounds.place(site)?;
             let Some(series) = grounds.series(&place, replay.as_ref(), span)? else { continue };
-            let Some(cells) = series.cells_g_per_kwh(span, HOUR) else { continue };
+            let by_weather = grounds.by_weather((site, &place), replay.as_ref(), span)?;
+            let sight = Sight { name: site.name.clone(), pue: place.pue.median(), series, by_weather };
+            let starts = (0..hours as i32).map(|hour| start + HOUR * hour);
+            let cells = starts.map(|at| sight.g_per_kwh(Window::new(at, at + HOUR).expect("an hour")));
+            let Some(cells) = cells.collect::<Option<Vec<f64>>>() else { continue };
             let seen = sites.iter().find(|seen| seen.name == site.name).and_then(|seen| seen.accelerators);
             let capacity = seen.map_or(site.accelerators, |seen| seen.min(site.accelerators));
             fleet.sites.push(FleetSite {
                 name: site.name.clone(),
-                zone: series.zone.clone(),
-                pue: place.pue.median(),
+                zone: sight.series.zone.clone(),
+                pue: sight.pue,
                 capacity: vec![capacity; hours as usize],
                 intensity: cells.into_iter().map(AverageIntensity::from_g_per_kwh).collect(),
                 accelerator: None,
@@ -379,7 +412,7 @@ impl Planning {
                 usd_per_kwh: None,
                 backend: None,
             });
-            sights.push(Sight { name: site.name.clone(), pue: place.pue.median(), series });
+            sights.push(sight);
         }
         let mut planning = Self { pace, now: grid_now, start, hours: hours as u32, sights, fleet, places: Vec::new() };
         planning.take(asks);

@@ -19,21 +19,29 @@ fn at(text: &str) -> Timestamp {
 
 /// Two days in which DE is clean from 10 to 14 h and FR from 2 to 6 h, and cleaner.
 fn sites(folder: &Path) -> Sites {
+    sites_with(folder, "")
+}
+
+/// The same, with more keys of the second one: FR is 30 °C warm in its clean hours, and 10 °C else.
+fn sites_with(folder: &Path, west: &str) -> Sites {
     let grid = folder.join("grid");
     fs::create_dir(&grid).expect("a folder");
     for (zone, clean, grams) in [("DE", 10..14, 100), ("FR", 2..6, 50)] {
-        let mut text = "utc,gco2e_per_kwh\n".to_owned();
+        let mut text = "utc,gco2e_per_kwh,temp_c\n".to_owned();
         for hour in 0..48 {
-            let now = if clean.contains(&(hour % 24)) { grams } else { 400 };
-            _ = writeln!(text, "2026-06-{:02}T{:02}:00:00Z,{now}", 1 + hour / 24, hour % 24);
+            let (now, warm) = if clean.contains(&(hour % 24)) { (grams, 30) } else { (400, 10) };
+            _ = writeln!(text, "2026-06-{:02}T{:02}:00:00Z,{now},{warm}", 1 + hour / 24, hour % 24);
         }
         fs::write(grid.join(format!("{zone}.csv")), text).expect("written");
     }
     let site = |name: &str, zone: &str| {
         format!("[[site]]\nname = \"{name}\"\nzone = \"{zone}\"\npue = 1.0\naccelerators = 8\nbackend = \"local\"\n")
     };
-    let text =
-        format!("schema = \"greenwich.sites/1\"\nsignals = \"grid\"\n{}{}", site("east", "DE"), site("west", "FR"));
+    let text = format!(
+        "schema = \"greenwich.sites/1\"\nsignals = \"grid\"\n{}{}",
+        site("east", "DE"),
+        site("west", "FR") + west
+    );
     let file = folder.join("sites.toml").display().to_string();
     sites_file::parse(&file, text.as_bytes()).expect("lawful")
 }
@@ -89,6 +97,21 @@ fn jobs_share_the_clean_hours_of_sites_and_no_site_runs_more_than_it_has() {
             ("west".to_owned(), "2026-06-01T02:00:00Z".to_owned())
         ]
     );
+}
+
+#[test]
+fn where_cooling_follows_the_weather_each_hour_counts_by_its_own_pue() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let greenwich = Greenwich::load();
+    // Clean hours at thrice the power: 150 g for a kilowatt-hour of work, against 100 g in DE.
+    let sites = sites_with(folder.path(), "pue_curve = [[10, 1.0], [30, 3.0]]\n");
+    let mut grounds = grounds(&greenwich, &sites, folder.path(), Pace::EARNEST);
+    let midnight = at("2026-06-01T00:00:00Z");
+    let there = Ask { sites: vec!["west".to_owned()], ..ask("there", 4.0) };
+    let answers = grounds.plan(&[ask("one", 4.0), there], &[], midnight).expect("the grid is known");
+    assert_eq!(told(&answers[0]), [("east".to_owned(), "2026-06-01T10:00:00Z".to_owned())]);
+    assert_eq!(told(&answers[1]), [("west".to_owned(), "2026-06-01T02:00:00Z".to_owned())]);
+    assert!(answers[1].co2e_g.is_some_and(|grams| (grams - 600.0).abs() < 1e-6), "{answers:?}");
 }
 
 #[test]
