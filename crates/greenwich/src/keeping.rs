@@ -82,17 +82,6 @@ impl Grounds<'_> {
         grid.series(place, span)
     }
 
-    /// PUE at a site hour by hour over a span of the grid's time, where it has a curve over the weather.
-    fn by_weather(
-        &self,
-        (site, place): (&SiteEntry, &Place),
-        replay: Option<&Replay>,
-        span: Window,
-    ) -> Result<Option<PueSeries>, Error> {
-        let weather = Weather::of(&site.site.cooling, place.zone.as_ref(), replay, None)?;
-        Ok(weather.and_then(|weather| weather.over(span, place).pue_series()))
-    }
-
     /// The engines of the sites. `helper` are the words that start this program as a job's supervisor; what an engine
     /// writes lies in `folder`.
     pub fn engines(&self, folder: &Path, helper: &[OsString], lock: Option<&ActLock>) -> Vec<Engine> {
@@ -128,6 +117,16 @@ impl Grounds<'_> {
     fn words(error: &Error) -> String {
         error.to_string()
     }
+}
+
+/// PUE at a site hour by hour over a span of the grid's time, where it has a curve over the weather.
+fn by_weather(
+    (site, place): (&SiteEntry, &Place),
+    replay: Option<&Replay>,
+    span: Window,
+) -> Result<Option<PueSeries>, Error> {
+    let weather = Weather::of(&site.site.cooling, place.zone.as_ref(), replay, None)?;
+    Ok(weather.and_then(|weather| weather.over(span, place).pue_series()))
 }
 
 /// A site over the planned hours.
@@ -297,7 +296,7 @@ impl Grounds<'_> {
         let span = Window::new(floor(from), floor(until) + HOUR).expect("it ends after it begins");
         let (place, replay) = (self.place(site)?, self.replay()?);
         let Some(series) = self.series(&place, replay.as_ref(), span)? else { return Ok(None) };
-        let by_weather = self.by_weather((site, &place), replay.as_ref(), span)?;
+        let by_weather = by_weather((site, &place), replay.as_ref(), span)?;
         let sight = Sight { name: site.name.clone(), pue: place.pue.median(), series, by_weather };
         let (mut grams, mut kwh) = (0.0, 0.0);
         for (window, energy) in pieces {
@@ -394,7 +393,7 @@ impl Planning {
         for site in &grounds.sites.sites {
             let place = grounds.place(site)?;
             let Some(series) = grounds.series(&place, replay.as_ref(), span)? else { continue };
-            let by_weather = grounds.by_weather((site, &place), replay.as_ref(), span)?;
+            let by_weather = by_weather((site, &place), replay.as_ref(), span)?;
             let sight = Sight { name: site.name.clone(), pue: place.pue.median(), series, by_weather };
             let starts = (0..hours as i32).map(|hour| start + HOUR * hour);
             let cells = starts.map(|at| sight.g_per_kwh(Window::new(at, at + HOUR).expect("an hour")));
