@@ -8,7 +8,7 @@ use crate::forecasting::floor;
 use crate::forecasting_grid::Ahead;
 use crate::grid::Grid;
 use crate::ledger_acts;
-use crate::live::OpenRuns;
+use crate::live::{Observed, OpenRun, OpenRuns};
 use crate::metered::Terms;
 use crate::pace::Pace;
 use crate::pipeline::Greenwich;
@@ -26,7 +26,7 @@ use greenwich_keeper::{
     Account, ActLock, Answer, Ask, Engine, Metered, Outlook, Run, Segment, Standing, State, Sum, standings,
 };
 use greenwich_signals::{Fill, Replay};
-use greenwich_store::Ledger;
+use greenwich_store::{Entries, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -119,6 +119,19 @@ impl Grounds<'_> {
     }
 }
 
+/// The entries of the ledger that belong to a run.
+fn entries_of(entries: &Entries, run: &Run) -> Vec<Metered> {
+    let own = entries.current().filter(|entry| entry.tags.get(RUN_TAG) == Some(&run.job.run));
+    let metered = own.map(|entry| Metered {
+        entry: entry.id.clone(),
+        start: entry.start,
+        end: entry.end,
+        it_energy_j: entry.it_energy_j,
+        exit_status: entry.exit_status,
+    });
+    metered.collect()
+}
+
 /// PUE at a site hour by hour over a span of the grid's time, where it has a curve over the weather.
 fn by_weather(
     (site, place): (&SiteEntry, &Place),
@@ -194,11 +207,11 @@ impl Outlook for Grounds<'_> {
             let terms = Terms { settings: &settings, signals: None, accelerator: None };
             ledger_acts::recover(&ledger, &self.host, &[], &terms).map_err(|error| error.to_string())?;
         }
-        self.entries(run).map_err(|error| Self::words(&error))
+        Ok(entries_of(&ledger.entries().map_err(|error| error.to_string())?, run))
     }
 
-    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String> {
-        self.drawn_of(run).map_err(|error| Self::words(&error))
+    fn drawn(&mut self, runs: &[&Run]) -> Result<Vec<Option<Sum>>, String> {
+        self.drawn_of(runs).map_err(|error| Self::words(&error))
     }
 
     fn account(&mut self, run: &Run, metered: &[Metered]) -> Account {
@@ -219,47 +232,40 @@ impl Outlook for Grounds<'_> {
 }
 
 impl Grounds<'_> {
-    /// The entries of the ledger that belong to a run.
-    fn entries(&self, run: &Run) -> Result<Vec<Metered>, Error> {
-        let entries = Ledger::at(&self.ledger).entries()?;
-        let own = entries.current().filter(|entry| entry.tags.get(RUN_TAG) == Some(&run.job.run));
-        let metered = own.map(|entry| Metered {
-            entry: entry.id.clone(),
-            start: entry.start,
-            end: entry.end,
-            it_energy_j: entry.it_energy_j,
-            exit_status: entry.exit_status,
-        });
-        Ok(metered.collect())
-    }
-
-    /// What a run has drawn so far: its entries, and what the journals of meters hold that are still at work.
+    /// What each of some runs has drawn so far: its entries, and what the journals of meters hold that are still at work.
     ///
     /// # Errors
     /// As the ledger; where the grid is not known.
-    pub(crate) fn drawn_of(&self, run: &Run) -> Result<Option<Sum>, Error> {
+    pub(crate) fn drawn_of(&self, runs: &[&Run]) -> Result<Vec<Option<Sum>>, Error> {
         let ledger = Ledger::at(&self.ledger);
-        let mut pieces = self.pieces_of(&ledger, &self.entries(run)?)?;
-        let mut open = OpenRuns::of(ledger, &self.host);
+        let entries = ledger.entries()?;
+        let mut open = OpenRuns::of(ledger.clone(), &self.host);
         open.look(Timestamp::now())?;
-        for one in open.runs().iter().filter(|one| one.observed.context().tags.get(RUN_TAG) == Some(&run.job.run)) {
-            let (from, until) = (one.observed.header().started, one.observed.heard());
-            let hours = one.observed.hours();
-            let mut add = |from: Timestamp, until: Timestamp, joules: f64| {
-                let window = Window::new(self.pace.to_grid(from), self.pace.to_grid(until));
-                pieces.extend(window.ok().map(|window| (window, ItEnergy::from_joules(joules))));
-            };
-            if self.pace.is_trial() {
-                add(from, until, hours.iter().map(|(_, joules)| joules).sum());
-            } else {
-                for (hour, joules) in hours {
-                    add(from.max(hour), until.min(hour + HOUR), joules);
-                }
-            }
+        let of = |run: &&Run| {
+            let mut pieces = self.pieces_of(&ledger, &entries_of(&entries, run))?;
+            let own = |one: &OpenRun<'_>| one.observed.context().tags.get(RUN_TAG) == Some(&run.job.run);
+            open.runs().into_iter().filter(own).for_each(|one| self.add_open(one.observed, &mut pieces));
+            let site = self.sites.get(run.site());
+            let emitted = site.map(|site| self.emitted(site, &pieces)).transpose()?.flatten();
+            Ok(emitted.map(|(kwh, co2e_g)| Sum { co2e_g, kwh }))
+        };
+        runs.iter().map(of).collect()
+    }
+
+    /// What a meter that is at work has seen drawn, piece by piece in the grid's time.
+    fn add_open(&self, observed: &Observed, pieces: &mut Vec<(Window, ItEnergy)>) {
+        let (from, until) = (observed.header().started, observed.heard());
+        let mut add = |from: Timestamp, until: Timestamp, joules: f64| {
+            let window = Window::new(self.pace.to_grid(from), self.pace.to_grid(until));
+            pieces.extend(window.ok().map(|window| (window, ItEnergy::from_joules(joules))));
+        };
+        let hours = observed.hours();
+        if self.pace.is_trial() {
+            return add(from, until, hours.iter().map(|(_, joules)| joules).sum());
         }
-        let site = self.sites.get(run.site());
-        let emitted = site.map(|site| self.emitted(site, &pieces)).transpose()?.flatten();
-        Ok(emitted.map(|(kwh, co2e_g)| Sum { co2e_g, kwh }))
+        for (hour, joules) in hours {
+            add(from.max(hour), until.min(hour + HOUR), joules);
+        }
     }
 
     /// How all budgets stand, by the runs that are not closed and, behind them, one that may be.
@@ -272,7 +278,7 @@ impl Grounds<'_> {
         }
         let mut runs = state.open_runs()?;
         runs.extend(more.cloned());
-        let drawn = &mut |run: &Run| self.drawn_of(run).map_err(|error| Self::words(&error));
+        let drawn = &mut |some: &[&Run]| self.drawn_of(some).map_err(|error| Self::words(&error));
         Ok(standings(&self.sites.budgets, state, &runs, drawn, now)?)
     }
 
