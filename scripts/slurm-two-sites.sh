@@ -212,14 +212,14 @@ CONF
         done
         all_idle $site || fail "the nodes of $site did not come up: see $B/$site/log"
     done
-    # Until both hear each other, the federation moves no job.
-    for site in east west; do
-        for _ in $(seq 200); do
-            in_step $site && break
-            sleep 0.1
-        done
-        in_step $site || fail "the federation of $site is not in step: see $B/$site/log"
+    # Until both hear each other, the federation moves no job; the first connections may be made twice.
+    seen=0
+    for _ in $(seq 300); do
+        if in_step east && in_step west; then seen=$((seen + 1)); else seen=0; fi
+        [ "$seen" -lt 10 ] || break
+        sleep 0.1
     done
+    [ "$seen" -ge 10 ] || fail "the federation is not in step: see $B/east/log and $B/west/log"
     echo "export SLURM_CONF=$B/east/slurm.conf"
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     let slurm_conf = slurm.map(|folder| folder.join("east/slurm.conf"));
     let mut stage = Stage { folder: tempfile::tempdir()?, bin, slurm_conf, lot: 0x9e37_79b9_7f4a_7c15 };
     stage.set_up()?;
-    stage.play(kills)
+    // What broke a law is kept to be looked at.
+    stage.play(kills).inspect_err(|_| stage.folder.disable_cleanup(true))
 }
 
 fn build() -> Result<PathBuf> {
@@ -153,6 +154,15 @@ impl Stage {
         Ok(self.json(&["jobs", "list"])?["jobs"].as_array().map_or(0, Vec::len))
     }
 
+    fn unaccounted(&self, runs: &[String]) -> Result<bool> {
+        for run in runs.iter().rev() {
+            if self.json(&["jobs", "show", run])?["account"].is_null() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A moment from 50 ms to 2.05 s, by xorshift.
     fn moment(&mut self) -> Duration {
         self.lot ^= self.lot << 13;
@@ -178,11 +188,10 @@ impl Stage {
         }
         let mut keeper = self.keeper()?;
         let asked = Instant::now();
-        while self.open()? > 0 && asked.elapsed() < PATIENCE {
+        // Accounts are closed some looks after the end, when the meter's entry is there.
+        while (self.open()? > 0 || self.unaccounted(&runs)?) && asked.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(500));
         }
-        // Its last accounts are closed a look later.
-        thread::sleep(Duration::from_secs(20));
         keeper.kill()?;
         keeper.wait()?;
         self.tell(&runs, killed, begun.elapsed())

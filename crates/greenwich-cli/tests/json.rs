@@ -189,6 +189,7 @@ fn answers_of_kept_jobs() -> Vec<Value> {
         of(&format!("{job} -- true")),
         of("jobs list --format json"),
         of("jobs cancel last --why tried --format json"),
+        of("jobs clean --format json"),
     ]
 }
 

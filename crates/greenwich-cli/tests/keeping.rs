@@ -399,7 +399,8 @@ fn on_two_real_slurm_clusters_a_job_goes_where_it_is_clean_and_a_drained_site_is
     assert!(shown["engine_id"].as_str().is_some_and(|id| id.ends_with(";west")), "{shown:#}");
     assert!(shown["account"]["it_energy_j"].as_f64().is_some_and(|joules| joules > 0.0), "{shown:#}");
     // A job that waits at a site that is drained goes to the other one.
-    let second = stage.submit(0, &["--deadline", "2026-06-04T22:00:00Z"]);
+    let late = ["--set", "schedule.release=2026-06-01T10:00:00Z", "--deadline", "2026-06-04T22:00:00Z"];
+    let second = stage.submit(0, &late);
     let site = stage.shown(&second)["site"].as_str().expect("it is handed over").to_owned();
     assert_eq!(site, "east");
     let drained = Command::new("scontrol")

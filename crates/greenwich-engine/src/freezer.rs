@@ -45,7 +45,8 @@ fn mounted(text: &str, group: &Path) -> Option<PathBuf> {
         let mut fields = before.split(' ');
         let (root, point) = (fields.nth(3)?, fields.next()?);
         after.starts_with("cgroup2 ").then_some(())?;
-        Some(Path::new(point).join(group.strip_prefix(root).ok()?))
+        // Without a slash behind it, where the group is the root of what is mounted.
+        Some(Path::new(point).join(group.strip_prefix(root).ok()?).components().collect())
     })
 }
 

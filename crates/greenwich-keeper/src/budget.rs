@@ -51,6 +51,9 @@ impl AddAssign for Sum {
     }
 }
 
+/// What each of some runs has drawn so far, as metered; why that is not known, in words.
+pub type Drawn = Result<Vec<Option<Sum>>, String>;
+
 /// What a run takes of its project's budget.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claim {
@@ -155,8 +158,8 @@ fn figure(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// How all budgets stand, by the runs that are not closed, oldest first; `drawn` tells what a run has drawn so far as
-/// metered, `None` where nothing was. A run counts in the year in which it ends, or is planned to.
+/// How all budgets stand, by the runs that are not closed, oldest first; `drawn` tells what each of some runs has drawn so
+/// far as metered, `None` where nothing was. A run counts in the year in which it ends, or is planned to.
 ///
 /// # Errors
 /// [`KeeperError`] of the state. Where `drawn` fails, what a run should have drawn by its plan stands in.
@@ -164,16 +167,21 @@ pub fn standings(
     budgets: &[Budget],
     state: &State,
     runs: &[Run],
-    drawn: &mut dyn FnMut(&Run) -> Result<Option<Sum>, String>,
+    drawn: &mut dyn FnMut(&[&Run]) -> Drawn,
     now: Timestamp,
 ) -> Result<Vec<Standing>, KeeperError> {
+    let has_budget = |run: &Run| budgets.iter().any(|budget| run.job.project.as_ref() == Some(&budget.project));
+    let started: Vec<&Run> = runs.iter().filter(|run| run.starts > 0 && has_budget(run)).collect();
+    let known = if started.is_empty() { Vec::new() } else { drawn(&started).unwrap_or_default() };
+    let known: BTreeMap<&str, Sum> =
+        started.iter().zip(known).filter_map(|(run, sum)| Some((run.job.run.as_str(), sum?))).collect();
     let mut found = Vec::new();
     for budget in budgets {
         let own = |run: &&Run| run.job.project.as_deref() == Some(&budget.project);
         let mut by_year: BTreeMap<i16, Vec<Claim>> = BTreeMap::new();
         for run in runs.iter().filter(own) {
             let end = run.ended.or(run.plan.finish()).unwrap_or(now).max(run.ended.unwrap_or(now));
-            by_year.entry(year_of(end)).or_default().push(claim(run, drawn));
+            by_year.entry(year_of(end)).or_default().push(claim(run, known.get(run.job.run.as_str()).copied()));
         }
         let years: BTreeSet<i16> = by_year.keys().copied().chain([year_of(now)]).collect();
         for year in years {
@@ -185,14 +193,14 @@ pub fn standings(
 }
 
 /// What of a run is drawn, and what its plan expects yet of the work that is left.
-fn claim(run: &Run, drawn: &mut dyn FnMut(&Run) -> Result<Option<Sum>, String>) -> Claim {
+fn claim(run: &Run, metered: Option<Sum>) -> Claim {
     let work_s = run.job.work_s.max(1.0);
     let whole = Sum {
         co2e_g: run.job.expected_co2e_g.or(run.plan.co2e_g).unwrap_or(0.0),
         kwh: run.job.expected_kwh.unwrap_or(0.0),
     };
     let share = |of: f64| Sum { co2e_g: whole.co2e_g * of, kwh: whole.kwh * of };
-    let so_far = if run.starts > 0 { drawn(run).ok().flatten() } else { Some(Sum::default()) };
+    let so_far = if run.starts > 0 { metered } else { Some(Sum::default()) };
     let is_over = run.ended.is_some() || run.cancel.is_some();
     let left_s = if is_over { 0.0 } else { run.left().as_secs_f64() };
     // A plan's emissions are those of the work that was left when it was made.

@@ -17,7 +17,7 @@ mod outlook;
 mod run;
 mod state;
 
-pub use budget::{Budget, BudgetAction, Standing, Sum, standings};
+pub use budget::{Budget, BudgetAction, Drawn, Standing, Sum, standings};
 pub use desire::{Step, latest_start};
 pub use error::KeeperError;
 pub use keeper::{Engine, Keeper, Moment, Timing, Told};

@@ -3,7 +3,7 @@
 //! In: what is left of each job. Out: plans, and what was metered of a job that is over. The keeper itself knows no
 //! intensity and no joule.
 
-use crate::budget::Sum;
+use crate::budget::Drawn;
 use crate::run::{Run, Segment};
 use greenwich_engine::SiteSeen;
 use jiff::Timestamp;
@@ -105,12 +105,12 @@ pub trait Outlook {
     /// What went wrong, in words: it is asked again.
     fn metered(&mut self, run: &Run) -> Result<Vec<Metered>, String>;
 
-    /// What a run has drawn so far, from its entries and from meters that are still at work; `None` where nothing was
-    /// metered.
+    /// What each of some runs has drawn so far, from its entries and from meters that are still at work, in the same
+    /// order; `None` where nothing was metered.
     ///
     /// # Errors
     /// What went wrong, in words: what its plan expected stands in.
-    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String>;
+    fn drawn(&mut self, runs: &[&Run]) -> Drawn;
 
     /// The account of a run from its entries.
     fn account(&mut self, run: &Run, metered: &[Metered]) -> Account;

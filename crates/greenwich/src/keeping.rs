@@ -8,7 +8,7 @@ use crate::forecasting::floor;
 use crate::forecasting_grid::Ahead;
 use crate::grid::Grid;
 use crate::ledger_acts;
-use crate::live::OpenRuns;
+use crate::live::{Observed, OpenRun, OpenRuns};
 use crate::metered::Terms;
 use crate::pace::Pace;
 use crate::pipeline::Greenwich;
@@ -17,15 +17,16 @@ use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::site::Place;
 use crate::sites_file::{Backend, SiteEntry, Sites};
+use crate::weather::Weather;
 use greenwich_core::quantity::{AverageIntensity, ItEnergy, Power, Pue};
-use greenwich_core::{IntensitySeries, RegionId, Signal, Window};
+use greenwich_core::{IntensitySeries, PueSeries, RegionId, Signal, Window};
 use greenwich_engine::{Launcher, Local, SiteSeen, Slurm};
 use greenwich_fleet::{Extras, Fleet, Job as FleetJob, Names, Options, Site as FleetSite, SiteSet};
 use greenwich_keeper::{
     Account, ActLock, Answer, Ask, Engine, Metered, Outlook, Run, Segment, Standing, State, Sum, standings,
 };
 use greenwich_signals::{Fill, Replay};
-use greenwich_store::Ledger;
+use greenwich_store::{Entries, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -118,19 +119,58 @@ impl Grounds<'_> {
     }
 }
 
+/// The entries of the ledger that belong to a run.
+fn entries_of(entries: &Entries, run: &Run) -> Vec<Metered> {
+    let own = entries.current().filter(|entry| entry.tags.get(RUN_TAG) == Some(&run.job.run));
+    let metered = own.map(|entry| Metered {
+        entry: entry.id.clone(),
+        start: entry.start,
+        end: entry.end,
+        it_energy_j: entry.it_energy_j,
+        exit_status: entry.exit_status,
+    });
+    metered.collect()
+}
+
+/// PUE at a site hour by hour over a span of the grid's time, where it has a curve over the weather.
+fn by_weather(
+    (site, place): (&SiteEntry, &Place),
+    replay: Option<&Replay>,
+    span: Window,
+) -> Result<Option<PueSeries>, Error> {
+    let weather = Weather::of(&site.site.cooling, place.zone.as_ref(), replay, None)?;
+    Ok(weather.and_then(|weather| weather.over(span, place).pue_series()))
+}
+
 /// A site over the planned hours.
 struct Sight {
     name: String,
     pue: Pue,
     series: IntensitySeries,
+    /// PUE by the hour, where it follows the weather.
+    by_weather: Option<PueSeries>,
 }
 
 impl Sight {
     /// Grams over a stretch of the grid's time at so many watts of IT power; `None` where the grid is not known.
     fn grams(&self, window: Window, watts: f64) -> Option<f64> {
-        let mean = AverageIntensity::from_g_per_kwh(self.series.mean_g_per_kwh(window)?);
+        let mean = AverageIntensity::from_g_per_kwh(self.g_per_kwh(window)?);
         let energy = ItEnergy::from_kwh(watts / 1e3 * window.hours());
         Some((energy * self.pue * mean).g())
+    }
+
+    /// Mean intensity of a stretch, each hour's times its PUE relative to the usual one, so that energy × usual PUE × it is
+    /// what the weather makes of it.
+    fn g_per_kwh(&self, window: Window) -> Option<f64> {
+        match &self.by_weather {
+            Some(pue) if pue.covers(window) => pue.weigh_g_per_kwh(&self.series, window),
+            _ => self.series.mean_g_per_kwh(window),
+        }
+    }
+
+    /// PUE of a stretch.
+    fn pue(&self, window: Window) -> Pue {
+        self.by_weather.as_ref().and_then(|pue| pue.mean(window)).unwrap_or(self.pue)
     }
 }
 
@@ -167,11 +207,11 @@ impl Outlook for Grounds<'_> {
             let terms = Terms { settings: &settings, signals: None, accelerator: None };
             ledger_acts::recover(&ledger, &self.host, &[], &terms).map_err(|error| error.to_string())?;
         }
-        self.entries(run).map_err(|error| Self::words(&error))
+        Ok(entries_of(&ledger.entries().map_err(|error| error.to_string())?, run))
     }
 
-    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String> {
-        self.drawn_of(run).map_err(|error| Self::words(&error))
+    fn drawn(&mut self, runs: &[&Run]) -> Result<Vec<Option<Sum>>, String> {
+        self.drawn_of(runs).map_err(|error| Self::words(&error))
     }
 
     fn account(&mut self, run: &Run, metered: &[Metered]) -> Account {
@@ -192,47 +232,40 @@ impl Outlook for Grounds<'_> {
 }
 
 impl Grounds<'_> {
-    /// The entries of the ledger that belong to a run.
-    fn entries(&self, run: &Run) -> Result<Vec<Metered>, Error> {
-        let entries = Ledger::at(&self.ledger).entries()?;
-        let own = entries.current().filter(|entry| entry.tags.get(RUN_TAG) == Some(&run.job.run));
-        let metered = own.map(|entry| Metered {
-            entry: entry.id.clone(),
-            start: entry.start,
-            end: entry.end,
-            it_energy_j: entry.it_energy_j,
-            exit_status: entry.exit_status,
-        });
-        Ok(metered.collect())
-    }
-
-    /// What a run has drawn so far: its entries, and what the journals of meters hold that are still at work.
+    /// What each of some runs has drawn so far: its entries, and what the journals of meters hold that are still at work.
     ///
     /// # Errors
     /// As the ledger; where the grid is not known.
-    pub(crate) fn drawn_of(&self, run: &Run) -> Result<Option<Sum>, Error> {
+    pub(crate) fn drawn_of(&self, runs: &[&Run]) -> Result<Vec<Option<Sum>>, Error> {
         let ledger = Ledger::at(&self.ledger);
-        let mut pieces = self.pieces_of(&ledger, &self.entries(run)?)?;
-        let mut open = OpenRuns::of(ledger, &self.host);
+        let entries = ledger.entries()?;
+        let mut open = OpenRuns::of(ledger.clone(), &self.host);
         open.look(Timestamp::now())?;
-        for one in open.runs().iter().filter(|one| one.observed.context().tags.get(RUN_TAG) == Some(&run.job.run)) {
-            let (from, until) = (one.observed.header().started, one.observed.heard());
-            let hours = one.observed.hours();
-            let mut add = |from: Timestamp, until: Timestamp, joules: f64| {
-                let window = Window::new(self.pace.to_grid(from), self.pace.to_grid(until));
-                pieces.extend(window.ok().map(|window| (window, ItEnergy::from_joules(joules))));
-            };
-            if self.pace.is_trial() {
-                add(from, until, hours.iter().map(|(_, joules)| joules).sum());
-            } else {
-                for (hour, joules) in hours {
-                    add(from.max(hour), until.min(hour + HOUR), joules);
-                }
-            }
+        let of = |run: &&Run| {
+            let mut pieces = self.pieces_of(&ledger, &entries_of(&entries, run))?;
+            let own = |one: &OpenRun<'_>| one.observed.context().tags.get(RUN_TAG) == Some(&run.job.run);
+            open.runs().into_iter().filter(own).for_each(|one| self.add_open(one.observed, &mut pieces));
+            let site = self.sites.get(run.site());
+            let emitted = site.map(|site| self.emitted(site, &pieces)).transpose()?.flatten();
+            Ok(emitted.map(|(kwh, co2e_g)| Sum { co2e_g, kwh }))
+        };
+        runs.iter().map(of).collect()
+    }
+
+    /// What a meter that is at work has seen drawn, piece by piece in the grid's time.
+    fn add_open(&self, observed: &Observed, pieces: &mut Vec<(Window, ItEnergy)>) {
+        let (from, until) = (observed.header().started, observed.heard());
+        let mut add = |from: Timestamp, until: Timestamp, joules: f64| {
+            let window = Window::new(self.pace.to_grid(from), self.pace.to_grid(until));
+            pieces.extend(window.ok().map(|window| (window, ItEnergy::from_joules(joules))));
+        };
+        let hours = observed.hours();
+        if self.pace.is_trial() {
+            return add(from, until, hours.iter().map(|(_, joules)| joules).sum());
         }
-        let site = self.sites.get(run.site());
-        let emitted = site.map(|site| self.emitted(site, &pieces)).transpose()?.flatten();
-        Ok(emitted.map(|(kwh, co2e_g)| Sum { co2e_g, kwh }))
+        for (hour, joules) in hours {
+            add(from.max(hour), until.min(hour + HOUR), joules);
+        }
     }
 
     /// How all budgets stand, by the runs that are not closed and, behind them, one that may be.
@@ -245,7 +278,7 @@ impl Grounds<'_> {
         }
         let mut runs = state.open_runs()?;
         runs.extend(more.cloned());
-        let drawn = &mut |run: &Run| self.drawn_of(run).map_err(|error| Self::words(&error));
+        let drawn = &mut |some: &[&Run]| self.drawn_of(some).map_err(|error| Self::words(&error));
         Ok(standings(&self.sites.budgets, state, &runs, drawn, now)?)
     }
 
@@ -267,14 +300,15 @@ impl Grounds<'_> {
         let until = pieces.iter().map(|(window, _)| window.end()).max();
         let Some((from, until)) = from.zip(until) else { return Ok(None) };
         let span = Window::new(floor(from), floor(until) + HOUR).expect("it ends after it begins");
-        let place = self.place(site)?;
-        let Some(series) = self.series(&place, self.replay()?.as_ref(), span)? else { return Ok(None) };
+        let (place, replay) = (self.place(site)?, self.replay()?);
+        let Some(series) = self.series(&place, replay.as_ref(), span)? else { return Ok(None) };
+        let by_weather = by_weather((site, &place), replay.as_ref(), span)?;
+        let sight = Sight { name: site.name.clone(), pue: place.pue.median(), series, by_weather };
         let (mut grams, mut kwh) = (0.0, 0.0);
         for (window, energy) in pieces {
-            let Some(mean) = series.mean_g_per_kwh(*window) else { return Ok(None) };
-            let facility = *energy * place.pue.median();
-            kwh += facility.kwh();
-            grams += (facility * AverageIntensity::from_g_per_kwh(mean)).g();
+            let Some(mean) = sight.g_per_kwh(*window) else { return Ok(None) };
+            kwh += (*energy * sight.pue(*window)).kwh();
+            grams += (*energy * sight.pue * AverageIntensity::from_g_per_kwh(mean)).g();
         }
         Ok(Some((kwh, grams)))
     }
@@ -365,13 +399,17 @@ impl Planning {
         for site in &grounds.sites.sites {
             let place = grounds.place(site)?;
             let Some(series) = grounds.series(&place, replay.as_ref(), span)? else { continue };
-            let Some(cells) = series.cells_g_per_kwh(span, HOUR) else { continue };
+            let by_weather = by_weather((site, &place), replay.as_ref(), span)?;
+            let sight = Sight { name: site.name.clone(), pue: place.pue.median(), series, by_weather };
+            let starts = (0..hours as i32).map(|hour| start + HOUR * hour);
+            let cells = starts.map(|at| sight.g_per_kwh(Window::new(at, at + HOUR).expect("an hour")));
+            let Some(cells) = cells.collect::<Option<Vec<f64>>>() else { continue };
             let seen = sites.iter().find(|seen| seen.name == site.name).and_then(|seen| seen.accelerators);
             let capacity = seen.map_or(site.accelerators, |seen| seen.min(site.accelerators));
             fleet.sites.push(FleetSite {
                 name: site.name.clone(),
-                zone: series.zone.clone(),
-                pue: place.pue.median(),
+                zone: sight.series.zone.clone(),
+                pue: sight.pue,
                 capacity: vec![capacity; hours as usize],
                 intensity: cells.into_iter().map(AverageIntensity::from_g_per_kwh).collect(),
                 accelerator: None,
@@ -379,7 +417,7 @@ impl Planning {
                 usd_per_kwh: None,
                 backend: None,
             });
-            sights.push(Sight { name: site.name.clone(), pue: place.pue.median(), series });
+            sights.push(sight);
         }
         let mut planning = Self { pace, now: grid_now, start, hours: hours as u32, sights, fleet, places: Vec::new() };
         planning.take(asks);

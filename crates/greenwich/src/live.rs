@@ -16,7 +16,7 @@ pub use greenwich_core::quantity::{Co2e, FacilityEnergy, ItEnergy, Power};
 pub use greenwich_core::reading::{DeviceKind, Method};
 pub use greenwich_core::{Provenance, Range, ZoneId};
 pub use jiff::Timestamp;
-pub use journals::OpenRuns;
+pub use journals::{OpenRun, OpenRuns};
 pub use observed::{Observed, Watch};
 pub use scrape::scrape;
 pub use told::{DeviceNow, GridNow, Live, Projected, RunNow, State};

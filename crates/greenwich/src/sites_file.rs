@@ -2,6 +2,7 @@
 //!
 //! In: bytes. Out: [`Sites`], checked for type and range; zones and accelerators are resolved by who uses them.
 
+use crate::cooling::CoolingSpec;
 use crate::document::{DocumentError, Table, read};
 use crate::job_file::{SiteSpec, site_keys};
 use greenwich_engine::SlurmSite;
@@ -130,7 +131,7 @@ fn site(table: &Table) -> Result<SiteEntry, DocumentError> {
             "write name = \"east\"",
         ));
     }
-    let spec = site_keys(table)?;
+    let spec = SiteSpec { cooling: CoolingSpec::read(table)?, ..site_keys(table)? };
     if spec.region.is_none() && spec.zone.is_none() {
         return Err(table.missing("zone", "write zone = \"DE\" or region = \"gcp/us-central1\""));
     }
@@ -225,6 +226,8 @@ options = ["--mem=64G", "--account=ml"]
 [[site]]
 name = "desk"
 zone = "FR"
+pue_curve = [[10, 1.1], [30, 1.4]]
+weather = "temp.csv"
 accelerators = 1
 backend = "local"
 [[budget]]
@@ -239,7 +242,9 @@ action = "hold"
         assert_eq!(sites.signals, Some(PathBuf::from("ours/grid")));
         let Backend::Slurm(east) = &sites.sites[0].backend else { panic!("{sites:?}") };
         assert_eq!((east.per_node, east.suspends, east.options.len()), (8, true, 2));
-        assert_eq!(sites.get("desk").map(|site| &site.backend), Some(&Backend::Local));
+        let desk = sites.get("desk").expect("it is described");
+        assert_eq!((&desk.backend, desk.site.cooling.pue.is_some()), (&Backend::Local, true));
+        assert_eq!(desk.site.cooling.weather, Some(PathBuf::from("ours/temp.csv")));
         assert_eq!(sites.budget(Some("llm")).map(|budget| budget.action), Some(BudgetAction::Hold));
         assert_eq!(sites.budget(None), None);
     }
@@ -251,7 +256,7 @@ action = "hold"
         };
         assert_eq!(
             told("backend = \"local\"", "backend = \"k8s\""),
-            "sites.toml:21: `site.backend`: found \"k8s\", allowed is \"local\" or \"slurm\""
+            "sites.toml:23: `site.backend`: found \"k8s\", allowed is \"local\" or \"slurm\""
         );
         assert!(told("home = \"east\"", "home = \"north\"").contains("allowed is one of east, desk"));
         assert!(told("cluster = \"east\"", "cluter = \"east\"").contains("unknown key"));

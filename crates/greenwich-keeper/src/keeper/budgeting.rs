@@ -34,7 +34,7 @@ impl Keeper {
         if !is_due && listed == self.budgeted_for {
             return Ok(());
         }
-        let found = standings(&self.budgets, &self.state, runs, &mut |run| outlook.drawn(run), now)?;
+        let found = standings(&self.budgets, &self.state, runs, &mut |some| outlook.drawn(some), now)?;
         for standing in &found {
             self.tell_overdrawn(standing, now, told)?;
         }

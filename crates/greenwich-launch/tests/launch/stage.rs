@@ -2,18 +2,20 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+
+#[path = "../../../greenwich-cli/tests/rig/heed.rs"]
+mod heed;
+pub(crate) use heed::heed_signals;
 
 /// A test that hangs fails after this; nothing is measured by it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,18 +26,6 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let path = test.parent().and_then(|deps| deps.parent()).expect("it lies in `deps`").join("examples").join(name);
     assert!(path.is_file(), "{} is not built: run `cargo test -p greenwich-launch`", path.display());
     path
-}
-
-/// Whoever starts the tests may have told them to ignore signals (a script's `&` does so with SIGINT), and programs
-/// inherit that. A handler is not inherited; this one does what no handler would.
-pub(crate) fn heed_signals() {
-    static DONE: LazyLock<()> = LazyLock::new(|| {
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU] {
-            signal_hook::flag::register_conditional_default(signal, Arc::new(AtomicBool::new(true)))
-                .expect("these may be handled");
-        }
-    });
-    LazyLock::force(&DONE);
 }
 
 /// The launcher with arguments of its own and a command.

@@ -217,13 +217,15 @@ impl Outlook for Grid {
         }
         Ok(found)
     }
-    fn drawn(&mut self, run: &Run) -> Result<Option<Sum>, String> {
-        let now = at(self.second);
-        let ran =
-            self.world.history().into_iter().filter(|seen| seen.mark.run == run.job.run).flat_map(|seen| seen.ran);
-        let seconds = ran.map(|stretch| stretch.end.unwrap_or(now).duration_since(stretch.start).as_secs_f64());
-        let joules = seconds.sum::<f64>() * POWER_W;
-        Ok(Some(Sum { co2e_g: joules * G_PER_J, kwh: joules / 3.6e6 }))
+    fn drawn(&mut self, runs: &[&Run]) -> Result<Vec<Option<Sum>>, String> {
+        let (now, history) = (at(self.second), self.world.history());
+        let of = |run: &&Run| {
+            let ran = history.iter().filter(|seen| seen.mark.run == run.job.run).flat_map(|seen| &seen.ran);
+            let seconds = ran.map(|stretch| stretch.end.unwrap_or(now).duration_since(stretch.start).as_secs_f64());
+            let joules = seconds.sum::<f64>() * POWER_W;
+            Some(Sum { co2e_g: joules * G_PER_J, kwh: joules / 3.6e6 })
+        };
+        Ok(runs.iter().map(of).collect())
     }
     fn account(&mut self, _: &Run, metered: &[Metered]) -> Account {
         let joules: f64 = metered.iter().filter_map(|one| one.it_energy_j).sum();
