@@ -72,7 +72,7 @@ impl Work {
 /// Numbers that an extended fleet's jobs may look at to find prices.
 const PRICE_LOOKS: f64 = 3e9;
 /// And in exchanges.
-const EXCHANGE_LOOKS: f64 = 1.5e9;
+const EXCHANGE_LOOKS: f64 = 6e9;
 
 /// Work on an extended fleet.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ impl ExtendedWork {
                 rounds: times(0.7 * PRICE_LOOKS, looks, 800.0).max(20),
             },
             // A try asks some five jobs.
-            tries: times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(60.0)),
+            tries: times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(150.0)),
         }
     }
 }

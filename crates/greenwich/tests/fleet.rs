@@ -403,7 +403,8 @@ fn jobs_whose_size_may_change_are_written_with_their_accelerators_and_checked() 
         }
     };
     assert_eq!(told(&csv), "[]");
-    let rows = [csv.replace(",4\n", ",3\n"), csv.replace("Z,4\n", "Z,1\n"), csv.replace("03:00:00Z,2\n", "02:00:00Z,2\n")];
+    let rows =
+        [csv.replace(",4\n", ",3\n"), csv.replace("Z,4\n", "Z,1\n"), csv.replace("03:00:00Z,2\n", "02:00:00Z,2\n")];
     let faults: Vec<String> = rows.iter().map(|rows| told(rows)).collect();
     assert_snapshot!(faults.join("\n"), @"");
 }
