@@ -4,6 +4,7 @@
 //! is taken up and put down with less and less weight of the prices; last come exchanges: a task takes what it likes, those
 //! in its way find new places, and what does not pay is undone, with a little patience at first (annealing).
 
+use crate::effort::ExtendedWork;
 use crate::extended::model::Model;
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
 use crate::extended::place::Board;
@@ -16,9 +17,7 @@ const SEED: u64 = 0x6772_6565_6E77_6963;
 const FOLLOW_STEP: f64 = 0.00015;
 /// The share of a new answer in the remembered use as prices follow.
 const FOLLOW_SHARE: f64 = 0.1;
-/// Parts of the tasks, by size, after which prices follow.
-const CHUNKS: f64 = 100.0;
-/// Rounds in which they do.
+/// Rounds in which prices follow after each part of the tasks.
 const FOLLOW: usize = 4;
 /// Parts that tasks answer in as prices follow.
 const FOLLOW_PARTS: usize = 4;
@@ -48,14 +47,14 @@ const COOL: f64 = 0.003;
 /// How often few tasks begin hot.
 const CYCLES: usize = 5;
 
-/// The best board that is found; `tries` is how many exchanges are tried.
-pub(crate) fn search(asking: &mut Asking, prices: Prices, tries: usize, stop: Stop) -> Board {
+/// The best board that is found.
+pub(crate) fn search(asking: &mut Asking, prices: Prices, work: &ExtendedWork, stop: Stop) -> Board {
     let model = asking.model;
     let mut lot = Lot::new(SEED);
     let order = order(model, &mut lot);
     let centre = prices.centre.clone();
     let mut oracle = Oracle::default();
-    let mut board = dive(asking, prices, &mut oracle, &order, stop);
+    let mut board = dive(asking, prices, &mut oracle, &order, (work, stop));
     let mut priced = Priced::new(model);
     for weight in WEIGHTS {
         priced.fill(model, &centre, weight);
@@ -75,7 +74,7 @@ pub(crate) fn search(asking: &mut Asking, prices: Prices, tries: usize, stop: St
             priced
         })
         .collect();
-    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, tries, stop);
+    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
     board
 }
 
@@ -112,7 +111,13 @@ fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
 }
 
 /// Places tasks in order; prices follow.
-fn dive(asking: &mut Asking, mut prices: Prices, oracle: &mut Oracle, order: &[u32], stop: Stop) -> Board {
+fn dive(
+    asking: &mut Asking,
+    mut prices: Prices,
+    oracle: &mut Oracle,
+    order: &[u32],
+    (work, stop): (&ExtendedWork, Stop),
+) -> Board {
     let model = asking.model;
     let mut board = Board::new(model);
     let mut seen = vec![false; model.tasks.len()];
@@ -137,7 +142,7 @@ fn dive(asking: &mut Asking, mut prices: Prices, oracle: &mut Oracle, order: &[u
             }
         }
         since += area(index);
-        if since >= all / CHUNKS && !stop.is_set() {
+        if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
             prices.capacity = model.stepped(&board.free);
