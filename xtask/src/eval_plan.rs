@@ -4,6 +4,7 @@
 //! error, a row per size and seed: gap to the proven bound, CPU seconds with files read and written, memory, jobs a
 //! second; with `--referee FILE` each plan is checked by that program. Nothing here is asserted.
 
+mod extended;
 mod instance;
 
 use anyhow::{Context, Result, bail};
@@ -17,9 +18,10 @@ use std::process::{Command, Stdio};
 
 const USAGE: &str =
     "usage: cargo xtask eval plan [--data DIR] [--bin FILE] [--referee FILE] [--jobs N[,N…]] [--seeds N]
-                       [--instances DIR] [--keep DIR]
+                       [--instances DIR] [--keep DIR] [--with WHAT]
 --data: a folder of <zone>.csv.gz, ../shared/data/grid where it is there; --seeds N: seeds 1 to N, 3 by default;
---instances: folders <jobs>-<seed> with jobs.csv and sites.csv instead of those made here";
+--instances: folders <jobs>-<seed> with jobs.csv and sites.csv instead of those made here;
+--with: columns beyond the plain ones (data, restarts, kinds, sizes, cost, delay); each plan is then doubted by `plan verify`";
 /// Sizes by default; the largest has 30 sites, the others 10.
 const SIZES: [usize; 8] = [10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
 const TRACES: &str = "../shared/data/grid";
@@ -30,12 +32,13 @@ struct Setup {
     bin: PathBuf,
     referee: Option<PathBuf>,
     instances: Option<PathBuf>,
+    with: Option<String>,
     folder: PathBuf,
 }
 
 /// Runs the sizes that were asked for.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
-    let (mut data, mut bin, mut referee, mut instances, mut keep) = (None, None, None, None, None);
+    let (mut data, mut bin, mut referee, mut instances, mut keep, mut with) = (None, None, None, None, None, None);
     let (mut sizes, mut seeds) = (SIZES.to_vec(), 3);
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -45,6 +48,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             "--bin" => bin = Some(PathBuf::from(value()?)),
             "--referee" => referee = Some(PathBuf::from(value()?)),
             "--instances" => instances = Some(PathBuf::from(value()?)),
+            "--with" => with = Some(value()?.to_owned()),
             "--keep" => keep = Some(PathBuf::from(value()?)),
             "--jobs" => sizes = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--seeds" => seeds = value()?.parse()?,
@@ -59,7 +63,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
     let referee = referee.or_else(|| Some(PathBuf::from(REFEREE)).filter(|file| file.is_file()));
     let folder = keep.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("eval-plan-{}", std::process::id())));
-    let setup = Setup { data, bin: bin.map_or_else(build, Ok)?, referee, instances, folder };
+    let setup = Setup { data, bin: bin.map_or_else(build, Ok)?, referee, instances, with, folder };
     fs::create_dir_all(&setup.folder)?;
     eprintln!("| jobs | sites | seed | gap | saving | unplaced | CPU s | memory | jobs/s | referee |");
     eprintln!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
@@ -86,10 +90,14 @@ fn build() -> Result<PathBuf> {
 
 fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
     let sites = if jobs >= 1_000_000 { 30 } else { 10 };
+    let mut options = Vec::new();
     let folder = if let Some(instances) = &setup.instances {
         instances.join(format!("{jobs}-{seed}"))
     } else {
-        let made = Instance::make(jobs, sites, seed);
+        let mut made = Instance::make(jobs, sites, seed);
+        if let Some(with) = &setup.with {
+            (made, options) = extended::add(made, with)?;
+        }
         fs::write(setup.folder.join("jobs.csv"), made.jobs)?;
         fs::write(setup.folder.join("sites.csv"), made.sites)?;
         setup.folder.clone()
@@ -97,6 +105,8 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
     let (jobs_file, sites_file) = (folder.join("jobs.csv"), folder.join("sites.csv"));
     let plan_file = setup.folder.join("plan.csv");
     let summary = setup.folder.join("summary.json");
+    let certificate = setup.folder.join("certificate.json");
+    let is_extended = setup.with.is_some();
     let before = cpu_seconds()?;
     let mut child = Command::new(&setup.bin)
         .args(["plan", "--format", "json", "--start", instance::START, "--hours", instance::HOURS_TEXT])
@@ -108,6 +118,8 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         .arg(&setup.data)
         .arg("--out")
         .arg(&plan_file)
+        .args(options)
+        .args(if is_extended { vec!["--certificate".as_ref(), certificate.as_os_str()] } else { Vec::new() })
         .stdout(fs::File::create(&summary)?)
         .stderr(Stdio::inherit())
         .spawn()
@@ -129,6 +141,7 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
     let answer: Value = serde_json::from_slice(&fs::read(&summary)?)?;
     let percent = |key: &str| answer[key].as_f64().map_or("–".to_owned(), |share| format!("{:.3} %", share * 1e2));
     let judged = match &setup.referee {
+        _ if is_extended => verify(setup, &certificate),
         Some(referee) => judge(setup, referee, &jobs_file, &sites_file, &plan_file, &summary),
         None => "not asked".to_owned(),
     };
@@ -144,6 +157,15 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
 fn most_memory_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
+}
+
+/// What `plan verify` says: it reads the files anew.
+fn verify(setup: &Setup, certificate: &Path) -> String {
+    match Command::new(&setup.bin).args(["plan", "verify"]).arg(certificate).output() {
+        Ok(output) if output.status.success() => "verified".to_owned(),
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(error) => format!("not asked: {error}"),
+    }
 }
 
 fn judge(setup: &Setup, referee: &Path, jobs: &Path, sites: &Path, plan: &Path, summary: &Path) -> String {

@@ -71,13 +71,17 @@ impl Work {
 
 /// Numbers that an extended fleet's jobs may look at to find prices.
 const PRICE_LOOKS: f64 = 3e9;
+/// As prices follow the plan.
+const FOLLOW_LOOKS: f64 = 3e9;
 /// And in exchanges.
-const EXCHANGE_LOOKS: f64 = 1.5e9;
+const EXCHANGE_LOOKS: f64 = 6e9;
 
 /// Work on an extended fleet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExtendedWork {
     pub(crate) rounds: Rounds,
+    /// Parts of the jobs, by size, after which prices follow the plan.
+    pub(crate) chunks: f64,
     /// Tries of the exchange.
     pub(crate) tries: usize,
 }
@@ -85,17 +89,18 @@ pub(crate) struct ExtendedWork {
 impl ExtendedWork {
     /// `looks` is how many numbers are looked at when each job is asked once.
     pub(crate) fn new(jobs: usize, looks: f64, effort: f64) -> Self {
-        let times = |looks_in_all: f64, once: f64, most: f64| {
-            ((looks_in_all * effort / once.max(1.0)).min(most * effort) as usize).max(1)
-        };
         let count = jobs.max(1) as f64;
+        let times = |in_all: f64, once: f64, most: f64| ((in_all / once.max(1.0)).min(most) * effort) as usize;
+        let small = jobs <= 5000;
+        // A try asks some five jobs; of many jobs, exchanges gain little.
+        let tries = times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(150.0));
         Self {
             rounds: Rounds {
-                passes: times(0.3 * PRICE_LOOKS, looks, 60.0).max(12),
-                rounds: times(0.7 * PRICE_LOOKS, looks, 800.0).max(20),
+                passes: times(0.3 * PRICE_LOOKS, looks, 60.0).max(8),
+                rounds: times(0.7 * PRICE_LOOKS, looks, if small { 800.0 } else { 120.0 }).max(10),
             },
-            // A try asks some five jobs.
-            tries: times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(60.0)),
+            chunks: (FOLLOW_LOOKS / looks.max(1.0)).clamp(10.0, 100.0),
+            tries: (tries as f64 * (1000.0 / count).min(1.0).powf(1.5)) as usize,
         }
     }
 }

@@ -139,7 +139,7 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
     let found = extended::prices::raise(&mut asking, work.rounds, stop);
     let bound = extended::prices::prove(&model, &found.centre);
     let prices = found.centre.clone();
-    let board = extended::search::search(&mut asking, found, work.tries, stop);
+    let board = extended::search::search(&mut asking, found, &work, stop);
     let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
     for (task, choice) in model.tasks.iter().zip(board.choices) {
         if choice.slot != extended::oracle::NONE {

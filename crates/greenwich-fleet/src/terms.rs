@@ -5,7 +5,7 @@
 //! without terms, or whose jobs and terms ask for nothing of this, is plain: it is planned by the plain planner.
 
 use crate::fleet::{Extras, Fleet, Job};
-use greenwich_core::quantity::UsdPerKwh;
+use greenwich_core::quantity::{UsdPerAcceleratorHour, UsdPerKwh};
 
 /// Work that rounding left over is none, in hours at the job's own size and speed.
 pub(crate) const HAIR_H: f64 = 1e-9;
@@ -159,7 +159,7 @@ impl Fleet {
 
     fn usd_per_accelerator_hour(&self, index: usize) -> f64 {
         let price = self.extras.get(index).and_then(|extras| extras.price);
-        price.map_or(0.0, |price| price.usd_per_hour())
+        price.map_or(0.0, UsdPerAcceleratorHour::usd_per_hour)
     }
 
     /// Grams of moving a job's data from its home: half the energy at each end's intensity in the hour of its release.

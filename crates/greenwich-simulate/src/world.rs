@@ -46,12 +46,13 @@ impl World {
 
     /// Sites that have room for the job at its smallest and are of its kind.
     pub fn sites_of(&self, job: u32) -> impl Iterator<Item = u32> + '_ {
-        let kind = self.extras(job).accelerator.as_deref();
+        let (kind, listed) = (self.extras(job).accelerator.as_deref(), &self.extras(job).kinds);
         let least = self.curve(job).first().map_or(self.job(job).accelerators, |(size, _)| *size);
         self.fleet.site_sets[self.job(job).sites.0 as usize].iter().copied().filter(move |site| {
             let site = &self.fleet.sites[*site as usize];
             let has = site.accelerator.as_deref();
-            let kind_fits = kind.is_none() || has.is_none() || kind == has;
+            let is_listed = |has: &str| listed.is_empty() || listed.iter().any(|kind| kind.name == has);
+            let kind_fits = has.is_none_or(|has| kind.is_none_or(|kind| kind == has) && is_listed(has));
             kind_fits && site.capacity.iter().any(|room| *room >= least)
         })
     }

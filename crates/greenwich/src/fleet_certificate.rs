@@ -189,10 +189,11 @@ const AGREES: f64 = 1e-9;
 fn judge(claimed: &Claimed, by_prices_kg: f64, proven: (f64, Option<f64>), plan: Option<Checked>) -> Verified {
     let (mut faults, mut notes) = (Vec::new(), Vec::new());
     let proven_kg = proven.1.map_or(proven.0, |tree| tree.max(proven.0));
-    if by_prices_kg > proven.0 * (1.0 + AGREES) + AGREES {
+    let above = |claimed: f64, proven: f64| claimed > proven + AGREES * (proven.abs() + 1.0);
+    if above(by_prices_kg, proven.0) {
         faults.push(format!("the prices prove {} kg, not the {by_prices_kg} kg that are claimed of them", proven.0));
     }
-    if claimed.lower_bound_kg > proven_kg * (1.0 + AGREES) + AGREES {
+    if above(claimed.lower_bound_kg, proven_kg) {
         faults.push(format!("the bound of {} kg is not proven: {proven_kg} kg are", claimed.lower_bound_kg));
     }
     if proven.1.is_some_and(|tree| tree >= proven.0) {
@@ -239,7 +240,7 @@ impl Verified {
 
     /// `greenwich.verified/1`.
     pub fn json(&self) -> Value {
-        json!({
+        let mut value = json!({
             "schema": "greenwich.verified/1",
             "holds": self.holds(),
             "claimed_co2e_kg": self.claimed.co2e_kg,
@@ -251,7 +252,12 @@ impl Verified {
             "proven_gap": self.gap(),
             "faults": self.faults,
             "notes": self.notes,
-        })
+        });
+        if let Some(claimed) = self.claimed.weighed_kg {
+            value["claimed_weighed_co2e_kg"] = json!(claimed);
+            value["plan_weighed_co2e_kg"] = json!(self.plan.as_ref().map(|plan| plan.weighed.kg()));
+        }
+        value
     }
 
     /// The verification for people.
@@ -268,7 +274,8 @@ impl Verified {
             );
         }
         let gap = self.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", gap * 1e2));
-        _ = writeln!(out, "  no plan   below {}, proven here: within {gap}", co2e(self.proven_kg));
+        let what = if self.claimed.weighed_kg.is_some() { " so weighed" } else { "" };
+        _ = writeln!(out, "  no plan   below {}{what}, proven here: within {gap}", co2e(self.proven_kg));
         for fault in &self.faults {
             _ = writeln!(out, "  fault     {fault}");
         }

@@ -197,6 +197,7 @@ impl Why {
             let cost = place.cost.map_or(String::new(), |cost| format!(", {:.2} USD", cost.usd()));
             let sizes = match place.accelerators {
                 None => String::new(),
+                Some((1, 1)) => " on 1 accelerator".to_owned(),
                 Some((least, most)) if least == most => format!(" on {least} accelerators"),
                 Some((least, most)) => format!(" on {least} to {most} accelerators"),
             };

@@ -509,11 +509,21 @@ fn jobs_whose_size_may_change_are_written_with_their_accelerators_and_checked() 
     let options = options(folder.path());
     let planned = plan_fleet(&options).expect("a plan");
     let csv = String::from_utf8(planned.csv()).expect("text");
-    assert_snapshot!(csv, @"");
-    assert_snapshot!(planned.why("grows").expect("the job is there").text(), @"");
+    assert_snapshot!(csv, @r"
+    job,site,start,end,accelerators
+    grows,south,2022-07-04T01:00:00Z,2022-07-04T02:00:00Z,4
+    grows,south,2022-07-04T04:00:00Z,2022-07-04T05:00:00Z,1
+    chooses,north,2022-07-04T01:00:00Z,2022-07-04T03:00:00Z,2
+    ");
+    assert_snapshot!(planned.why("grows").expect("the job is there").text(), @r"
+    why `grows`
+      planned   south from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z on 1 to 4 accelerators: 420 g, and room worth 0 g to others
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T04:00:00Z on 1 accelerator: 840 g, and room worth 0 g to others
+      best on   south from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z on 1 to 4 accelerators: 420 g, and room worth 0 g to others
+    ");
     let reader = SerializedFileReader::new(Bytes::from(planned.parquet().expect("written"))).expect("a Parquet file");
     let row = reader.get_row_iter(None).expect("rows").next().expect("a row").expect("a row");
-    assert_eq!(row.get_string(4).map(String::as_str), Ok("4"));
+    assert_eq!(row.get_string(4).expect("text"), "4");
     let (plan, file) = (folder.path().join("plan.csv"), folder.path().join("certificate.json"));
     std::fs::write(&file, planned.certificate(&options, Some(&plan)).to_string()).expect("written");
     let told = |text: &str| {
@@ -524,7 +534,12 @@ fn jobs_whose_size_may_change_are_written_with_their_accelerators_and_checked() 
         }
     };
     assert_eq!(told(&csv), "[]");
-    let rows = [csv.replace(",4\n", ",3\n"), csv.replace("Z,4\n", "Z,1\n"), csv.replace("03:00:00Z,2\n", "02:00:00Z,2\n")];
+    let rows =
+        [csv.replace(",4\n", ",3\n"), csv.replace("Z,4\n", "Z,1\n"), csv.replace("03:00:00Z,2\n", "02:00:00Z,2\n")];
     let faults: Vec<String> = rows.iter().map(|rows| told(rows)).collect();
-    assert_snapshot!(faults.join("\n"), @"");
+    assert_snapshot!(faults.join("\n"), @r"
+    `grows` cannot run on 3 accelerators
+    `grows` does 2 h of work and needs 4
+    `chooses` runs 1 h and needs 2
+    ");
 }

@@ -52,10 +52,11 @@ impl Stay {
 
 /// Where the plan has a job; `None` where it has no place.
 pub fn planned(fleet: &Fleet, plan: &FleetPlan, job: u32) -> Option<Stay> {
-    let size = fleet.jobs[job as usize].accelerators;
-    let own: Vec<_> = plan.segments.iter().filter(|part| part.job == job).collect();
-    let site = own.first()?.site;
-    let hours: Vec<(u32, u32)> = own.iter().flat_map(|part| part.start..part.end).map(|hour| (hour, size)).collect();
+    let own = plan.segments.iter().enumerate().filter(|(_, part)| part.job == job);
+    let site = own.clone().next()?.1.site;
+    let sized = own.map(|(at, part)| (part, plan.accelerators(fleet, at)));
+    let hours: Vec<(u32, u32)> =
+        sized.flat_map(|(part, size)| (part.start..part.end).map(move |hour| (hour, size))).collect();
     let bill = fleet.bill(job as usize, site, &fleet.way(job as usize, site)?, &hours);
     Some(Stay::new(fleet, plan, site, hours, &bill))
 }

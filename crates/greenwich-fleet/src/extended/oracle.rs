@@ -187,8 +187,9 @@ impl Oracle {
         }
         let sum = self.cost.iter().chain(&self.restart).map(|cost| cost.abs()).sum::<f64>();
         self.magnitude = self.magnitude.max(sum + slot.fixed_g + task.wait_g * window.len() as f64);
-        if let Some(Whim { blur_g, lot }) = whim {
-            self.cost.iter_mut().for_each(|cost| *cost += *blur_g * accelerators * lot.unit());
+        if let Some(whim) = whim {
+            let blur_g = whim.blur_g * accelerators;
+            self.cost.iter_mut().for_each(|cost| *cost += blur_g * whim.lot.unit());
         }
         if let Some(room) = look.room {
             let needed = size.accelerators as i32;

@@ -4,6 +4,7 @@
 //! is taken up and put down with less and less weight of the prices; last come exchanges: a task takes what it likes, those
 //! in its way find new places, and what does not pay is undone, with a little patience at first (annealing).
 
+use crate::effort::ExtendedWork;
 use crate::extended::model::Model;
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
 use crate::extended::place::Board;
@@ -16,9 +17,7 @@ const SEED: u64 = 0x6772_6565_6E77_6963;
 const FOLLOW_STEP: f64 = 0.00015;
 /// The share of a new answer in the remembered use as prices follow.
 const FOLLOW_SHARE: f64 = 0.1;
-/// Parts of the tasks, by size, after which prices follow.
-const CHUNKS: f64 = 100.0;
-/// Rounds in which they do.
+/// Rounds in which prices follow after each part of the tasks.
 const FOLLOW: usize = 4;
 /// Parts that tasks answer in as prices follow.
 const FOLLOW_PARTS: usize = 4;
@@ -28,6 +27,10 @@ const WEIGHTS: [f64; 2] = [0.5, 0.0];
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
 /// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
 const MOST_BLUR: f64 = 8.0;
+/// Most tasks that one try puts where others have to go.
+const MOST_FORCED: usize = 3;
+/// Up to so many tasks, half the tries clear a stretch of a site.
+const CLEARED: usize = 5000;
 /// Most tasks that one try moves.
 const MOST_MOVED: usize = 24;
 /// The least that an accelerator-hour in the way counts, against what a place is worth.
@@ -44,14 +47,14 @@ const COOL: f64 = 0.003;
 /// How often few tasks begin hot.
 const CYCLES: usize = 5;
 
-/// The best board that is found; `tries` is how many exchanges are tried.
-pub(crate) fn search(asking: &mut Asking, prices: Prices, tries: usize, stop: Stop) -> Board {
+/// The best board that is found.
+pub(crate) fn search(asking: &mut Asking, prices: Prices, work: &ExtendedWork, stop: Stop) -> Board {
     let model = asking.model;
     let mut lot = Lot::new(SEED);
     let order = order(model, &mut lot);
     let centre = prices.centre.clone();
     let mut oracle = Oracle::default();
-    let mut board = dive(asking, prices, &mut oracle, &order, stop);
+    let mut board = dive(asking, prices, &mut oracle, &order, (work, stop));
     let mut priced = Priced::new(model);
     for weight in WEIGHTS {
         priced.fill(model, &centre, weight);
@@ -71,7 +74,7 @@ pub(crate) fn search(asking: &mut Asking, prices: Prices, tries: usize, stop: St
             priced
         })
         .collect();
-    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, tries, stop);
+    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
     board
 }
 
@@ -108,7 +111,13 @@ fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
 }
 
 /// Places tasks in order; prices follow.
-fn dive(asking: &mut Asking, mut prices: Prices, oracle: &mut Oracle, order: &[u32], stop: Stop) -> Board {
+fn dive(
+    asking: &mut Asking,
+    mut prices: Prices,
+    oracle: &mut Oracle,
+    order: &[u32],
+    (work, stop): (&ExtendedWork, Stop),
+) -> Board {
     let model = asking.model;
     let mut board = Board::new(model);
     let mut seen = vec![false; model.tasks.len()];
@@ -133,7 +142,7 @@ fn dive(asking: &mut Asking, mut prices: Prices, oracle: &mut Oracle, order: &[u
             }
         }
         since += area(index);
-        if since >= all / CHUNKS && !stop.is_set() {
+        if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
             prices.capacity = model.stepped(&board.free);
@@ -157,6 +166,8 @@ struct Exchange<'a> {
     /// Tasks that hold something, by site and hour.
     here: Vec<Vec<u32>>,
     unplaced: Vec<u32>,
+    /// Tasks of this try that have no place yet.
+    queue: Vec<u32>,
     /// Tasks moved in this try, with what they had.
     moved: Vec<(u32, Choice)>,
     typical_g: f64,
@@ -170,6 +181,7 @@ impl<'a> Exchange<'a> {
             oracle,
             here: vec![Vec::new(); model.sites * model.hours],
             unplaced: Vec::new(),
+            queue: Vec::new(),
             moved: Vec::new(),
             typical_g: model.typical_cost(),
         };
@@ -242,54 +254,89 @@ impl<'a> Exchange<'a> {
 
     /// One try; returns how much dearer the plan became.
     fn attempt(&mut self, board: &mut Board, lot: &mut Lot, heat: f64) -> f64 {
-        let model = self.model;
         let index = self.pick(lot);
         self.moved.clear();
         self.lift(board, index);
-        let mut old: f64 = 0.0;
-        for _ in 0..lot.below(4).saturating_sub(1) {
-            let other = lot.below(model.tasks.len()) as u32;
-            if self.moved.iter().all(|(moved, _)| *moved != other) {
-                self.lift(board, other);
-            }
-        }
-        let mut worth = self.force(board, index, lot);
-        let mut queue: Vec<u32> = self.moved[1..].iter().map(|(other, _)| *other).collect();
-        let by_size = lot.below(3) > 0;
-        if by_size {
-            let area = |index: u32| model.tasks[index as usize].area();
-            queue.sort_by(|&a, &b| area(b).total_cmp(&area(a)).then(a.cmp(&b)));
+        self.queue.clear();
+        let (mut forced, mut worth) = (0, true);
+        if lot.below(if self.model.tasks.len() <= CLEARED { 2 } else { 8 }) == 0 {
+            self.queue.push(index);
+            self.clear_around(board, index, lot);
+            forced = MOST_FORCED - lot.below(2);
         } else {
-            for last in (1..queue.len()).rev() {
-                queue.swap(last, lot.below(last + 1));
-            }
+            worth = self.force(board, index, lot);
         }
         let priced = &self.tables[lot.below(self.tables.len())];
-        if worth {
-            for &other in &queue {
-                let blur_g = self.blur_g(lot, 4);
-                let mut whim = Whim { blur_g, lot };
-                let whim = (blur_g > 0.0).then_some(&mut whim);
-                put(model, &mut self.oracle, priced, board, other as usize, whim);
+        let by_size = lot.below(3) > 0;
+        while worth && !self.queue.is_empty() {
+            let at = if by_size { self.largest() } else { lot.below(self.queue.len()) };
+            let other = self.queue.swap_remove(at);
+            let blur_g = self.blur_g(lot, 4);
+            let mut whim = Whim { blur_g, lot };
+            let whim = (blur_g > 0.0).then_some(&mut whim);
+            if !put(self.model, &mut self.oracle, priced, board, other as usize, whim) && forced < MOST_FORCED {
+                forced += 1;
+                worth = self.force(board, other, lot);
             }
+        }
+        let mut dearer = 0.0;
+        if worth {
             let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
-            old = self.moved.iter().map(|(other, choice)| self.grams(*other, choice)).sum();
+            let old: f64 = self.moved.iter().map(|(other, choice)| self.grams(*other, choice)).sum();
             worth = new <= old || lot.unit() < ((old - new) / heat).exp();
-            old = new - old;
+            dearer = new - old;
         }
         let moved = std::mem::take(&mut self.moved);
         if !worth {
+            dearer = 0.0;
             for (other, _) in &moved {
-                board.give_back(model, *other as usize);
+                board.give_back(self.model, *other as usize);
             }
         }
         for (other, choice) in moved {
             if !worth && choice.slot != NONE {
-                board.take(model, other as usize, choice);
+                board.take(self.model, other as usize, choice);
             }
             self.note(board, other);
         }
-        if worth { old } else { 0.0 }
+        dearer
+    }
+
+    fn largest(&self) -> usize {
+        let area = |at: usize| self.model.tasks[self.queue[at] as usize].area();
+        (1..self.queue.len()).fold(0, |best, at| if area(at) > area(best) { at } else { best })
+    }
+
+    /// Lifts tasks that run at about the same time on one of a task's sites, and one or two anywhere.
+    fn clear_around(&mut self, board: &mut Board, index: u32, lot: &mut Lot) {
+        let model = self.model;
+        let task = &model.tasks[index as usize];
+        let slot = task.slots.start as usize + lot.below(task.slots.len());
+        let from = model.slots[slot].site as usize * model.hours;
+        let reach = 1 + lot.below(24) as u32;
+        let middle = task.release + lot.below((task.deadline - task.release) as usize) as u32;
+        let (first, end) = (middle.saturating_sub(reach), (middle + reach).min(model.hours as u32));
+        for _ in 0..3 + lot.below(MOST_MOVED / 2) {
+            let hour = first + lot.below((end - first) as usize) as u32;
+            let size = model.tasks[lot.below(model.tasks.len())].accelerators as i32;
+            if let Some(other) = self.occupant(from + hour as usize, size, lot) {
+                self.queue.push(other);
+                self.lift(board, other);
+            }
+        }
+        for list in 0..2 {
+            let other = if list == 0 {
+                lot.below(model.tasks.len()) as u32
+            } else if self.unplaced.is_empty() {
+                continue;
+            } else {
+                self.unplaced[lot.below(self.unplaced.len())]
+            };
+            if self.moved.iter().all(|(moved, _)| *moved != other) {
+                self.queue.push(other);
+                self.lift(board, other);
+            }
+        }
     }
 
     /// A task that runs there, rather one that is large enough to make room and no larger.
@@ -351,6 +398,7 @@ impl<'a> Exchange<'a> {
                 }
                 let lacking = accelerators as i32 - board.free[cell];
                 let Some(other) = self.occupant(cell, lacking, lot) else { return false };
+                self.queue.push(other);
                 self.lift(board, other);
             }
         }
