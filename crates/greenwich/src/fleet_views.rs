@@ -74,8 +74,9 @@ impl PlannedFleet {
             unplaced: self.plan.unplaced.len(),
             co2e: self.plan.co2e,
             baseline: self.plan.baseline,
-            lower_bound: self.plan.lower_bound,
-            gap: self.plan.gap(),
+            // Where cost or delay weigh, the bound is not one of emissions.
+            lower_bound: (!self.has_weights()).then_some(self.plan.lower_bound),
+            gap: self.plan.gap().filter(|_| !self.has_weights()),
             signal: self.signal(),
             start: self.start(),
             end: self.instant(fleet.hours),

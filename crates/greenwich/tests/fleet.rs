@@ -447,6 +447,7 @@ fn cost_and_delay_weigh_where_that_is_asked_for() {
     ");
     let told = planned.json(0.0);
     assert!(told["lower_bound_co2e_kg"].is_null(), "the bound is of what is weighed");
+    assert!(!planned.svg().contains("No plan emits less"), "nor does the picture say so");
     let tally = planned.plan.tally.as_ref().expect("it is more than plain");
     let weighed = planned.plan.co2e.g() + tally.cost.usd() * 1000.0 + tally.waiting.hours() * 50.0;
     assert!((tally.weighed.g() - weighed).abs() < 1e-9 * weighed);

@@ -16,12 +16,15 @@ const KINDS: [(&str, &str); 3] = [("one", "1:700"), ("fast", "2:1000"), ("slow",
 /// What can be added.
 pub(crate) const ADDITIONS: &str = "data, restarts, kinds, sizes, cost, delay";
 
+/// The cell of a row, by its index and what stands in it so far.
+type Cell = Box<dyn Fn(usize, &str) -> String>;
+
 /// Adds to a fleet; returns the options that go with it.
 pub(crate) fn add(made: Instance, what: &str) -> Result<(Instance, Vec<&'static str>)> {
     let Instance { jobs, sites } = made;
     let size = |row: &str| row.split(',').nth(4).and_then(|cell| cell.parse::<u32>().ok()).unwrap_or(1);
     let kinds = KINDS.map(|(name, figures)| format!("{name}:{figures}")).join("|");
-    let job: (&str, Box<dyn Fn(usize, &str) -> String>) = match what {
+    let job: (&str, Cell) = match what {
         "data" => ("data_gb", Box::new(|at, _| GIGABYTES[at % 4].to_string())),
         "restarts" => ("restart_minutes", Box::new(|at, _| MINUTES[at % 4].to_string())),
         "kinds" => ("accelerator", Box::new(move |_, _| kinds.clone())),

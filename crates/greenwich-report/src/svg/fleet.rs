@@ -39,9 +39,9 @@ pub struct FleetPicture<'a> {
     pub co2e: Co2e,
     /// At once, at home, capacity ignored.
     pub baseline: Co2e,
-    /// No plan emits less.
-    pub lower_bound: Co2e,
-    /// Plan over bound, less 1; `None` where the bound is zero.
+    /// No plan emits less; `None` where something else than emissions was minimised.
+    pub lower_bound: Option<Co2e>,
+    /// Plan over bound, less 1; `None` where the bound is zero or not known.
     pub gap: Option<f64>,
     /// The intensity that was planned by.
     pub signal: Signal,
@@ -306,10 +306,10 @@ fn opacity(share: f64) -> String {
 fn footer(canvas: &mut Canvas, view: &FleetPicture<'_>, drawn: usize, hours_each: usize) {
     let penalties = if view.unplaced > 0 { " (penalties of unplaced jobs included)" } else { "" };
     let mut says = format!(
-        "Planned: {}{penalties}. At once at home, capacity ignored: {}. No plan emits less than {}, proven. Intensity: {}, {}.",
+        "Planned: {}{penalties}. At once at home, capacity ignored: {}.{} Intensity: {}, {}.",
         amount(view.co2e),
         amount(view.baseline),
-        amount(view.lower_bound),
+        view.lower_bound.map_or(String::new(), |least| format!(" No plan emits less than {}, proven.", amount(least))),
         view.signal.as_str(),
         span(view.start, view.end)
     );
@@ -352,7 +352,7 @@ mod tests {
             unplaced: 2,
             co2e: Co2e::from_kg(80.0),
             baseline: Co2e::from_kg(100.0),
-            lower_bound: Co2e::from_kg(79.0),
+            lower_bound: Some(Co2e::from_kg(79.0)),
             gap: Some(1.0 / 79.0),
             signal: Signal::Lifecycle,
             start,
