@@ -129,12 +129,14 @@ impl Desk {
     }
 
     /// Takes away what runs that are over have left.
-    pub(crate) fn clean(&self, older_than: SignedDuration, cleaning: Cleaning) -> Result<Cleaned, Failure> {
-        if !self.folder.join("state.db").is_file() {
-            return Ok(Cleaned::default());
-        }
+    pub(crate) fn clean(
+        &self,
+        state: &State,
+        older_than: SignedDuration,
+        cleaning: Cleaning,
+    ) -> Result<Cleaned, Failure> {
         let _lock = self.lock(PATIENCE)?;
-        Ok(cleaning::clean(&self.state()?, &self.folder, older_than, Timestamp::now(), cleaning)?)
+        Ok(cleaning::clean(state, &self.folder, older_than, Timestamp::now(), cleaning)?)
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -430,7 +432,9 @@ pub(crate) fn jobs(asked: &JobsArguments, common: &Common) -> Result<Answer, Fai
             let desk = Desk::new(kept, common, None)?;
             let cleaning = if *dry_run { Cleaning::Counts } else { Cleaning::Takes };
             let older_than = SignedDuration::try_from(*older_than).expect("at most sixty days");
-            let cleaned = desk.clean(older_than, cleaning)?;
+            let has_state = desk.folder.join("state.db").is_file();
+            let cleaned =
+                if has_state { desk.clean(&desk.state()?, older_than, cleaning)? } else { Cleaned::default() };
             let json = common.format == Format::Json;
             let text = if json {
                 terminal::pretty(&jobs_view::cleaned_json(&cleaned, cleaning))

@@ -47,7 +47,7 @@ pub(crate) fn keep(asked: &KeepArguments, common: &Common) -> ExitCode {
         let looked = look(&desk, &mut keeper, common);
         if Timestamp::now().as_second() - CLEAN_EVERY_S >= cleaned {
             cleaned = Timestamp::now().as_second();
-            clean(&desk);
+            clean(&desk, &keeper);
         }
         if asked.once {
             return match looked {
@@ -80,8 +80,8 @@ fn look(desk: &Desk, keeper: &mut Keeper, common: &Common) -> Result<(), Failure
 }
 
 /// Takes away what runs have left that have been over for a month.
-fn clean(desk: &Desk) {
-    match desk.clean(KEPT_FOR, Cleaning::Takes) {
+fn clean(desk: &Desk, keeper: &Keeper) {
+    match desk.clean(&keeper.state, KEPT_FOR, Cleaning::Takes) {
         Ok(cleaned) => cleaned.left.iter().for_each(|words| terminal::say(&format!("greenwich: {words}"))),
         Err(failure) => terminal::say(&format!("greenwich: {failure}")),
     }

@@ -181,6 +181,27 @@ fn a_budget_holds_a_run_until_somebody_lets_it_go_and_says_why() {
     assert_eq!(shown["phase"], "cancelled", "{shown:#}");
 }
 
+#[test]
+fn a_keeper_that_stays_and_commands_that_come_and_go_write_one_state() {
+    let stage = on_this_machine();
+    let run = stage.submit(0, &[]);
+    let mut keeper = stage.rig.program();
+    keeper.args(["keep", "--every", "50ms", "--quiet"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut keeper = keeper.spawn().expect("it runs");
+    let begun = Instant::now();
+    // Each of these opens the state and closes it again, which must not cost the keeper what it writes.
+    let shown = loop {
+        stage.answer(0, &["jobs", "list"]);
+        let shown = stage.shown(&run);
+        if !shown["account"].is_null() || begun.elapsed() > PATIENCE {
+            break shown;
+        }
+    };
+    keeper.kill().expect("it is alive");
+    keeper.wait().expect("it ended");
+    assert_eq!(shown["account"]["entries"].as_u64(), Some(1), "{shown:#}");
+}
+
 /// Writes what a project may draw in a year into the sites file.
 fn set_budget(stage: &Stage, energy_kwh: &str) {
     let file = stage.folder().join("sites.toml");

@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -89,12 +90,14 @@ impl State {
         made.map_err(|cause| KeeperError::File { path: folder.to_owned(), verb: "made", cause })?;
         let path = folder.join("state.db");
         // Made before SQLite makes it, so that it is private from its first byte; the files beside it take its mode.
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        file.and_then(|file| file.metadata()).map_err(|cause| KeeperError::File {
-            path: path.clone(),
-            verb: "opened",
-            cause,
-        })?;
+        // One that is there is never opened beside SQLite: a process that closes a file gives up every lock that it has
+        // on it, and another would take the journal away under our hands.
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => {
+                return Err(KeeperError::File { path, verb: "made", cause });
+            }
+            _ => {}
+        }
         if fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
             // Somebody else's choice, put right where that is allowed.
             _ = fs::set_permissions(&path, Permissions::from_mode(0o600));
