@@ -54,16 +54,16 @@ impl Work {
     pub(crate) fn new(jobs: usize, effort: f64) -> Self {
         let count = jobs as f64;
         let times = |amount: f64| ((amount * effort) as usize).max(1);
-        let exchanges = (16e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
+        let exchanges = (24e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
         let small = jobs <= 5000;
         let tries = exchanges.max((150e3 + count).min(700e3).min(40e3 * count));
         // Where sites are searched one by one, the tree of all of them together adds little.
         let (tree, split) = if jobs < LEAST_SPLIT {
             (2e9, None)
         } else if jobs <= MOST_TREE {
-            (5e8, Some((12, 8.4e8, 1.5e9)))
+            (5e8, Some((12, 8.4e8, 1.2e9)))
         } else if jobs <= MOST_SPLIT {
-            (0.0, Some((4, 6e8, 2e9)))
+            (0.0, Some((1, 2e8, 1.2e9)))
         } else {
             (0.0, None)
         };

@@ -96,10 +96,13 @@ fn exchange(model: &Model, tables: &[Tables], begin: Board, lot: &mut Lot, work:
     }
     let mut best = best.unwrap_or(begin);
     for _ in 0..work.parts {
+        if stop.is_set() {
+            break;
+        }
         let part = part(model, &best, lot);
         let heat = mean * PART_HEAT * LEAST_PART_HEAT.powf(lot.unit());
         let tries = Tries { count: work.part_tries, heat, cool: work.cool * mean, large: 0.0 };
-        if part.is_empty() || stop.is_set() {
+        if part.is_empty() {
             continue;
         }
         let mut board = best.clone();
