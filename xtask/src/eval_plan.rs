@@ -22,7 +22,7 @@ const USAGE: &str =
 --data: a folder of <zone>.csv.gz, ../shared/data/grid where it is there; --seeds N: seeds 1 to N, 3 by default;
 --instances: folders <jobs>-<seed> with jobs.csv and sites.csv instead of those made here;
 --with: columns beyond the plain ones (data, restarts, kinds, sizes, cost, delay); each plan is then doubted by `plan verify`";
-/// Sizes by default; the largest has 30 sites, the others 10.
+/// Sizes by default; the largest has 30 sites, the others 10. From 5,000,000 jobs on there are 50.
 const SIZES: [usize; 8] = [10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
 const TRACES: &str = "../shared/data/grid";
 const REFEREE: &str = "../shared/tools/plan_referee.py";
@@ -89,7 +89,11 @@ fn build() -> Result<PathBuf> {
 }
 
 fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
-    let sites = if jobs >= 1_000_000 { 30 } else { 10 };
+    let sites = match jobs {
+        5_000_000.. => 50,
+        1_000_000.. => 30,
+        _ => 10,
+    };
     let mut options = Vec::new();
     let folder = if let Some(instances) = &setup.instances {
         instances.join(format!("{jobs}-{seed}"))

@@ -1,4 +1,4 @@
-//! A fleet planned by the real program: Ctrl-C ends it with the best plan so far.
+//! A fleet planned by the real program: Ctrl-C ends it with the best plan so far; threads change no byte.
 //!
 //! In: files that the test writes. Out: the plan and the answer that the program leaves.
 
@@ -71,4 +71,31 @@ fn an_interrupt_leaves_the_best_plan_so_far_with_its_gap() {
     let placed: std::collections::BTreeSet<&str> =
         plan.lines().skip(1).filter_map(|row| row.split(',').next()).collect();
     assert_eq!(Some(placed.len() as u64), answer["placed"].as_u64());
+}
+
+#[test]
+fn one_and_two_threads_give_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    files(folder.path());
+    let planned = |threads: &str| {
+        let words = "plan --jobs jobs.csv --sites sites.csv --signals . --start 2022-07-04T00:00:00Z --hours 72 \
+                     --out plan.csv --certificate proof.json --format json --effort 0.02 --threads";
+        let output = Command::new(env!("CARGO_BIN_EXE_greenwich"))
+            .args(words.split_whitespace())
+            .arg(threads)
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        // What it took differs from run to run.
+        let answer = answer.as_object_mut().expect("an object");
+        answer.remove("seconds").expect("how long it took");
+        answer.remove("threads").expect("how many there were");
+        let written = ["plan.csv", "proof.json"].map(|file| std::fs::read(folder.path().join(file)).expect("written"));
+        (answer.clone(), written)
+    };
+    let (one, two) = (planned("1"), planned("2"));
+    assert!(one.1[0].len() > 1000, "a plan of hundreds of rows");
+    assert!(one == two, "the plans of one and two threads differ");
 }

@@ -9,8 +9,12 @@
 use crate::model::{Model, Task};
 use crate::options::{Frame, Options};
 
-/// Rows at most, so that a search is not slower than what it spares.
-const MOST_ROWS: usize = 3000;
+/// Rows at most for jobs of one size and more among themselves.
+const MOST_ALIKE: usize = 600;
+/// And at most for one more job beside them.
+const MOST_BESIDE: usize = 4;
+/// Jobs whose rows are looked for together at most: beyond, the largest are.
+const MOST_FAMILY: usize = 40;
 
 /// A stretch that is too short for all.
 #[derive(Debug, Clone)]
@@ -33,52 +37,33 @@ impl Rows {
         if model.sites != 1 || most == 0 {
             return found;
         }
-        let mut sizes: Vec<u32> = model.tasks.iter().map(|task| task.accelerators).collect();
+        let tasks = &model.tasks;
+        let mut sizes: Vec<u32> = tasks.iter().map(|task| task.accelerators).collect();
         sizes.sort_unstable();
         sizes.dedup();
+        let mut falling: Vec<u32> = (0..tasks.len() as u32).collect();
+        falling.sort_by_key(|&at| std::cmp::Reverse((tasks[at as usize].area() as u64, at)));
         for &size in sizes.iter().rev() {
-            let (side, all) = (most / size, 0..model.tasks.len() as u32);
-            let large: Vec<u32> = all.clone().filter(|&at| model.tasks[at as usize].accelerators >= size).collect();
-            found.stretches(model, &large, None, side);
-            let odd = |at: &u32| {
-                let own = model.tasks[*at as usize].accelerators;
+            let side = most / size;
+            let is_large = |at: &u32| tasks[*at as usize].accelerators >= size;
+            let large: Vec<u32> = falling.iter().copied().filter(is_large).take(MOST_FAMILY).collect();
+            let mut alike = stretches(model, &large, side, None);
+            alike.truncate(MOST_ALIKE);
+            found.0.extend(alike);
+            let is_odd = |at: &&u32| {
+                let own = tasks[**at as usize].accelerators;
                 own < size && own > most - side * size
             };
-            let mut odd: Vec<u32> = all.filter(odd).collect();
-            odd.sort_by_key(|&at| std::cmp::Reverse(model.tasks[at as usize].hours));
-            for one in odd {
-                let family: Vec<u32> = large.iter().copied().chain([one]).collect();
-                found.stretches(model, &family, Some(one), side);
-            }
-            if found.0.len() >= MOST_ROWS {
-                found.0.truncate(MOST_ROWS);
-                break;
+            for &odd in falling.iter().filter(is_odd) {
+                let (begin, end) = (tasks[odd as usize].release, tasks[odd as usize].deadline);
+                let meets = |at: &u32| tasks[*at as usize].release < end && tasks[*at as usize].deadline > begin;
+                let near: Vec<u32> = large.iter().copied().filter(meets).collect();
+                let mut beside = stretches(model, &near, side, Some(odd));
+                beside.truncate(MOST_BESIDE);
+                found.0.extend(beside);
             }
         }
         found
-    }
-
-    fn stretches(&mut self, model: &Model, family: &[u32], with: Option<u32>, side: u32) {
-        let task = |at: &u32| &model.tasks[*at as usize];
-        let mut begins: Vec<u32> = family.iter().map(|at| task(at).release).collect();
-        let mut ends: Vec<u32> = family.iter().map(|at| task(at).deadline).collect();
-        for edges in [&mut begins, &mut ends] {
-            edges.sort_unstable();
-            edges.dedup();
-        }
-        let mut last: Vec<(u32, u32)> = Vec::new();
-        for &begin in &begins {
-            for &end in ends.iter().filter(|end| **end > begin) {
-                let limit = side * (end - begin);
-                let inside = family.iter().map(|&at| (at, least_inside(task(&at), begin, end)));
-                let members: Vec<(u32, u32)> = inside.filter(|(_, hours)| *hours > 0).collect();
-                let is_new = with.is_none_or(|one| members.last().is_some_and(|(at, _)| *at == one));
-                if is_new && members.iter().map(|(_, hours)| hours).sum::<u32>() > limit && members != last {
-                    last.clone_from(&members);
-                    self.0.push(Row { members, limit });
-                }
-            }
-        }
     }
 
     /// Members of all rows: the measure of work.
@@ -113,4 +98,79 @@ fn least_inside(task: &Task, begin: u32, end: u32) -> u32 {
     }
     // Moved along, a whole job overlaps first more and then less: least at an end.
     overlap(task.release, task.release + task.hours).min(overlap(task.deadline - task.hours, task.deadline))
+}
+
+/// The stretches that are too short for a family and one more beside it, the shortest against its need first.
+fn stretches(model: &Model, family: &[u32], side: u32, with: Option<u32>) -> Vec<Row> {
+    let task = |at: u32| &model.tasks[at as usize];
+    let all = || family.iter().copied().chain(with);
+    // An edge of a stretch is one of a window, or of the hours that the one more cannot do without.
+    let mut begins: Vec<u32> = all().map(|at| task(at).release).collect();
+    let mut ends: Vec<u32> = all().map(|at| task(at).deadline).collect();
+    if let Some(one) = with.map(task) {
+        begins.push(one.deadline - one.hours);
+        ends.push(one.release + one.hours);
+    }
+    for edges in [&mut begins, &mut ends] {
+        edges.sort_unstable();
+        edges.dedup();
+    }
+    let mut found: Vec<(f64, Row)> = Vec::new();
+    for &begin in &begins {
+        for &end in ends.iter().filter(|end| **end > begin) {
+            let limit = side * (end - begin);
+            if with.is_some_and(|one| least_inside(task(one), begin, end) == 0) {
+                continue;
+            }
+            let need: u32 = all().map(|at| least_inside(task(at), begin, end)).sum();
+            if need > limit {
+                let inside = all().map(|at| (at, least_inside(task(at), begin, end)));
+                let members = inside.filter(|(_, hours)| *hours > 0).collect();
+                found.push((f64::from(need) / f64::from(limit), Row { members, limit }));
+            }
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.dedup_by(|a, b| a.1.members == b.1.members);
+    found.into_iter().map(|(_, row)| row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+
+    fn task(hours: u32, release: u32, deadline: u32, accelerators: u32, interruptible: bool) -> Task {
+        Task { job: 0, release, deadline, hours, accelerators, class: 0, set: 0, interruptible }
+    }
+
+    #[test]
+    fn a_short_job_beside_three_that_fill_the_site_has_a_row() {
+        // 98 accelerators hold three jobs of 32, which are there in [117, 147), and leave 2.
+        let mut tasks = vec![
+            task(48, 117, 165, 32, true),
+            task(48, 100, 154, 32, true),
+            task(30, 117, 149, 32, false),
+            task(4, 119, 123, 16, false),
+        ];
+        tasks.extend((0..60).map(|at| task(72, 0, 160, 20 + at % 4, true)));
+        let model = Model {
+            sites: 1,
+            hours: 168,
+            grams_per_wh: vec![0.4; 168],
+            capacity: vec![98; 168],
+            steps: vec![1],
+            profiles: vec![vec![1.0]],
+            classes: vec![crate::model::Class { watts: 700.0, profile: 0 }],
+            sets: vec![vec![0]],
+            tasks,
+            penalty_g: 2000.0,
+            refusals: Vec::new(),
+            hopeless: Vec::new(),
+        };
+        let rows = Rows::new(&model);
+        let together = |row: &&Row| (0..4).all(|at| row.members.iter().any(|(member, _)| *member == at));
+        let row = rows.0.iter().find(together).expect("a row of the four");
+        assert!(row.members.iter().map(|(_, hours)| hours).sum::<u32>() > row.limit);
+    }
 }

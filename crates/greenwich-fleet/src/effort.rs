@@ -7,11 +7,14 @@ use crate::extended::prices::Rounds;
 use crate::split;
 
 /// Jobs up to which a tree is searched.
-const MOST_TREE: usize = 500;
+const MOST_TREE: usize = 150;
 /// Jobs from which each site is searched on its own as well.
 const LEAST_SPLIT: usize = 60;
 /// Jobs up to which each site is searched on its own.
 const MOST_SPLIT: usize = 500;
+
+/// Tries when a part of the plan is taken up again.
+const PART_TRIES: usize = 60_000;
 
 /// Work to be done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,11 +28,17 @@ pub(crate) struct Work {
     /// Rounds in which they do, after each part.
     pub(crate) follow: usize,
     /// Parts that the jobs answer in as prices follow.
-    pub(crate) parts: usize,
+    pub(crate) followers: usize,
     /// Weights of the prices in passes that take every job up and put it down.
     pub(crate) weights: &'static [f64],
-    /// Tries of the exchange.
+    /// Exchanges that begin with the same board: how many times the heat a task's penalty is before it takes part.
+    pub(crate) starts: &'static [f64],
+    /// Tries of each.
     pub(crate) tries: usize,
+    /// Parts of the plan that are taken up again.
+    pub(crate) parts: usize,
+    /// Tries of each.
+    pub(crate) part_tries: usize,
     /// What a try may cost at first, as a share of a job's mean cost.
     pub(crate) heat: f64,
     /// And at last.
@@ -46,24 +55,39 @@ impl Work {
     pub(crate) fn new(jobs: usize, effort: f64) -> Self {
         let count = jobs as f64;
         let times = |amount: f64| ((amount * effort) as usize).max(1);
-        let exchanges = (16e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
+        let exchanges = (24e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
         let small = jobs <= 5000;
+        let tries = exchanges.max((150e3 + count).min(700e3).min(40e3 * count));
+        // Where sites are searched one by one, the tree of all of them together adds little.
+        let (tree, split) = if jobs < LEAST_SPLIT {
+            (2e9, None)
+        } else if jobs <= MOST_TREE {
+            (5e8, Some((12, 8.4e8, 1.2e9)))
+        } else if jobs <= MOST_SPLIT {
+            (0.0, Some((1, 2e8, 1.2e9)))
+        } else {
+            (0.0, None)
+        };
+        let (starts, again): (&[f64], f64) = if small { (&[0.0, 3.0], 0.5) } else { (&[0.0], 0.0) };
         Self {
             passes: times(if jobs <= 300_000 { 60.0 } else { 250.0 }),
             rounds: times(if small { 1500.0 } else { 60.0 }),
             chunks: times(if jobs <= 300_000 { 100.0 } else { 250.0 }),
             follow: if jobs <= 20_000 { 6 } else { 8 },
-            parts: if jobs <= 300_000 { 4 } else { 8 },
+            followers: if jobs <= 300_000 { 4 } else { 8 },
             weights: &[0.5, 0.0],
-            tries: times(exchanges.max((150e3 + count).min(700e3).min(40e3 * count))),
+            starts,
+            tries: times(tries * (1.0 - again) / starts.len() as f64),
+            parts: (tries * effort * again / PART_TRIES as f64) as usize,
+            part_tries: PART_TRIES,
             heat: if small { 2.0 } else { 0.1 },
             cool: 0.003,
             tree_rounds: 150,
-            looks: if jobs <= MOST_TREE { (2e9 * effort) as u64 } else { 0 },
-            split: (LEAST_SPLIT..=MOST_SPLIT).contains(&jobs).then_some(split::Effort {
-                rounds: 4,
-                looks: (3e8 * effort) as u64,
-                last_looks: (7e8 * effort) as u64,
+            looks: (tree * effort) as u64,
+            split: split.map(|(rounds, looks, last)| split::Effort {
+                rounds,
+                looks: (looks * effort) as u64,
+                last_looks: (last * effort) as u64,
             }),
         }
     }

@@ -19,6 +19,21 @@ const FEW: usize = 5000;
 /// Most tasks that one try puts where others have to go.
 const MOST_FORCED: usize = 3;
 
+/// Tries between two looks at how hot it is.
+const STEADY: usize = 64;
+
+/// Tries, and how bold they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tries {
+    pub(crate) count: usize,
+    /// What a try may cost at first, in grams.
+    pub(crate) heat: f64,
+    /// And at last.
+    pub(crate) cool: f64,
+    /// Tasks wait until their penalty is so many times what a try may cost; 0 where all take part at once.
+    pub(crate) large: f64,
+}
+
 /// The state of the exchange.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
@@ -40,6 +55,9 @@ pub(crate) struct Exchange<'a> {
     lifted: Vec<bool>,
     spare: Vec<Spot>,
     queue: Vec<u32>,
+    /// Tasks that are taken up, and those put aside until it is cooler, the least penalty first.
+    within: Vec<u32>,
+    aside: Vec<u32>,
     /// What an accelerator-hour emits on the whole.
     typical: f64,
     spot: Spot,
@@ -70,6 +88,8 @@ impl<'a> Exchange<'a> {
             lifted: vec![false; model.tasks.len()],
             spare: Vec::new(),
             queue: Vec::new(),
+            within: (0..model.tasks.len() as u32).collect(),
+            aside: Vec::new(),
             typical: model.typical_cost(),
             spot: Spot::default(),
         }
@@ -79,17 +99,67 @@ impl<'a> Exchange<'a> {
         self.tables.last().expect("there is a table without prices")
     }
 
-    /// Makes `tries` tries. `heats` are what a try may cost at first and at last, in grams.
-    pub(crate) fn run(&mut self, board: &mut Board, lot: &mut Lot, tries: usize, heats: (f64, f64), stop: Stop) {
-        let (heat, cool) = heats;
-        for round in 0..tries {
+    /// Makes tries on the tasks of `part`, on all where there is none.
+    pub(crate) fn run(&mut self, board: &mut Board, lot: &mut Lot, tries: &Tries, part: Option<Vec<u32>>, stop: Stop) {
+        self.within = part.unwrap_or_else(|| (0..self.model.tasks.len() as u32).collect());
+        self.put_aside(board, tries.large * tries.heat);
+        let mut heat = tries.heat;
+        for round in 0..tries.count {
             if stop.is_set() {
-                return;
+                break;
             }
-            let now = round as f64 / tries as f64;
-            let heat = heat * (cool / heat).powf(now);
+            if round.is_multiple_of(STEADY) {
+                heat = tries.heat * (tries.cool / tries.heat).powf(round as f64 / tries.count as f64);
+                self.let_in(board, tries.large * heat);
+            }
             self.attempt(board, lot, heat);
         }
+        self.let_in(board, 0.0);
+    }
+
+    /// Takes off the board those whose penalty is less, but for the largest: while it is that hot, small tasks are
+    /// only in the way of large ones, which make most of the cost.
+    fn put_aside(&mut self, board: &mut Board, least: f64) {
+        if least <= 0.0 {
+            return;
+        }
+        let mut spot = std::mem::take(&mut self.spot);
+        let mut within = std::mem::take(&mut self.within);
+        within.sort_by(|&a, &b| self.model.penalty(a as usize).total_cmp(&self.model.penalty(b as usize)));
+        let small = within.partition_point(|&index| self.model.penalty(index as usize) < least);
+        let large = small.min(within.len().saturating_sub(1));
+        self.within = within.split_off(large);
+        for &index in &within {
+            board.give_back(self.model, index as usize, &mut spot);
+            self.version[index as usize] += 1;
+        }
+        self.unplaced.clear();
+        self.listed.fill(false);
+        for at in 0..self.within.len() {
+            let index = self.within[at];
+            if board.site[index as usize] == NOWHERE {
+                self.list(index);
+            }
+        }
+        self.aside = within;
+        self.spot = spot;
+    }
+
+    /// Lets those in again whose penalty is at least so much.
+    fn let_in(&mut self, board: &mut Board, least: f64) {
+        let mut spot = std::mem::take(&mut self.spot);
+        while let Some(index) = self.aside.pop_if(|index| self.model.penalty(*index as usize) >= least) {
+            self.within.push(index);
+            if board.site[index as usize] != NOWHERE {
+                continue;
+            }
+            let limit = self.model.refusal(index as usize);
+            if board.find(self.model, self.base(), index as usize, limit, &mut spot) {
+                board.take(self.model, self.base(), index as usize, &spot);
+            }
+            self.show(board, index);
+        }
+        self.spot = spot;
     }
 
     fn attempt(&mut self, board: &mut Board, lot: &mut Lot, heat: f64) {
@@ -204,7 +274,7 @@ impl<'a> Exchange<'a> {
             self.unplaced.swap_remove(at);
             self.listed[index] = false;
         }
-        lot.below(self.model.tasks.len())
+        self.within[lot.below(self.within.len())] as usize
     }
 
     fn lift(&mut self, board: &mut Board, index: usize) {
@@ -288,25 +358,30 @@ impl<'a> Exchange<'a> {
     fn note(&mut self, board: &Board) {
         let mut moved = std::mem::take(&mut self.moved);
         for (index, spot) in moved.drain(..) {
-            let task = index as usize;
-            self.version[task] += 1;
-            let version = self.version[task];
-            if board.site[task] == NOWHERE {
-                self.list(index);
-            } else {
-                let from = board.site[task] as usize * self.model.hours;
-                board.visit_hours(self.model, task, |hour| {
-                    let cell = &mut self.here[from + hour as usize];
-                    cell.push((index, version));
-                    if cell.len() > self.ripe[from + hour as usize] {
-                        cell.retain(|(task, version)| self.version[*task as usize] == *version);
-                        self.ripe[from + hour as usize] = 2 * cell.len() + 16;
-                    }
-                });
-            }
+            self.show(board, index);
             self.spare.push(spot);
         }
         self.moved = moved;
+    }
+
+    /// Makes a task known where it is now.
+    fn show(&mut self, board: &Board, index: u32) {
+        let task = index as usize;
+        self.version[task] += 1;
+        let version = self.version[task];
+        if board.site[task] == NOWHERE {
+            self.list(index);
+            return;
+        }
+        let from = board.site[task] as usize * self.model.hours;
+        board.visit_hours(self.model, task, |hour| {
+            let cell = &mut self.here[from + hour as usize];
+            cell.push((index, version));
+            if cell.len() > self.ripe[from + hour as usize] {
+                cell.retain(|(task, version)| self.version[*task as usize] == *version);
+                self.ripe[from + hour as usize] = 2 * cell.len() + 16;
+            }
+        });
     }
 
     /// Puts a task on the list of those without a place.

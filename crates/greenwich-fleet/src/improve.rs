@@ -8,10 +8,10 @@
 use crate::clash::Rows;
 use crate::dual::Volume;
 use crate::effort::Work;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Tries};
 use crate::lot::Lot;
 use crate::model::Model;
-use crate::place::{Board, Spot};
+use crate::place::{Board, NOWHERE, Spot};
 use crate::proof::Proof;
 use crate::shapes::{Part, Shapes};
 use crate::split;
@@ -25,6 +25,11 @@ const FOLLOW_STEP: f64 = 0.00015;
 const FOLLOW_SHARE: f64 = 0.1;
 /// Weights of the prices among which a try of the exchange draws; the last is none.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// What a try may cost at first when a part is taken up again, against a job's mean cost; and the least share of it.
+const PART_HEAT: f64 = 1.0;
+const LEAST_PART_HEAT: f64 = 0.1;
+/// Hours of a stretch at least.
+const LEAST_STRETCH: u32 = 24;
 /// The lot is drawn the same way every time.
 const SEED: u64 = 0x6772_6565_6E77_6963;
 
@@ -42,10 +47,8 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work,
     let order = order(model, &mut lot);
     let mut board = dive(model, shapes, volume, base, &order, work, stop);
     repeat(model, &prices, base, &order, work, &mut board, stop);
-    let mean = board.total() / model.tasks.len().max(1) as f64;
-    if !model.tasks.is_empty() && mean > 0.0 {
-        let mut exchange = Exchange::new(model, &tables, &board);
-        exchange.run(&mut board, &mut lot, work.tries, (work.heat * mean, work.cool * mean), stop);
+    if !model.tasks.is_empty() {
+        board = exchange(model, &tables, board, &mut lot, work, stop);
     }
     let mut by_site = (f64::NEG_INFINITY, None);
     if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
@@ -73,6 +76,67 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work,
     let found = tree::search(model, &Rows::default(), board, &single, &order, base, (&reach, stop));
     let whole = Proof { refusals_g: Vec::new(), parts: vec![found.proof] };
     (found.board, if found.bound >= by_site.0 { Some(whole) } else { by_site.1 })
+}
+
+/// The best of several exchanges from one board, and then of one part after another: where a part is taken up again
+/// while the rest stays, there is more to be found than in a longer exchange of all.
+fn exchange(model: &Model, tables: &[Tables], begin: Board, lot: &mut Lot, work: &Work, stop: Stop) -> Board {
+    let mean = begin.total() / model.tasks.len() as f64;
+    if mean <= 0.0 {
+        return begin;
+    }
+    let mut best: Option<Board> = None;
+    for &large in work.starts {
+        let tries = Tries { count: work.tries, heat: work.heat * mean, cool: work.cool * mean, large };
+        let mut board = begin.clone();
+        Exchange::new(model, tables, &board).run(&mut board, lot, &tries, None, stop);
+        if best.as_ref().is_none_or(|best| board.total() < best.total()) {
+            best = Some(board);
+        }
+    }
+    let mut best = best.unwrap_or(begin);
+    for _ in 0..work.parts {
+        if stop.is_set() {
+            break;
+        }
+        let part = part(model, &best, lot);
+        let heat = mean * PART_HEAT * LEAST_PART_HEAT.powf(lot.unit());
+        let tries = Tries { count: work.part_tries, heat, cool: work.cool * mean, large: 0.0 };
+        if part.is_empty() {
+            continue;
+        }
+        let mut board = best.clone();
+        Exchange::new(model, tables, &board).run(&mut board, lot, &tries, Some(part), stop);
+        if board.total() < best.total() {
+            best = board;
+        }
+    }
+    best
+}
+
+/// Tasks of one or two sites, or of a stretch of hours, and those without a place that could run there.
+fn part(model: &Model, board: &Board, lot: &mut Lot) -> Vec<u32> {
+    let all = 0..model.tasks.len() as u32;
+    if lot.below(3) > 0 {
+        let sites = [lot.below(model.sites) as u32, lot.below(model.sites) as u32];
+        let there = |index: &u32| match board.site[*index as usize] {
+            NOWHERE => model.sites_of(&model.tasks[*index as usize]).iter().any(|site| sites.contains(site)),
+            site => sites.contains(&site),
+        };
+        return all.filter(there).collect();
+    }
+    let begin = lot.below(model.hours) as u32;
+    let stretch = begin..begin + LEAST_STRETCH + lot.below(model.hours) as u32;
+    let then = |index: &u32| {
+        let task = &model.tasks[*index as usize];
+        if board.site[*index as usize] == NOWHERE {
+            return task.release < stretch.end && task.deadline > stretch.start;
+        }
+        let mut runs = false;
+        board.visit_hours(model, *index as usize, |hour| runs |= stretch.contains(&hour));
+        runs
+    };
+    all.filter(then).collect()
 }
 
 /// Those without a choice first, then by falling accelerator-hours; among equals by lot.
@@ -128,8 +192,8 @@ fn dive(
             volume.capacity = model.stepped(&board.free);
             let step = FOLLOW_STEP * volume.top.abs() * (1.0 - placed / all).max(0.0);
             for _ in 0..work.follow {
-                turn = (turn + 1) % work.parts;
-                volume.follow(model, &shapes, Part { first: turn, step: work.parts }, step, FOLLOW_SHARE);
+                turn = (turn + 1) % work.followers;
+                volume.follow(model, &shapes, Part { first: turn, step: work.followers }, step, FOLLOW_SHARE);
             }
         }
     }

@@ -110,6 +110,7 @@ fn part(model: &Model, rows: &crate::clash::Rows, steps: &[Step]) -> Option<f64>
                 least = least.min(at);
             }
             bound = bound.max(relax.narrow(&mut open, &prices, at));
+            rows.tighten(&frame, &mut open);
         }
         let later = |next: u32| (next > number).then_some(next);
         match step.then {

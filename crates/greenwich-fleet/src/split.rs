@@ -15,6 +15,8 @@ use crate::stop::Stop;
 use crate::tables::Tables;
 use crate::tree::{self, Found, Reach};
 
+/// The share of the work that is dealt out evenly among the sites.
+const EVEN: f64 = 0.4;
 /// What one round remembers of the ones before.
 const MEMORY: f64 = 0.6;
 
@@ -30,6 +32,8 @@ pub(crate) struct Place {
     prices: Vec<f32>,
     /// The best plan of the last round.
     last: Option<Board>,
+    /// How far that was from its bound, in grams.
+    left_g: f64,
 }
 
 /// How much work a bound gets.
@@ -84,7 +88,7 @@ impl Place {
         let order = order.iter().map(|&task| place_of[task as usize]).filter(|&own| own != u32::MAX).collect();
         let levels = prices.chunks_exact(cells).flat_map(|level| &level[from..from + hours]);
         let prices = levels.map(|price| *price as f32).collect();
-        Self { site, rows: Rows::new(&own), model: own, tasks, base, order, prices, last: None }
+        Self { site, rows: Rows::new(&own), model: own, tasks, base, order, prices, last: None, left_g: 0.0 }
     }
 
     /// The same under what refusals are charged.
@@ -123,6 +127,7 @@ impl Place {
         if let Some(step) = found.proof.get(1).filter(|step| !step.prices.is_empty()) {
             self.prices.clone_from(&step.prices);
         }
+        self.left_g = (found.board.total() - found.bound).max(0.0);
         self.last = Some(found.board.clone());
         found
     }
@@ -150,9 +155,10 @@ pub(crate) fn raise(
         .collect();
     let weight: Vec<f64> = model.tasks.iter().map(|task| task.area() / f64::from(task.accelerators)).collect();
     let mut best = (f64::NEG_INFINITY, Proof::default());
-    let (mut pace, mut red) = (0.08, 0);
+    let mut pace = 0.04;
     let mut centre = refusals.clone();
     let mut turn = vec![0.0; model.tasks.len()];
+    let even = 1.0 / model.sites as f64;
     for round in 0..=effort.rounds {
         if stop.is_set() {
             break;
@@ -167,13 +173,17 @@ pub(crate) fn raise(
             rounds: 60,
             try_rounds: 12,
             tried: 6,
-            looks: looks / places.len() as u64,
+            looks: 0,
             near_g: total * 3e-4 / places.len() as f64,
         };
         let mut bound = 0.0;
         let mut placed = vec![0_u32; model.tasks.len()];
         let mut parts = Vec::with_capacity(places.len());
+        let left: f64 = places.iter().map(|place| place.left_g).sum();
         for place in &mut places {
+            // Where the last round left most open there is most to be done.
+            let share = if left > 0.0 { EVEN * even + (1.0 - EVEN) * place.left_g / left } else { even };
+            let reach = Reach { looks: (looks as f64 * share) as u64, ..reach };
             let found = place.search(model, plan, &refusals, (&reach, stop));
             bound += found.bound;
             for (own, &task) in place.tasks.iter().enumerate() {
@@ -187,12 +197,9 @@ pub(crate) fn raise(
         if bound > best.0 {
             best = (bound, Proof { refusals_g: refusals.clone(), parts });
             centre.clone_from(&refusals);
-            red = 0;
+            pace *= 1.3;
         } else {
-            red += 1;
-            if red >= 3 {
-                (pace, red) = (pace * 0.6, 0);
-            }
+            pace *= 0.6;
         }
         let mut norm = 0.0;
         for (index, task) in model.tasks.iter().enumerate() {

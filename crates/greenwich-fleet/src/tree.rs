@@ -190,7 +190,9 @@ impl Tree<'_> {
     /// Takes away what no better plan has, and notes by which prices.
     fn narrow(&mut self, open: &mut Options, prices: &Prices, step: u32) -> f64 {
         self.proof[step as usize].narrowed_at = self.best.total;
-        self.relax.narrow(open, prices, self.best.total)
+        let bound = self.relax.narrow(open, prices, self.best.total);
+        self.relax.rows.tighten(self.frame, open);
+        bound
     }
 
     fn grow(mut self, prices: &[f32]) -> Found {

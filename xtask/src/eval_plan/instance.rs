@@ -60,10 +60,15 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Makes a fleet of at most 30 sites.
+    /// Makes a fleet. Beyond 30 sites the zones come again, each site with a name of its own.
     pub(crate) fn make(jobs: usize, sites: usize, seed: u64) -> Self {
-        let zones = if sites > TEN.len() { &THIRTY[..sites] } else { &TEN[..sites] };
-        let names: Vec<String> = zones.iter().map(|zone| format!("site-{}", zone.to_lowercase())).collect();
+        let known: &[&str] = if sites > TEN.len() { &THIRTY } else { &TEN };
+        let zones: Vec<&str> = known.iter().copied().cycle().take(sites).collect();
+        let name = |(site, zone): (usize, &&str)| match site / known.len() {
+            0 => format!("site-{}", zone.to_lowercase()),
+            again => format!("site-{}-{}", zone.to_lowercase(), again + 1),
+        };
+        let names: Vec<String> = zones.iter().enumerate().map(name).collect();
         let mut most = 1;
         while most * 2 <= jobs as u64 / 20 && most < 1024 {
             most *= 2;
@@ -140,5 +145,14 @@ mod tests {
             ]
         );
         assert_eq!(made.sites.lines().nth(1), Some("site-us-cal-ciso,US-CAL-CISO,1.10,101"));
+    }
+
+    #[test]
+    fn beyond_thirty_sites_the_zones_come_again_under_other_names() {
+        let made = Instance::make(100, 50, 1);
+        let names: std::collections::BTreeSet<&str> =
+            made.sites.lines().skip(1).filter_map(|row| row.split(',').next()).collect();
+        assert_eq!(names.len(), 50);
+        assert!(made.sites.lines().any(|row| row.starts_with("site-au-nsw-2,AU-NSW,1.10,")), "{}", made.sites);
     }
 }
