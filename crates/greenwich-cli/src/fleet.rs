@@ -34,7 +34,11 @@ pub(crate) fn fleet(asked: &PlanArguments, options: PlanOptions, common: &Common
         terminal::write_file(file, if as_parquet { planned.parquet()? } else { planned.csv() })?;
     }
     if let Some(file) = &asked.svg {
-        terminal::write_file(file, planned.svg())?;
+        let picture = match &asked.fleet.svg_site {
+            Some(site) => planned.site_svg(site)?,
+            None => planned.svg(),
+        };
+        terminal::write_file(file, picture)?;
     }
     if let Some(file) = &asked.fleet.certificate {
         let certificate = planned.certificate(&options, asked.fleet.out.as_deref());

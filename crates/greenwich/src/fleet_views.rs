@@ -2,13 +2,17 @@
 //!
 //! In: a planned fleet. Out: bytes of Parquet with the columns of the plan's CSV; SVG of its sites hour by hour.
 
+use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet::PlannedFleet;
-use greenwich_report::svg::{self, FleetPicture, SiteHours};
+use greenwich_report::svg::{self, FleetPicture, SiteHours, SiteJob, SitePicture};
 use greenwich_store::figures::{Kind, Values};
 use greenwich_store::parquet_groups;
 use jiff::{SignedDuration, Timestamp};
+use std::ops::Range;
 
+/// Sites that a message names.
+const MOST_NAMED: usize = 10;
 /// Rows of a group of the Parquet file.
 const GROUP: usize = 1 << 16;
 
@@ -68,5 +72,48 @@ impl PlannedFleet {
             sites: sites.collect(),
             warnings: &self.warnings,
         })
+    }
+
+    /// One site as a picture: each of its jobs as a bar over the hours.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for a site that is not there.
+    pub fn site_svg(&self, name: &str) -> Result<String, Error> {
+        let (fleet, hours) = (&self.fleet, self.fleet.hours as usize);
+        let index = fleet.sites.iter().position(|site| site.name == name).ok_or_else(|| {
+            let names: Vec<&str> = fleet.sites.iter().map(|site| site.name.as_str()).take(MOST_NAMED).collect();
+            let more = if fleet.sites.len() > MOST_NAMED { " …" } else { "" };
+            Error::Document(DocumentError::Read {
+                file: "--svg-site".to_owned(),
+                reason: format!("no site is called `{name}`"),
+                mend: format!("name one of {}{more}", names.join(", ")),
+            })
+        })?;
+        let site = &fleet.sites[index];
+        let g_per_it_kwh: Vec<f64> =
+            site.intensity[..hours].iter().map(|now| now.g_per_kwh() * site.pue.ratio()).collect();
+        let own = self.plan.segments.chunk_by(|one, next| one.job == next.job);
+        let jobs = own.filter(|parts| parts[0].site as usize == index).map(|parts| {
+            let (number, job) = (parts[0].job as usize, &fleet.jobs[parts[0].job as usize]);
+            let runs: Vec<Range<u32>> = parts.iter().map(|part| part.start..part.end).collect();
+            let grams = |run: &Range<u32>| g_per_it_kwh[run.start as usize..run.end as usize].iter().sum::<f64>();
+            SiteJob {
+                name: fleet.names.get(number),
+                accelerators: job.accelerators,
+                window: job.release..job.deadline,
+                co2e_g: runs.iter().map(grams).sum::<f64>() * job.power.kw() * f64::from(job.accelerators),
+                runs,
+                home: (job.home as usize != index).then(|| fleet.sites[job.home as usize].name.as_str()),
+            }
+        });
+        Ok(svg::site(&SitePicture {
+            name: &site.name,
+            zone: site.zone.as_str(),
+            jobs: jobs.collect(),
+            g_per_it_kwh: g_per_it_kwh.clone(),
+            capacity: &site.capacity[..hours],
+            signal: self.signal(),
+            start: self.start(),
+        }))
     }
 }

@@ -280,6 +280,25 @@ fn the_picture_shows_what_runs_where_and_which_hours_are_scarce() {
 }
 
 #[test]
+fn a_site_shows_its_jobs_one_by_one() {
+    let folder = folder(JOBS);
+    let planned = plan_fleet(&options(folder.path())).expect("a plan");
+    let north = planned.site_svg("north").expect("it is there");
+    // 3 h of two 700 W at 20 g/kWh and a PUE of 1.1.
+    let long =
+        "long: 2 × 3 h, here 4 Jul 03:00 to 4 Jul 06:00; released 4 Jul 00:00, due 4 Jul 06:00; 92.4 gCO2e in all<";
+    for says in ["2 jobs on north, NO: 83 % used", "<title>loose: 2 × 2 h", "gCO2e in all, home south<", long] {
+        assert!(north.contains(says), "{says}: {north}");
+    }
+    assert!(planned.site_svg("south").expect("it is there").contains("0 jobs on south"));
+    let unknown = planned.site_svg("west").expect_err("no such site");
+    assert_snapshot!(format!("{unknown}\nhelp: {}", unknown.help_text().unwrap_or_default()), @"
+    cannot read `--svg-site`: no site is called `west`
+    help: name one of north, south
+    ");
+}
+
+#[test]
 fn a_stop_gives_the_best_plan_so_far_with_a_bound_that_holds() {
     let folder = folder(JOBS);
     let stopped = plan_fleet_until(&options(folder.path()), &AtomicBool::new(true)).expect("a plan");

@@ -27,6 +27,9 @@ pub(crate) struct FleetArguments {
     /// Write the prices that prove the bound here, for `greenwich plan verify`.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) certificate: Option<PathBuf>,
+    /// Let --svg show the jobs of this site one by one: a bar each over the hours' intensity.
+    #[arg(long, value_name = "SITE", requires_all = ["jobs", "svg"])]
+    pub(crate) svg_site: Option<String>,
     /// Say of this job why it runs where and when it does, and what other places would cost.
     #[arg(long, value_name = "JOB", requires = "jobs")]
     pub(crate) why: Option<String>,

@@ -102,6 +102,15 @@ impl Canvas {
             "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{fill}\"{more}/>"
         );
     }
+    /// A box that says what it is where the pointer rests on it.
+    pub(crate) fn titled_rect(&mut self, at: (f64, f64), size: (f64, f64), fill: &str, title: &str) {
+        let ((x, y), (width, height)) = (at, (size.0.max(0.0), size.1.max(0.0)));
+        let title = escape(title);
+        let _ = writeln!(
+            self.body,
+            "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{fill}\"><title>{title}</title></rect>"
+        );
+    }
     /// A disc; `more` holds further attributes of ours.
     pub(crate) fn circle(&mut self, at: (f64, f64), radius: f64, fill: &str, more: &str) {
         let more = if more.is_empty() { String::new() } else { format!(" {more}") };

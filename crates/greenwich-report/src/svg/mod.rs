@@ -8,9 +8,11 @@ mod fleet;
 mod frontier;
 mod levers;
 mod plan;
+mod site;
 pub(crate) mod xml;
 
 pub use fleet::{FleetPicture, SiteHours, fleet};
 pub use frontier::{Frontier, Mark, Way, frontier};
 pub use levers::levers;
 pub use plan::plan;
+pub use site::{SiteJob, SitePicture, site};
