@@ -90,6 +90,10 @@ impl<'a> Now<'a> {
             None => self.world.sites_of(job).collect(),
         }
     }
+    /// Where a job like this one may run when it comes anew.
+    pub fn expected_sites_of(&self, job: u32) -> impl Iterator<Item = u32> + '_ {
+        self.world.sites_of(job)
+    }
     /// The site that it runs on when nobody chooses: where it began, its home, or else the first that can hold it.
     pub fn home_of(&self, job: u32) -> Option<u32> {
         let home = self.job(job).home;

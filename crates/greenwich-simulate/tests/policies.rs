@@ -197,3 +197,31 @@ fn maintenance_stops_even_a_job_that_may_not_pause() {
     let (outcome, _) = run_by(&world, PolicyKind::RunAtOnce, Method::Perfect);
     assert_eq!((outcome.restarts, outcome.restart_g), (1, 100.0));
 }
+
+#[test]
+fn ours_keeps_room_for_who_comes_every_day() {
+    let levels: Vec<f64> = (0..120).map(|hour| if hour % 24 == 12 { 50.0 } else { 300.0 }).collect();
+    // Every day at noon one comes that cannot wait; on the fourth day one that can comes at one in the morning.
+    let daily = (0..5).map(|day| job(24 * day + 12, 24 * day + 13, 1, 1));
+    let jobs = daily.chain([job(73, 97, 1, 1)]).collect();
+    let world = World::new(fleet(vec![site("A", 1, &levels)], jobs), CHARGES);
+    let late = |kind| run_by(&world, kind, Method::Perfect).0.misses;
+    assert_eq!((late(PolicyKind::WaitAwhile), late(PolicyKind::Greenwich)), (1, 0));
+}
+
+#[test]
+fn ours_hurries_jobs_on_where_what_waits_and_what_is_expected_would_not_fit() {
+    // Dirty by day and clean by night; every hour a job of an hour comes that may wait a day: the site is full.
+    let levels: Vec<f64> = (0..240).map(|hour| if hour % 24 < 12 { 500.0 } else { 100.0 }).collect();
+    let hourly = |rows: std::ops::Range<u32>| rows.map(|at| job(at, at + 25, 1, 2)).collect::<Vec<_>>();
+    let idle = |jobs: Vec<greenwich_fleet::Job>| {
+        let world = World::new(fleet(vec![site("A", 2, &levels)], jobs), CHARGES);
+        let (outcome, _) = run_by(&world, PolicyKind::Greenwich, Method::Perfect);
+        (outcome.misses, outcome.held[48..96].iter().filter(|held| **held == 0).count())
+    };
+    let (late, empty) = idle(hourly(0..144));
+    assert!(late == 0 && empty == 0, "{late} late, {empty} hours left empty at a full site");
+    // Where every third hour brings one, the dirty hours stay empty.
+    let (late, empty) = idle(hourly(0..144).into_iter().step_by(3).collect());
+    assert!(late == 0 && empty >= 24, "{late} late, {empty} hours left empty at a site that has room");
+}

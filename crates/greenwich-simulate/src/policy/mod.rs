@@ -2,6 +2,7 @@
 //!
 //! In: [`Now`]. Out: a filled [`Hour`]. Each is told in `docs/concepts/policies.md`, with whose it is.
 
+mod arrivals;
 mod at_once;
 mod booked;
 mod carbon_scaler;

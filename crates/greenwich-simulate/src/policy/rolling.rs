@@ -6,8 +6,9 @@
 
 use crate::now::{Hour, Now};
 use crate::policy::Policy;
+use crate::policy::arrivals::{Arrivals, Expected};
 use crate::policy::booked::Booking;
-use crate::search::{cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
+use crate::search::{cheapest_hours, cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 
@@ -15,6 +16,10 @@ use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
 const LATE_WITHIN_H: u32 = 24;
 /// What an hour of delay counts for, as a share of the intensity, where the fleet planner shares out hours.
 const LATER: f64 = 1e-5;
+/// Hours ahead for which jobs are expected.
+const EXPECTED_H: u32 = 48;
+/// The share of a site's hours that what waits and what is expected may fill before jobs are hurried on.
+const COUNTED_ON: f64 = 0.9;
 /// The fleet planner's effort against what it spends on a plan that is made once: here one is made every few hours.
 const EFFORT: f64 = 0.002;
 
@@ -22,50 +27,113 @@ const EFFORT: f64 = 0.002;
 pub(crate) struct Rolling {
     effort: f64,
     bookings: Vec<Option<Booking>>,
+    arrivals: Arrivals,
 }
 
 impl Rolling {
     pub(crate) fn new(effort: f64) -> Self {
-        Self { effort: effort * EFFORT, bookings: Vec::new() }
+        Self { effort: effort * EFFORT, bookings: Vec::new(), arrivals: Arrivals::default() }
     }
 
-    /// Books jobs into what others leave.
+    /// Books jobs into what others leave. When a forecast is issued room is kept for those that are expected; between two of
+    /// them whoever comes may take it.
     fn book(&mut self, now: &Now<'_>, hour: &Hour, jobs: &[u32]) {
-        let mut room = Room::new(now);
-        let mut is_asked = vec![false; now.states.len()];
-        for job in jobs {
-            is_asked[*job as usize] = true;
-        }
-        for &job in now.waiting {
-            if hour.has(job) {
-                room.take(
-                    now,
-                    &Booking::from(
-                        now.state(job).site.unwrap_or_default(),
-                        now.hour,
-                        now.needs(job),
-                        now.state(job).held,
-                    ),
-                );
-            } else if let (false, Some(booking)) = (is_asked[job as usize], &self.bookings[job as usize]) {
-                room.take(now, booking);
-            }
-        }
         let own: Vec<Option<Booking>> = jobs.iter().map(|job| alone(now, *job)).collect();
+        let expected = if now.is_issued() { self.arrivals.expected(now.hour, EXPECTED_H) } else { Vec::new() };
+        let room = self.room(now, hour, jobs);
         let mut after = room.clone();
         for booking in own.iter().flatten() {
             after.take(now, booking);
         }
-        let found = if after.is_short() { together(now, &room, jobs, self.effort) } else { own };
+        for booking in expected.iter().filter_map(|expected| alone_later(now, *expected)) {
+            after.take(now, &booking);
+        }
+        let found = if after.is_short() { together(now, &room, jobs, &expected, self.effort) } else { own };
         for (job, booking) in jobs.iter().zip(found) {
             self.bookings[*job as usize] = booking;
         }
+    }
+
+    /// Lets jobs run sooner than they meant to where what waits at a site and what is expected there would hardly fit into the
+    /// hours to come: an hour left empty now would be missed then. Where it would not fit at all, others take some.
+    fn keep_room(&self, now: &Now<'_>, hour: &mut Hour, open: &[u32]) {
+        let room: Vec<f64> = (0..now.sites().len() as u32).map(|site| room_to_come(now, site)).collect();
+        let mut load = self.load(now);
+        let is_tight = |load: &[f64], site: u32, share: f64| load[site as usize] > share * room[site as usize];
+        let mut sooner: Vec<(f64, u32, u32)> = open
+            .iter()
+            .filter(|job| !hour.has(**job))
+            .filter_map(|&job| {
+                let booking = self.bookings[job as usize].as_ref()?;
+                is_tight(&load, booking.site, COUNTED_ON).then(|| (loss(now, job, booking), booking.site, job))
+            })
+            .collect();
+        sooner.sort_by(|one, other| one.0.total_cmp(&other.0));
+        for (_, site, job) in sooner {
+            let size = now.job(job).accelerators;
+            let left = now.state(job).left_h.min(f64::from(EXPECTED_H)) * f64::from(size);
+            if !is_tight(&load, site, COUNTED_ON) {
+                continue;
+            }
+            if hour.run(now, job, site, size) {
+                load[site as usize] -= f64::from(size);
+            } else if is_tight(&load, site, 1.0) {
+                let fits = |other: &u32| load[*other as usize] + left <= COUNTED_ON * room[*other as usize];
+                let others = now.sites_of(job).into_iter().filter(fits);
+                if let Some(other) = cleanest(now, hour, job, others)
+                    && hour.run(now, job, other, size)
+                {
+                    load[site as usize] -= left;
+                    load[other as usize] += left;
+                }
+            }
+        }
+    }
+
+    /// Accelerator-hours, by site, that what waits there and what is expected can fill within the hours to come.
+    fn load(&self, now: &Now<'_>) -> Vec<f64> {
+        let mut load = vec![0.0; now.sites().len()];
+        for &job in now.waiting {
+            let booked = self.bookings[job as usize].as_ref().map(|booking| booking.site);
+            if let Some(site) = now.state(job).site.or(booked).or_else(|| now.home_of(job)) {
+                let hours = now.state(job).left_h.min(f64::from(EXPECTED_H));
+                load[site as usize] += hours * f64::from(now.job(job).accelerators);
+            }
+        }
+        for expected in self.arrivals.expected(now.hour, EXPECTED_H) {
+            // Where the job that it is like went, or is at home.
+            if let Some(site) = now.home_of(expected.like) {
+                let like = now.job(expected.like);
+                load[site as usize] += f64::from(like.accelerators * like.hours.min(EXPECTED_H - expected.ahead));
+            }
+        }
+        load
+    }
+
+    /// What is left beside those that run and those that are booked and not asked anew.
+    fn room(&self, now: &Now<'_>, hour: &Hour, asked: &[u32]) -> Room {
+        let mut room = Room::new(now);
+        let mut is_asked = vec![false; now.states.len()];
+        for job in asked {
+            is_asked[*job as usize] = true;
+        }
+        for &job in now.waiting {
+            let state = now.state(job);
+            if hour.has(job) {
+                let site = state.site.unwrap_or_default();
+                room.take(now, &Booking::from(site, now.hour, now.needs(job), state.held));
+            } else if let (false, Some(booking)) = (is_asked[job as usize], &self.bookings[job as usize]) {
+                room.take(now, booking);
+            }
+        }
+        room
     }
 }
 
 impl Policy for Rolling {
     fn fill(&mut self, now: &Now<'_>, hour: &mut Hour) {
         self.bookings.resize(now.states.len(), None);
+        self.arrivals.note(now);
         let open: Vec<u32> = now.waiting.iter().copied().filter(|job| !hour.has(*job)).collect();
         let is_booked = |job: &u32| self.bookings[*job as usize].as_ref().is_some_and(|held| !held.is_over(now.hour));
         let asked: Vec<u32> = open.iter().copied().filter(|job| now.is_issued() || !is_booked(job)).collect();
@@ -77,7 +145,20 @@ impl Policy for Rolling {
         for &job in open.iter().filter(overdue) {
             run_now(now, hour, job);
         }
+        // Then who has no time to lose, the largest first: they find room least easily.
+        let mut pressed: Vec<u32> = open.iter().filter(|job| !overdue(job)).copied().collect();
+        pressed.retain(|job| now.is_pressed(*job));
+        pressed.sort_by_key(|job| std::cmp::Reverse(now.job(*job).accelerators));
+        for job in pressed {
+            let booked = self.bookings[job as usize].as_ref().and_then(|held| Some((held.site, held.at(now.hour)?)));
+            if booked.is_none_or(|(site, size)| !hour.run(now, job, site, size)) {
+                run_now(now, hour, job);
+            }
+        }
         for &job in open.iter().filter(|job| !overdue(job)) {
+            if hour.has(job) {
+                continue;
+            }
             let Some(booking) = &self.bookings[job as usize] else { continue };
             if let Some(size) = booking.at(now.hour)
                 && !hour.run(now, job, booking.site, size)
@@ -102,16 +183,45 @@ impl Policy for Rolling {
                 _ = hour.run(now, job, booking.site, now.job(job).accelerators);
             }
         }
+        self.keep_room(now, hour, &open);
     }
+}
+
+/// Accelerator-hours that a site has in the hours for which jobs are expected.
+fn room_to_come(now: &Now<'_>, site: u32) -> f64 {
+    let capacity = now.capacity(site);
+    let known: u32 = capacity.iter().take(EXPECTED_H as usize).sum();
+    // After the replay sites stay as they are.
+    let beyond = EXPECTED_H.saturating_sub(capacity.len() as u32) * capacity.last().copied().unwrap_or(0);
+    f64::from(known) + f64::from(beyond)
+}
+
+/// What an hour of a job costs more now than as it is booked, in facility g/kWh: of one that may pause its dearest hour is
+/// spared, of another all hours move.
+fn loss(now: &Now<'_>, job: u32, booking: &Booking) -> f64 {
+    let ahead = now.ahead();
+    let costs = ahead.facility_g_per_kwh(booking.site, ahead.hours());
+    let cost = |hour: u32| costs.get(hour as usize).or(costs.last()).copied().unwrap_or(0.0);
+    let meant = booking.hours.iter().filter_map(|(hour, _)| hour.checked_sub(now.hour)).map(cost);
+    if now.job(job).interruptible {
+        return cost(0) - meant.fold(0.0, f64::max);
+    }
+    let needs = now.needs(job);
+    (0..needs).map(cost).sum::<f64>() / f64::from(needs) - meant.clone().sum::<f64>() / meant.count().max(1) as f64
 }
 
 /// Lets a job run on the cleanest of its sites that have room; `false` where none has.
 fn run_now(now: &Now<'_>, hour: &mut Hour, job: u32) -> bool {
+    let best = cleanest(now, hour, job, now.sites_of(job).into_iter());
+    best.is_some_and(|site| hour.run(now, job, site, now.job(job).accelerators))
+}
+
+/// The cleanest of some sites, over the job's hours from now on, that has room for it now.
+fn cleanest(now: &Now<'_>, hour: &Hour, job: u32, sites: impl Iterator<Item = u32>) -> Option<u32> {
     let (needs, size) = (now.needs(job) as usize, now.job(job).accelerators);
     let cost = |site: &u32| now.ahead().facility_g_per_kwh(*site, needs).iter().sum::<f64>();
-    let open = now.sites_of(job).into_iter().filter(|site| hour.free(*site) >= size);
-    let best = open.min_by(|a, b| cost(a).total_cmp(&cost(b)));
-    best.is_some_and(|site| hour.run(now, job, site, size))
+    let open = sites.filter(|site| hour.free(*site) >= size);
+    open.min_by(|a, b| cost(a).total_cmp(&cost(b)))
 }
 
 /// Accelerators that nobody has booked, by site and hour ahead; below 0 where more are booked than there are.
@@ -190,9 +300,35 @@ fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
     best.map(|(_, booking)| booking)
 }
 
-/// The best that the fleet planner finds for all of them in the room that is left.
-fn together(now: &Now<'_>, room: &Room, jobs: &[u32], effort: f64) -> Vec<Option<Booking>> {
-    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0);
+/// The best of an expected job were it alone; `None` where it ends after what is foretold, or has no site.
+fn alone_later(now: &Now<'_>, Expected { ahead, like }: Expected) -> Option<Booking> {
+    let asked = now.job(like);
+    let (needs, size, window) = (asked.hours as usize, asked.accelerators, asked.deadline - asked.release);
+    let at_site = |site: u32| {
+        let costs = now.ahead().facility_g_per_kwh(site, (ahead + window) as usize);
+        let costs = costs.get(ahead as usize..)?;
+        let hours = if asked.interruptible {
+            cheapest_hours(costs, needs)?
+        } else {
+            let (start, _) = cheapest_window(costs, needs)?;
+            (start..start + needs).collect()
+        };
+        let sum: f64 = hours.iter().map(|hour| costs[*hour]).sum();
+        let hours = hours.into_iter().map(|hour| (now.hour + ahead + hour as u32, size));
+        Some((sum, Booking { site, hours: hours.collect() }))
+    };
+    let best = now.expected_sites_of(like).filter_map(at_site).min_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, booking)| booking)
+}
+
+/// The best that the fleet planner finds for all of them in the room that is left, beside those that are expected.
+fn together(now: &Now<'_>, room: &Room, jobs: &[u32], expected: &[Expected], effort: f64) -> Vec<Option<Booking>> {
+    let until = |expected: &Expected| {
+        let like = now.job(expected.like);
+        (expected.ahead + like.deadline - like.release) as usize
+    };
+    let last = expected.iter().map(until).max().unwrap_or(0);
+    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0).max(last).min(room.hours);
     let ahead = now.ahead();
     let sites = now.sites().iter().zip(0..).map(|(site, index)| {
         let intensity = ahead.g_per_kwh(index)[..widest].iter().enumerate();
@@ -209,32 +345,35 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], effort: f64) -> Vec<Option
     });
     let mut fleet = Fleet { hours: widest as u32, sites: sites.collect(), ..Fleet::default() };
     let mut planned: Vec<usize> = Vec::new();
-    for (index, &job) in jobs.iter().enumerate() {
-        let asked = now.job(job);
-        let (needs, allowed) = (now.needs(job), now.sites_of(job));
-        if allowed.is_empty() || needs as usize > widest {
-            continue;
-        }
+    let mut add = |job: u32, allowed: Vec<u32>, (release, deadline, hours): (u32, u32, u32)| {
         let set = fleet.site_sets.iter().position(|set| *set == allowed).unwrap_or_else(|| {
             fleet.site_sets.push(allowed.clone());
             fleet.site_sets.len() - 1
         });
-        fleet.jobs.push(Job {
-            release: 0,
-            deadline: window(now, job, widest) as u32,
-            hours: needs,
-            sites: SiteSet(set as u32),
-            home: allowed[0],
-            ..*asked
-        });
+        let (sites, home) = (SiteSet(set as u32), allowed[0]);
+        fleet.jobs.push(Job { release, deadline, hours, sites, home, ..*now.job(job) });
         fleet.names.push("");
         fleet.extras.push(Extras { restart_minutes: Some(now.restart_hours(job) * 60.0), ..now.extras(job).clone() });
-        planned.push(index);
+    };
+    for (index, &job) in jobs.iter().enumerate() {
+        let (needs, allowed) = (now.needs(job), now.sites_of(job));
+        if !allowed.is_empty() && needs as usize <= widest {
+            add(job, allowed, (0, window(now, job, widest) as u32, needs));
+            planned.push(index);
+        }
+    }
+    for later in expected {
+        let allowed: Vec<u32> = now.expected_sites_of(later.like).collect();
+        let (needs, deadline) = (now.job(later.like).hours, until(later).min(widest) as u32);
+        if !allowed.is_empty() && later.ahead + needs <= deadline {
+            add(later.like, allowed, (later.ahead, deadline, needs));
+        }
     }
     let mut found: Vec<Option<Booking>> = vec![None; jobs.len()];
     let made = plan(&fleet, &Options { unplaced_penalty_g: now.miss_g(), effort });
     for part in &made.segments {
-        let index = planned[part.job as usize];
+        // Who is only expected has no booking.
+        let Some(&index) = planned.get(part.job as usize) else { continue };
         let size = now.job(jobs[index]).accelerators;
         let booking = found[index].get_or_insert_with(|| Booking { site: part.site, hours: Vec::new() });
         booking.hours.extend((part.start..part.end).map(|hour| (now.hour + hour, size)));
