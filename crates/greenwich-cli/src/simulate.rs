@@ -171,6 +171,7 @@ fn options(asked: &SimulateArguments) -> Result<SimulateOptions, Failure> {
             restart_minutes: asked.restart_minutes,
         },
         effort: asked.effort,
+        bound: asked.bound,
         seed: asked.seed,
         threads: asked.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), |count| count as usize),
     })

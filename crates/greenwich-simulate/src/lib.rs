@@ -9,6 +9,7 @@
 
 pub mod search;
 
+mod bound;
 mod engine;
 mod error;
 mod foresight;
@@ -19,6 +20,7 @@ mod policy;
 mod trace;
 mod world;
 
+pub use bound::bound_g;
 pub use engine::{Watched, replay};
 pub use error::TraceError;
 pub use foresight::{Foresight, Horizon, Method, Span, ZoneForesight};

@@ -118,6 +118,11 @@ impl Outcome {
         (there > 1e-9 * base.co2e_g).then(|| (base.co2e_g - self.co2e_g) / there)
     }
 
+    /// How far what it emitted and was charged lies above a proven bound, as a fraction; `None` where that is zero.
+    pub fn above(&self, bound_g: f64) -> Option<f64> {
+        (bound_g > 0.0).then(|| (self.co2e_g + self.miss_charge_g) / bound_g - 1.0)
+    }
+
     /// How much more this one emitted than the oracle, as a fraction; `None` where that emitted nothing.
     pub fn regret(&self, oracle: &Self) -> Option<f64> {
         (oracle.co2e_g > 0.0).then(|| self.co2e_g / oracle.co2e_g - 1.0)

@@ -15,7 +15,9 @@ use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{BadRows, Fleet, JobsReader, Site};
 use greenwich_forecast::{ForecastError, History};
 use greenwich_signals::{Fill, GridSignal, Replay};
-use greenwich_simulate::{Foresight, Outcome, Span, World, ZoneForesight, as_fleet, read_trace, replay, scaled};
+use greenwich_simulate::{
+    Foresight, Outcome, Span, World, ZoneForesight, as_fleet, bound_g, read_trace, replay, scaled,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -69,6 +71,8 @@ pub struct SimulateOptions {
     pub charges: Charges,
     /// The fleet planner's effort.
     pub effort: f64,
+    /// Whether what no policy can go below is proven as well.
+    pub bound: bool,
     /// Where noise of `error` is drawn from.
     pub seed: u64,
     /// Threads that share the work.
@@ -104,6 +108,8 @@ pub struct Scenario {
     pub utilisation: f64,
     /// Jobs and sites.
     pub world: World,
+    /// What no policy can go below, emissions and charges of late jobs, in g; where it was asked for and is known.
+    pub bound_g: Option<f64>,
     /// In the order of [`PolicyKind::ALL`].
     pub results: Vec<Replayed>,
 }
@@ -173,6 +179,8 @@ pub fn simulate(
         outcome
     });
     let Some(outcomes) = outcomes.into_iter().collect::<Option<Vec<Outcome>>>() else { return Ok(None) };
+    let Some(bounds) = bounds(options, &worlds, tell, &mut warnings) else { return Ok(None) };
+    let mut bounds = bounds.into_iter();
     let mut outcomes = outcomes.into_iter();
     let scenarios: Vec<Scenario> = worlds
         .into_iter()
@@ -184,7 +192,8 @@ pub fn simulate(
                 .map(|site| site.capacity[..options.hours as usize].iter().map(|room| f64::from(*room)).sum::<f64>())
                 .sum();
             let results = kinds.iter().zip(outcomes.by_ref()).map(|(kind, outcome)| Replayed { kind: *kind, outcome });
-            Scenario { asked, utilisation: world.work() / room, results: results.collect(), world }
+            let bound_g = bounds.next().flatten();
+            Scenario { asked, utilisation: world.work() / room, bound_g, results: results.collect(), world }
         })
         .collect();
     for scenario in &scenarios {
@@ -203,6 +212,30 @@ pub fn simulate(
         }
     }
     Ok(Some(Simulated { options: options.clone(), replayed_h: grid.hours, scenarios, warnings }))
+}
+
+/// The bound of each world where bounds are asked for; `None` where it was stopped.
+fn bounds(
+    options: &SimulateOptions,
+    worlds: &[(Option<f64>, World)],
+    tell: &(dyn Fn(Progress) -> bool + Sync),
+    warnings: &mut Vec<String>,
+) -> Option<Vec<Option<f64>>> {
+    if !options.bound {
+        return Some(Vec::new());
+    }
+    let done = AtomicUsize::new(0);
+    let found = shared(options.threads, worlds.len(), |at| {
+        let goes_on = tell(Progress { phase: "proving", done: done.load(Ordering::Relaxed), of: worlds.len() });
+        let bound = goes_on.then(|| bound_g(&worlds[at].1, options.effort));
+        done.fetch_add(1, Ordering::Relaxed);
+        bound
+    });
+    let found = found.into_iter().collect::<Option<Vec<Option<f64>>>>()?;
+    if found.iter().any(Option::is_none) {
+        warnings.push("no bound is proven where jobs are elastic".to_owned());
+    }
+    Some(found)
 }
 
 fn check(options: &SimulateOptions) -> Result<(), Error> {

@@ -6,8 +6,8 @@
 use crate::error::Error;
 use crate::simulating::{JobSource, Method, PolicyKind, Scenario, Simulated};
 use greenwich_report::Style;
-use greenwich_report::html::{self, HEADS, HoursView, PolicyRow, ScenarioView, SimulationView, SiteHours};
-use greenwich_report::text::sheet::{Align, Sheet};
+use greenwich_report::html::{self, HoursView, PolicyRow, ScenarioView, SimulationView, SiteHours};
+use greenwich_report::text::sheet::{Align, Sheet, co2e};
 use greenwich_store::{Cells, parquet_sheet};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
@@ -35,6 +35,7 @@ impl Simulated {
                 charged_saving: outcome.charged_saving(base),
                 realised: outcome.realised(base, oracle),
                 regret: outcome.regret(oracle),
+                above_bound: scenario.bound_g.and_then(|bound| outcome.above(bound)),
                 co2e_kg: outcome.co2e_g / 1e3,
                 mean_delay_h: outcome.mean_delay_h,
                 p95_delay_h: outcome.p95_delay_h,
@@ -134,12 +135,15 @@ impl Simulated {
         }
         for scenario in &self.scenarios {
             sheet.heading(&Self::scenario_name(scenario));
-            let head: Vec<(&str, Align)> = HEADS
-                .iter()
-                .enumerate()
-                .map(|(at, name)| (*name, if at == 0 { Align::Left } else { Align::Right }))
-                .collect();
-            sheet.table(&head, Self::rows(scenario).iter().map(PolicyRow::cells).collect());
+            let (heads, cells) = html::policy_table(&Self::rows(scenario));
+            let aligned = |(at, name)| (name, if at == 0 { Align::Left } else { Align::Right });
+            sheet.table(&heads.into_iter().enumerate().map(aligned).collect::<Vec<_>>(), cells);
+            if let Some(bound) = scenario.bound_g {
+                sheet.paragraph(&format!(
+                    "No policy emits and is charged less than {}, proven; bound: how far above it each is.",
+                    co2e(bound / 1e3)
+                ));
+            }
         }
         sheet.blank();
         sheet.paragraph(
@@ -180,6 +184,7 @@ impl Simulated {
                     "utilisation": scenario.utilisation,
                     "jobs": scenario.world.fleet.jobs.len(),
                     "accelerator_hours": scenario.world.work(),
+                    "bound_co2e_kg": scenario.bound_g.map(|bound| bound / 1e3),
                     "sites": sites,
                     "policies": policies,
                 })
@@ -229,6 +234,7 @@ impl Simulated {
             ("charged_saving_fraction", real(&|row| row.charged_saving)),
             ("oracle_share", real(&|row| row.realised)),
             ("regret_fraction", real(&|row| row.regret)),
+            ("above_bound_fraction", real(&|row| row.above_bound)),
             ("it_energy_kwh", Cells::Real(outcomes.iter().map(|outcome| Some(outcome.energy_kwh)).collect())),
             ("restart_co2e_kg", Cells::Real(outcomes.iter().map(|outcome| Some(outcome.restart_g / 1e3)).collect())),
             ("transfer_co2e_kg", Cells::Real(outcomes.iter().map(|outcome| Some(outcome.transfer_g / 1e3)).collect())),

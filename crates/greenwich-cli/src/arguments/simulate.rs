@@ -103,6 +103,9 @@ pub(crate) struct SimulateArguments {
     /// Write a page with plots here, one HTML file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Prove as well what no policy could have gone below, knowing all jobs and hours at once, and tell how far above it each is.
+    #[arg(long)]
+    pub(crate) bound: bool,
     /// How long to plan where sites are crowded: 2 takes about twice as long as 1.
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub(crate) effort: f64,

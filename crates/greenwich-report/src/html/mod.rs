@@ -6,4 +6,4 @@ mod page;
 mod plots;
 mod simulation;
 
-pub use simulation::{HEADS, HoursView, PolicyRow, ScenarioView, SimulationView, SiteHours, simulation};
+pub use simulation::{HoursView, PolicyRow, ScenarioView, SimulationView, SiteHours, policy_table, simulation};
