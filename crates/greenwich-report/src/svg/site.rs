@@ -220,7 +220,8 @@ mod tests {
         let capacity = vec![64; hours as usize];
         let made = names.iter().zip(0_u32..).map(|(name, at)| {
             let first = at % hours.saturating_sub(3).max(1);
-            let runs = if at % 2 == 0 { vec![first..first + 1] } else { vec![first..first + 1, first + 2..first + 3] };
+            let mut runs = vec![first..first + 1, first + 2..first + 3];
+            runs.truncate(1 + (at % 2) as usize);
             SiteJob {
                 name,
                 accelerators: 1 + at,
