@@ -29,7 +29,7 @@ cargo xtask eval forecast [--data DIR]  measures forecasts beside yardsticks, pe
 cargo xtask eval keeper [--kills N] [--slurm DIR]  kills the keeper and counts jobs lost or doubled
 cargo xtask eval metering [ROW …]    measures what `greenwich run` costs and how right it is
 cargo xtask eval plan [--data DIR] [--jobs N,…]  measures fleet plans: gap, CPU seconds, memory
-cargo xtask eval plan awhile|rolling|policies [--data DIR]  one of its other tables: what policies realise";
+cargo xtask eval plan awhile|rolling|policies [--data DIR] [--help]  one of its other tables: what policies realise";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -132,8 +132,10 @@ proptest! {
         let all = outcomes(&world, Method::Error(0.3));
         let (_, oracle, _) = all.last().expect("nine policies");
         prop_assert_eq!(oracle.misses, 0);
-        // A restart takes time, which the plan makes up for as it goes: it is not the least there is.
-        if world.charges.restart_minutes == 0.0 {
+        // A restart takes time, which the plan makes up for as it goes, and the greedy choice of an elastic job ends in a part
+        // of an hour: neither is the least there is.
+        let is_rigid = (0..world.fleet.jobs.len() as u32).all(|job| world.curve(job).len() == 1);
+        if world.charges.restart_minutes == 0.0 && is_rigid {
             for (kind, outcome, _) in all.iter().filter(|(_, outcome, _)| outcome.misses == 0) {
                 prop_assert!(oracle.co2e_g <= outcome.co2e_g * (1.0 + 1e-9), "{kind}: {} {}", oracle.co2e_g, outcome.co2e_g);
             }

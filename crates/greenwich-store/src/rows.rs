@@ -179,9 +179,13 @@ impl fmt::Debug for ParquetRows {
 }
 
 fn broken(file: &str, error: &ParquetError) -> StoreError {
+    let says = error.to_string();
     StoreError::Table {
         file: file.to_owned(),
-        problem: format!("it is no sound Parquet: {error}"),
+        problem: match says.split_once("Disabled feature at compile time: ") {
+            Some((_, packing)) => format!("it is packed by {packing}, which is not read"),
+            None => format!("it is no sound Parquet: {}", says.trim_start_matches("Parquet error: ")),
+        },
         mend: "write it again as Parquet, packed by zstd, snappy or gzip, or not at all; or give it as CSV".to_owned(),
     }
 }
@@ -495,6 +499,9 @@ mod tests {
         ");
         assert!(refused(good[..good.len() - 9].to_vec()).contains("it is no sound Parquet"));
         assert!(refused(b"job,hours\n".to_vec()).contains("or give it as CSV"));
+        let packed = ParquetError::General("Disabled feature at compile time: lz4".to_owned());
+        let told = broken("jobs.parquet", &packed).to_string();
+        assert_eq!(told, "cannot read `jobs.parquet`: it is packed by lz4, which is not read");
     }
 
     #[test]

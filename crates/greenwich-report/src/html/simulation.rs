@@ -113,7 +113,9 @@ fn table(heads: &[&'static str], rows: &[PolicyRow]) -> (Vec<&'static str>, Vec<
     let (mut heads, mut cells) = (heads.to_vec(), rows.iter().map(PolicyRow::cells).collect::<Vec<_>>());
     if rows.iter().all(|row| row.above_bound.is_none()) {
         heads.remove(BOUND);
-        cells.iter_mut().for_each(|row| _ = row.remove(BOUND));
+        for row in &mut cells {
+            row.remove(BOUND);
+        }
     }
     (heads, cells)
 }

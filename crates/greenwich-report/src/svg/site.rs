@@ -9,6 +9,7 @@ use crate::svg::canvas::{Anchor, Canvas, Font, GREY, HEIGHT, INK, MARGIN, RULE, 
 use crate::when::{short, span, ticks};
 use greenwich_core::{Signal, Window};
 use jiff::{SignedDuration, Timestamp};
+use std::fmt::Write as _;
 use std::ops::Range;
 
 /// Most jobs that are drawn.
@@ -200,7 +201,8 @@ fn footer(canvas: &mut Canvas, view: &SitePicture<'_>, drawn: usize) {
         span(window.start(), window.end())
     );
     if drawn < view.jobs.len() {
-        words += &format!(" The {drawn} jobs with most accelerator-hours, of {}.", count(view.jobs.len() as u64));
+        // Writing to a string cannot fail.
+        _ = write!(words, " The {drawn} jobs with most accelerator-hours, of {}.", count(view.jobs.len() as u64));
     }
     let font = Font { size: 12.0, bold: false, fill: GREY };
     canvas.line((MARGIN, HEIGHT - 60.0), (WIDTH - MARGIN, HEIGHT - 60.0), RULE, 1.0);
@@ -218,7 +220,8 @@ mod tests {
         let capacity = vec![64; hours as usize];
         let made = names.iter().zip(0_u32..).map(|(name, at)| {
             let first = at % hours.saturating_sub(3).max(1);
-            let runs = if at % 2 == 0 { vec![first..first + 1] } else { vec![first..first + 1, first + 2..first + 3] };
+            let mut runs = vec![first..first + 1, first + 2..first + 3];
+            runs.truncate(1 + (at % 2) as usize);
             SiteJob {
                 name,
                 accelerators: 1 + at,

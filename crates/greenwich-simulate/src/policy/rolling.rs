@@ -54,62 +54,60 @@ impl Rolling {
         }
     }
 
-    /// Lets jobs run sooner than they meant to, or elsewhere, where what waits at a site and what is expected there would not
-    /// fit into the hours to come: an hour left empty now would be missed then.
+    /// Lets jobs run sooner than they meant to where what waits at a site and what is expected there would hardly fit into the
+    /// hours to come: an hour left empty now would be missed then. Where it would not fit at all, others take some.
     fn keep_room(&self, now: &Now<'_>, hour: &mut Hour, open: &[u32]) {
-        let mut excess = self.excess(now);
+        let room: Vec<f64> = (0..now.sites().len() as u32).map(|site| room_to_come(now, site)).collect();
+        let mut load = self.load(now);
+        let is_tight = |load: &[f64], site: u32, share: f64| load[site as usize] > share * room[site as usize];
         let mut sooner: Vec<(f64, u32, u32)> = open
             .iter()
             .filter(|job| !hour.has(**job))
             .filter_map(|&job| {
                 let booking = self.bookings[job as usize].as_ref()?;
-                (excess[booking.site as usize] > 0.0).then(|| (loss(now, job, booking), booking.site, job))
+                is_tight(&load, booking.site, COUNTED_ON).then(|| (loss(now, job, booking), booking.site, job))
             })
             .collect();
         sooner.sort_by(|one, other| one.0.total_cmp(&other.0));
         for (_, site, job) in sooner {
-            let (size, left) = (now.job(job).accelerators, work_left(now, job));
-            if excess[site as usize] <= 0.0 {
-                continue;
-            } else if hour.run(now, job, site, size) {
-                excess[site as usize] -= f64::from(size);
+            let size = now.job(job).accelerators;
+            let left = now.state(job).left_h.min(f64::from(EXPECTED_H)) * f64::from(size);
+            if !is_tight(&load, site, COUNTED_ON) {
                 continue;
             }
-            let elsewhere = now.sites_of(job).into_iter().filter(|other| excess[*other as usize] + left <= 0.0);
-            if let Some(other) = elsewhere.min_by(|a, b| excess[*a as usize].total_cmp(&excess[*b as usize]))
-                && hour.run(now, job, other, size)
-            {
-                excess[site as usize] -= left;
-                excess[other as usize] += left;
+            if hour.run(now, job, site, size) {
+                load[site as usize] -= f64::from(size);
+            } else if is_tight(&load, site, 1.0) {
+                let fits = |other: &u32| load[*other as usize] + left <= COUNTED_ON * room[*other as usize];
+                let others = now.sites_of(job).into_iter().filter(fits);
+                if let Some(other) = cleanest(now, hour, job, others)
+                    && hour.run(now, job, other, size)
+                {
+                    load[site as usize] -= left;
+                    load[other as usize] += left;
+                }
             }
         }
     }
 
-    /// Accelerator-hours, by site, of what waits and what is expected beyond the share of the hours to come that may be
-    /// counted on; below 0 where there is room.
-    fn excess(&self, now: &Now<'_>) -> Vec<f64> {
-        let room = |site: u32| {
-            let capacity = now.capacity(site);
-            let known: u32 = capacity.iter().take(EXPECTED_H as usize).sum();
-            // After the replay sites stay as they are.
-            let beyond = EXPECTED_H.saturating_sub(capacity.len() as u32) * capacity.last().copied().unwrap_or(0);
-            f64::from(known) + f64::from(beyond)
-        };
-        let mut excess: Vec<f64> = (0..now.sites().len() as u32).map(|site| -COUNTED_ON * room(site)).collect();
+    /// Accelerator-hours, by site, that what waits there and what is expected can fill within the hours to come.
+    fn load(&self, now: &Now<'_>) -> Vec<f64> {
+        let mut load = vec![0.0; now.sites().len()];
         for &job in now.waiting {
             let booked = self.bookings[job as usize].as_ref().map(|booking| booking.site);
             if let Some(site) = now.state(job).site.or(booked).or_else(|| now.home_of(job)) {
-                excess[site as usize] += work_left(now, job);
+                let hours = now.state(job).left_h.min(f64::from(EXPECTED_H));
+                load[site as usize] += hours * f64::from(now.job(job).accelerators);
             }
         }
         for expected in self.arrivals.expected(now.hour, EXPECTED_H) {
             // Where the job that it is like went, or is at home.
             if let Some(site) = now.home_of(expected.like) {
                 let like = now.job(expected.like);
-                excess[site as usize] += f64::from(like.accelerators) * f64::from(like.hours);
+                load[site as usize] += f64::from(like.accelerators * like.hours.min(EXPECTED_H - expected.ahead));
             }
         }
-        excess
+        load
     }
 
     /// What is left beside those that run and those that are booked and not asked anew.
@@ -147,7 +145,20 @@ impl Policy for Rolling {
         for &job in open.iter().filter(overdue) {
             run_now(now, hour, job);
         }
+        // Then who has no time to lose, the largest first: they find room least easily.
+        let mut pressed: Vec<u32> = open.iter().filter(|job| !overdue(job)).copied().collect();
+        pressed.retain(|job| now.is_pressed(*job));
+        pressed.sort_by_key(|job| std::cmp::Reverse(now.job(*job).accelerators));
+        for job in pressed {
+            let booked = self.bookings[job as usize].as_ref().and_then(|held| Some((held.site, held.at(now.hour)?)));
+            if booked.is_none_or(|(site, size)| !hour.run(now, job, site, size)) {
+                run_now(now, hour, job);
+            }
+        }
         for &job in open.iter().filter(|job| !overdue(job)) {
+            if hour.has(job) {
+                continue;
+            }
             let Some(booking) = &self.bookings[job as usize] else { continue };
             if let Some(size) = booking.at(now.hour)
                 && !hour.run(now, job, booking.site, size)
@@ -176,9 +187,13 @@ impl Policy for Rolling {
     }
 }
 
-/// Accelerator-hours that a job still asks for.
-fn work_left(now: &Now<'_>, job: u32) -> f64 {
-    now.state(job).left_h * f64::from(now.job(job).accelerators)
+/// Accelerator-hours that a site has in the hours for which jobs are expected.
+fn room_to_come(now: &Now<'_>, site: u32) -> f64 {
+    let capacity = now.capacity(site);
+    let known: u32 = capacity.iter().take(EXPECTED_H as usize).sum();
+    // After the replay sites stay as they are.
+    let beyond = EXPECTED_H.saturating_sub(capacity.len() as u32) * capacity.last().copied().unwrap_or(0);
+    f64::from(known) + f64::from(beyond)
 }
 
 /// What an hour of a job costs more now than as it is booked, in facility g/kWh: of one that may pause its dearest hour is
@@ -197,11 +212,16 @@ fn loss(now: &Now<'_>, job: u32, booking: &Booking) -> f64 {
 
 /// Lets a job run on the cleanest of its sites that have room; `false` where none has.
 fn run_now(now: &Now<'_>, hour: &mut Hour, job: u32) -> bool {
+    let best = cleanest(now, hour, job, now.sites_of(job).into_iter());
+    best.is_some_and(|site| hour.run(now, job, site, now.job(job).accelerators))
+}
+
+/// The cleanest of some sites, over the job's hours from now on, that has room for it now.
+fn cleanest(now: &Now<'_>, hour: &Hour, job: u32, sites: impl Iterator<Item = u32>) -> Option<u32> {
     let (needs, size) = (now.needs(job) as usize, now.job(job).accelerators);
     let cost = |site: &u32| now.ahead().facility_g_per_kwh(*site, needs).iter().sum::<f64>();
-    let open = now.sites_of(job).into_iter().filter(|site| hour.free(*site) >= size);
-    let best = open.min_by(|a, b| cost(a).total_cmp(&cost(b)));
-    best.is_some_and(|site| hour.run(now, job, site, size))
+    let open = sites.filter(|site| hour.free(*site) >= size);
+    open.min_by(|a, b| cost(a).total_cmp(&cost(b)))
 }
 
 /// Accelerators that nobody has booked, by site and hour ahead; below 0 where more are booked than there are.
