@@ -62,7 +62,7 @@ impl Work {
         let (tree, split) = if jobs < LEAST_SPLIT {
             (2e9, None)
         } else if jobs <= MOST_TREE {
-            (5e8, Some((12, 8.4e8, 1.2e9)))
+            (3e8, Some((12, 8.4e8, 8e8)))
         } else if jobs <= MOST_SPLIT {
             (0.0, Some((1, 2e8, 1.2e9)))
         } else {
