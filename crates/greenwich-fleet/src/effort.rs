@@ -12,6 +12,10 @@ const MOST_TREE: usize = 150;
 const LEAST_SPLIT: usize = 60;
 /// Jobs up to which each site is searched on its own.
 const MOST_SPLIT: usize = 500;
+/// Jobs up to which exchanges pay most.
+const MOST_SMALL: usize = 5000;
+/// What a small fleet gets more of the rest where no tree is searched.
+const MORE_WITHOUT_TREES: f64 = 1.65;
 
 /// Tries when a part of the plan is taken up again.
 const PART_TRIES: usize = 60_000;
@@ -54,9 +58,10 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn new(jobs: usize, effort: f64) -> Self {
         let count = jobs as f64;
+        let small = jobs <= MOST_SMALL;
+        let effort = if small && jobs > MOST_SPLIT { effort * MORE_WITHOUT_TREES } else { effort };
         let times = |amount: f64| ((amount * effort) as usize).max(1);
         let exchanges = (24e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
-        let small = jobs <= 5000;
         let tries = exchanges.max((150e3 + count).min(700e3).min(40e3 * count));
         // Where sites are searched one by one, the tree of all of them together adds little.
         let (tree, split) = if jobs < LEAST_SPLIT {
