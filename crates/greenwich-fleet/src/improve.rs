@@ -5,8 +5,9 @@
 //! without. Then every task is taken up and put down again with less and less weight of the prices, and last
 //! come exchanges.
 
+use crate::ascent::Volume;
 use crate::clash::Rows;
-use crate::dual::Volume;
+use crate::dual::Jobs;
 use crate::effort::Work;
 use crate::exchange::{Exchange, Tries};
 use crate::lot::Lot;
@@ -168,12 +169,13 @@ fn dive(
     let all: f64 = model.tasks.iter().map(crate::model::Task::area).sum();
     let (cells, part) = (model.sites * model.hours, all / work.chunks as f64);
     let (mut placed, mut since, mut turn) = (0.0, 0.0, 0);
-    volume.tables.fill(model, &volume.centre, 1.0);
+    let mut tables = Tables::new(model);
+    tables.fill(model, &volume.centre, 1.0);
     for &index in order {
         let index = index as usize;
         let task = &model.tasks[index];
         let limit = model.refusal(index);
-        if board.find(model, &volume.tables, index, limit, &mut spot) {
+        if board.find(model, &tables, index, limit, &mut spot) {
             board.take(model, base, index, &spot);
             let from = spot.site as usize * model.hours;
             let shares = &model.profiles[model.classes[task.class as usize].profile as usize];
@@ -193,7 +195,8 @@ fn dive(
             let step = FOLLOW_STEP * volume.top.abs() * (1.0 - placed / all).max(0.0);
             for _ in 0..work.follow {
                 turn = (turn + 1) % work.followers;
-                volume.follow(model, &shapes, Part { first: turn, step: work.followers }, step, FOLLOW_SHARE);
+                let mut jobs = Jobs { model, shapes: &shapes, tables: &mut tables };
+                volume.follow(&mut jobs, Part { first: turn, step: work.followers }, step, FOLLOW_SHARE);
             }
         }
     }

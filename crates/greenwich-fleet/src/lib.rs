@@ -7,6 +7,7 @@
 //! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
 //! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
 
+mod ascent;
 mod bound;
 mod certificate;
 mod clash;

@@ -3,9 +3,10 @@
 //! In: a [`Fleet`] and [`Options`]. Out: a [`FleetPlan`] with its cost, the baseline's, a proven bound, and the
 //! prices that prove it. Start reading here.
 
+use crate::ascent::{self, Volume};
 use crate::bound::{self, Sum};
 use crate::certificate::Certificate;
-use crate::dual::{self, Volume};
+use crate::dual::Jobs;
 use crate::effort::{ExtendedWork, Work};
 use crate::extended;
 use crate::fleet::{Fleet, Options};
@@ -15,6 +16,7 @@ use crate::place::{Board, NOWHERE};
 use crate::proof::{self, Proof};
 use crate::shapes::Shapes;
 use crate::stop::Stop;
+use crate::tables::Tables;
 use crate::tally::{self, Tally};
 use crate::terms::Terms;
 use greenwich_core::quantity::Co2e;
@@ -114,14 +116,7 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
     let work = Work::new(model.tasks.len(), options.effort);
-    let (prices, mean) = dual::begin(&model, &shapes, work.passes, stop);
-    let mut volume = Volume::new(&model, &shapes, prices, mean);
-    for _ in 0..work.rounds {
-        if stop.is_set() {
-            break;
-        }
-        volume.round(&model, &shapes);
-    }
+    let volume = raise(&model, &shapes, &work, stop);
     let bound = bound::prove(&model, &shapes, &volume.centre);
     let prices = volume.centre.clone();
     let (board, proof) = improve::search(&model, shapes, volume, &work, stop);
@@ -129,6 +124,16 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
     let proof = proof.filter(|_| tree > bound);
     let planned = finish(fleet, &model, &board, options, (bound, tree), prices);
     FleetPlan { stopped: stop.is_set(), proof, ..planned }
+}
+
+/// Prices that give a strong bound.
+fn raise(model: &Model, shapes: &Shapes, work: &Work, stop: Stop) -> Volume {
+    let (capacity, mut tables) = (model.stepped(&model.capacity), Tables::new(model));
+    let mut jobs = Jobs { model, shapes, tables: &mut tables };
+    let (prices, mean) = ascent::begin(&mut jobs, &capacity, model.typical_cost(), work.passes, stop);
+    let mut volume = Volume::new(&mut jobs, capacity, prices, mean);
+    volume.rounds(&mut jobs, work.rounds, stop);
+    volume
 }
 
 /// Plans a fleet that is more than plain: prices, a plan, and the bound of the prices.

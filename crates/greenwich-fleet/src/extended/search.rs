@@ -4,12 +4,14 @@
 //! is taken up and put down with less and less weight of the prices; last come exchanges: a task takes what it likes, those
 //! in its way find new places, and what does not pay is undone, with a little patience at first (annealing).
 
+use crate::ascent::Volume;
 use crate::effort::ExtendedWork;
 use crate::extended::model::Model;
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
 use crate::extended::place::Board;
-use crate::extended::prices::{Asking, Prices};
+use crate::extended::prices::Asking;
 use crate::lot::Lot;
+use crate::shapes::Part;
 use crate::stop::Stop;
 
 const SEED: u64 = 0x6772_6565_6E77_6963;
@@ -48,7 +50,7 @@ const COOL: f64 = 0.003;
 const CYCLES: usize = 5;
 
 /// The best board that is found.
-pub(crate) fn search(asking: &mut Asking, prices: Prices, work: &ExtendedWork, stop: Stop) -> Board {
+pub(crate) fn search(asking: &mut Asking, prices: Volume, work: &ExtendedWork, stop: Stop) -> Board {
     let model = asking.model;
     let mut lot = Lot::new(SEED);
     let order = order(model, &mut lot);
@@ -113,24 +115,22 @@ fn order(model: &Model, lot: &mut Lot) -> Vec<u32> {
 /// Places tasks in order; prices follow.
 fn dive(
     asking: &mut Asking,
-    mut prices: Prices,
+    mut prices: Volume,
     oracle: &mut Oracle,
     order: &[u32],
     (work, stop): (&ExtendedWork, Stop),
 ) -> Board {
     let model = asking.model;
     let mut board = Board::new(model);
-    let mut seen = vec![false; model.tasks.len()];
     let mut priced = Priced::new(model);
     priced.fill(model, &prices.centre, 1.0);
     let cells = model.sites * model.hours;
-    let mut asked = vec![0.0; prices.centre.len()];
     let area = |index: usize| model.tasks[index].area();
     let all: f64 = (0..model.tasks.len()).map(area).sum();
     let (mut done, mut since, mut turn) = (0.0, 0.0, 0);
     for &index in order {
         let index = index as usize;
-        seen[index] = true;
+        asking.passed[index] = true;
         if put(model, oracle, &priced, &mut board, index, None) {
             let choice = &board.choices[index];
             let from = model.slots[choice.slot as usize].site as usize * model.hours;
@@ -149,8 +149,7 @@ fn dive(
             let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
             for _ in 0..FOLLOW {
                 turn = (turn + 1) % FOLLOW_PARTS;
-                let part = (turn, FOLLOW_PARTS);
-                prices.follow(asking, part, step, FOLLOW_SHARE, |task| seen[task as usize], &mut asked);
+                prices.follow(asking, Part { first: turn, step: FOLLOW_PARTS }, step, FOLLOW_SHARE);
             }
             priced.fill(model, &prices.centre, 1.0);
         }
