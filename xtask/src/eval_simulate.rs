@@ -7,8 +7,10 @@ mod numpy;
 mod policies;
 mod rolling;
 
+use crate::eval_forecast::read;
 use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
+use greenwich_forecast::History;
 use jiff::Timestamp;
 use std::fs::File;
 use std::io::Read as _;
@@ -23,6 +25,11 @@ pub(crate) fn all() -> Result<()> {
     awhile(&[])?;
     rolling(&[])?;
     policies(&[])
+}
+
+/// A zone's past intensity alone: the weather that these traces hold is what came, which no forecast of the day knew.
+fn past(path: &Path) -> Result<History> {
+    Ok(read(path)?.with_covariates(Vec::new()))
 }
 
 /// The folder of traces: `--data DIR`, else the one beside the repository; `None`, said loudly, where it is not there.

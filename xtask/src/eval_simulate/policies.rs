@@ -3,8 +3,7 @@
 //! In: traces of jobs and of intensity, and what is asked. Out: one table, a row a trace, utilisation, forecast and policy,
 //! each with how far it lies above what no policy could go below.
 
-use super::{data, print};
-use crate::eval_forecast::read;
+use super::{data, past, print};
 use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
 use greenwich_core::ZoneId;
@@ -155,7 +154,7 @@ impl Place {
     fn read(asked: &Asked, number: usize) -> Result<Self> {
         let (start, zones) = PLACES[number];
         let start: Timestamp = start.parse()?;
-        let open = |(zone, _): &(&str, f64)| read(&asked.folder.join("grid").join(format!("{zone}.csv.gz")));
+        let open = |(zone, _): &(&str, f64)| past(&asked.folder.join("grid").join(format!("{zone}.csv.gz")));
         let histories = zones.iter().map(open).collect::<Result<Vec<History>>>()?;
         let hours = asked.hours + TAIL;
         let sites = sites(&histories, &zones, start, hours)?;

@@ -3,8 +3,8 @@
 //! In: three years of hours of fourteen zones. Out: for 2023, per kind of job and forecast, the mean saving over zones
 //! beside the oracle's, and the share of it. Forecasts see the past alone; their pooled prior leaves the zone out.
 
-use super::{data, print};
-use crate::eval_forecast::{read, zones};
+use super::{data, past, print};
+use crate::eval_forecast::zones;
 use crate::pool;
 use anyhow::Result;
 use greenwich_core::quantity::{AverageIntensity, Power, Pue};
@@ -36,7 +36,7 @@ pub(crate) fn rolling(words: &[&str]) -> Result<()> {
     let start: Timestamp = "2023-01-01T00:00:00Z".parse().expect("an instant");
     let span = Span { start, hours: YEAR, every: EVERY };
     let pool = pool::pool(&folder, start)?;
-    let histories = zones(&folder)?.iter().map(|path| read(path)).collect::<Result<Vec<History>>>()?;
+    let histories = zones(&folder)?.iter().map(|path| past(path)).collect::<Result<Vec<History>>>()?;
     let zones: Vec<&History> = histories.iter().filter(|history| history.known_hours() > 2 * 8760).collect();
     print(&format!(
         "\nRolling, {} zones, 2023, a job every {APART} h, forecasts issued every {EVERY} h, no capacity: % saved, mean over zones",
