@@ -135,7 +135,7 @@ impl Volume {
             *price = (self.centre[at] + step * (self.mean[at] - self.capacity[at])).max(0.0);
         }
         let now = value(bidders, &self.prices, &self.capacity, &mut self.asked);
-        let both = self.remember();
+        let both = remember(&mut self.mean, &self.asked, &self.capacity, self.share);
         if now > self.top {
             self.top = now;
             self.centre.copy_from_slice(&self.prices);
@@ -159,24 +159,6 @@ impl Volume {
         }
     }
 
-    /// Mixes the answer into what is remembered, by the share that leaves the shortest mean excess.
-    fn remember(&mut self) -> f64 {
-        let (mut inner, mut across, mut both) = (0.0, 0.0, 0.0);
-        for at in 0..self.mean.len() {
-            let (old, new) = (self.mean[at] - self.capacity[at], self.asked[at] - self.capacity[at]);
-            let turn = new - old;
-            inner += turn * turn;
-            across += old * turn;
-            both += old * new;
-        }
-        let best = if inner > 0.0 { -across / inner } else { self.share };
-        let alpha = if best < 0.0 { self.share / 10.0 } else { best.min(self.share) };
-        for (mean, asked) in self.mean.iter_mut().zip(&self.asked) {
-            *mean += alpha * (asked - *mean);
-        }
-        both
-    }
-
     /// One round that always moves, for prices that follow a plan as it is made. Only a part of the bidders answers
     /// and stands for all: parts take turns, so that each is remembered alike.
     pub(crate) fn follow(&mut self, bidders: &mut impl Bidders, part: Part, theta: f64, share: f64) {
@@ -191,6 +173,23 @@ impl Volume {
             *mean += share * (all * asked - *mean);
         }
     }
+}
+
+/// Mixes an answer into what is remembered, by the share, up to `most`, that leaves the shortest mean excess over the
+/// capacity. Above 0 where both point the same way.
+pub(crate) fn remember(mean: &mut [f64], asked: &[f64], capacity: &[f64], most: f64) -> f64 {
+    let (mut inner, mut across, mut both) = (0.0, 0.0, 0.0);
+    for at in 0..mean.len() {
+        let (old, new) = (mean[at] - capacity[at], asked[at] - capacity[at]);
+        let turn = new - old;
+        inner += turn * turn;
+        across += old * turn;
+        both += old * new;
+    }
+    let best = if inner > 0.0 { -across / inner } else { most };
+    let alpha = if best < 0.0 { most / 10.0 } else { best.min(most) };
+    mean.iter_mut().zip(asked).for_each(|(mean, asked)| *mean += alpha * (asked - *mean));
+    both
 }
 
 /// The Lagrangian's value, as summed in passing.

@@ -168,8 +168,7 @@ impl Model {
 
     /// Capacity as each step counts it: by step, site and hour.
     pub(crate) fn stepped(&self, free: &[i32]) -> Vec<f64> {
-        let rounded = |step: u32| free.iter().map(move |&free| f64::from(free.max(0) / step as i32 * step as i32));
-        self.steps.iter().flat_map(|&step| rounded(step)).collect()
+        stepped(&self.steps, free)
     }
 
     /// What an accelerator-hour emits on the whole: the scale of prices.
@@ -193,6 +192,12 @@ impl Model {
     pub(crate) fn refusal(&self, index: usize) -> f64 {
         self.refusals.get(index).copied().unwrap_or_else(|| self.penalty_g * f64::from(self.tasks[index].hours))
     }
+}
+
+/// Capacity as each step counts it: by step, site and hour.
+pub(crate) fn stepped(steps: &[u32], free: &[i32]) -> Vec<f64> {
+    let rounded = |step: u32| free.iter().map(move |&free| f64::from(free.max(0) / step as i32 * step as i32));
+    steps.iter().flat_map(|&step| rounded(step)).collect()
 }
 
 /// The steps that matter: sizes of jobs at which capacity loses something when it is rounded down.

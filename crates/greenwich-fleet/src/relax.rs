@@ -3,6 +3,7 @@
 //! In: the model, prices and [`Options`]. Out: a bound that holds for every plan among them, rounded downwards;
 //! how often each choice was made; and options that cannot be part of a plan better than the one in hand.
 
+use crate::ascent::remember;
 use crate::clash::Rows;
 use crate::model::Model;
 use crate::options::{Cut, Frame, Options, Slot};
@@ -250,7 +251,7 @@ impl<'a> Relax<'a> {
             if self.fits() {
                 fits(self);
             }
-            let ahead = self.remember();
+            let ahead = remember(&mut self.mean, &self.asked, &self.capacity, SHARE) > 0.0;
             if value > top {
                 top = value;
                 self.centre.copy_from_slice(&self.prices);
@@ -268,22 +269,6 @@ impl<'a> Relax<'a> {
         let cuts = if parts { self.cuts(open) } else { Vec::new() };
         let single = |numbers: &[f64]| numbers.iter().map(|number| *number as f32).collect();
         Raised { bound: top, prices: Prices { centre: single(&self.centre), mean: single(&self.mean) }, cuts }
-    }
-
-    /// Mixes the answer into what is remembered; whether it points the same way.
-    fn remember(&mut self) -> bool {
-        let (mut inner, mut across, mut both) = (0.0, 0.0, 0.0);
-        for at in 0..self.mean.len() {
-            let (old, new) = (self.mean[at] - self.capacity[at], self.asked[at] - self.capacity[at]);
-            let turn = new - old;
-            inner += turn * turn;
-            across += old * turn;
-            both += old * new;
-        }
-        let best = if inner > 0.0 { -across / inner } else { SHARE };
-        let alpha = if best < 0.0 { SHARE / 10.0 } else { best.min(SHARE) };
-        self.mean.iter_mut().zip(&self.asked).for_each(|(mean, asked)| *mean += alpha * (asked - *mean));
-        both > 0.0
     }
 
     /// Takes away what no plan cheaper than `best` has, by the prices of `raised`. Returns the bound they give.

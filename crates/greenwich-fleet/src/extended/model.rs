@@ -4,7 +4,7 @@
 //! sizes, and why other jobs cannot.
 
 use crate::fleet::{Fleet, Options};
-use crate::model::steps;
+use crate::model::{stepped, steps};
 use crate::plan::Reason;
 use crate::terms::{HAIR_H, Terms};
 use std::collections::HashMap;
@@ -178,8 +178,7 @@ impl Model {
 
     /// Capacity as each step counts it: by step, site and hour.
     pub(crate) fn stepped(&self, free: &[i32]) -> Vec<f64> {
-        let rounded = |step: u32| free.iter().map(move |&free| f64::from(free.max(0) / step as i32 * step as i32));
-        self.steps.iter().flat_map(|&step| rounded(step)).collect()
+        stepped(&self.steps, free)
     }
 
     pub(crate) fn slots_of(&self, task: &Task) -> impl Iterator<Item = (u32, &Slot)> {
