@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process, setsid};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -355,9 +356,15 @@ impl Carried<'_> {
         self.child.as_ref().map(|child| child.id() as i32).or_else(|| processes::of(&self.mark).first().copied())
     }
 
+    /// All that runs for the job: what carries its mark or descends from that, and what its control group holds besides.
+    fn tree(&self) -> BTreeSet<i32> {
+        let grouped = self.group().map(Freezer::members).unwrap_or_default();
+        &processes::of(&self.mark) | &grouped
+    }
+
     /// Asks the tree to end, wakes it for that, and ends what does not.
     fn stop_all(&mut self) -> io::Result<()> {
-        processes::signal(&self.mark, Signal::TERM);
+        processes::signal_each(|| self.tree(), Signal::TERM);
         self.wake();
         let asked = Instant::now();
         while asked.elapsed() < TO_END {
@@ -365,12 +372,12 @@ impl Carried<'_> {
                 // Reaped, so that it is no process any more.
                 _ = child.try_wait()?;
             }
-            if processes::of(&self.mark).is_empty() {
+            if self.tree().is_empty() {
                 return Ok(());
             }
             thread::sleep(LOOK_EVERY);
         }
-        processes::signal(&self.mark, Signal::KILL);
+        processes::signal_each(|| self.tree(), Signal::KILL);
         if let Some(child) = &mut self.child {
             child.wait()?;
         }

@@ -124,6 +124,7 @@ pub(crate) fn make(mark: &Mark) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::processes;
     use std::process::Command;
 
     #[test]
@@ -158,10 +159,7 @@ mod tests {
         assert!(!freezer.thaw(), "nothing is frozen yet");
         assert!(freezer.freeze());
         assert!(freezer.thaw() && freezer.until("frozen 0"));
-        for pid in freezer.members() {
-            _ = rustix::process::Pid::from_raw(pid)
-                .map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
-        }
+        assert!(processes::signal_each(|| freezer.members(), rustix::process::Signal::KILL));
         child.wait().expect("it ended");
         assert!(freezer.until("populated 0"));
         freezer.remove();

@@ -52,16 +52,16 @@ fn state(stat: &str) -> Option<(char, i32)> {
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
-/// Sends a signal to every process of a job, those that are born meanwhile as well. Says whether there was any.
-pub(crate) fn signal(mark: &Mark, signal: Signal) -> bool {
-    signal_but(mark, signal, &BTreeSet::new())
+/// Sends a signal to every process of a job but some.
+pub(crate) fn signal_but(mark: &Mark, signal: Signal, but: &BTreeSet<i32>) {
+    signal_each(|| &of(mark) - but, signal);
 }
 
-/// The same, but for some that are left alone.
-pub(crate) fn signal_but(mark: &Mark, signal: Signal, but: &BTreeSet<i32>) -> bool {
+/// Sends a signal, once each, to all that are found now, and to those that are born meanwhile. Says whether there was any.
+pub(crate) fn signal_each(find: impl Fn() -> BTreeSet<i32>, signal: Signal) -> bool {
     let mut had = BTreeSet::new();
     for _ in 0..MOST_LOOKS {
-        let new: Vec<i32> = of(mark).into_iter().filter(|pid| !had.contains(pid) && !but.contains(pid)).collect();
+        let new = &find() - &had;
         if new.is_empty() {
             break;
         }
@@ -103,18 +103,18 @@ mod tests {
         while of(&mark).len() < 3 {
             std::thread::yield_now();
         }
-        assert!(signal(&mark, Signal::STOP));
+        assert!(signal_each(|| of(&mark), Signal::STOP));
         let all = of(&mark);
         let states =
             || all.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| state(&stat)));
         while !states().all(|state| state.is_some_and(|(state, _)| state == 'T')) {
             std::thread::yield_now();
         }
-        assert!(signal(&mark, Signal::KILL));
+        assert!(signal_each(|| of(&mark), Signal::KILL));
         shell.wait().expect("it ended");
         while !of(&mark).is_empty() {
             std::thread::yield_now();
         }
-        assert!(!signal(&mark, Signal::CONT));
+        assert!(!signal_each(|| of(&mark), Signal::CONT));
     }
 }

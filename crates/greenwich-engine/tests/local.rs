@@ -92,7 +92,9 @@ fn a_job_starts_at_its_begin_and_not_before_and_ends_with_its_status() {
 #[test]
 fn a_paused_tree_stands_still_until_it_is_woken_or_its_latest_instant_has_come() {
     let mut stage = Stage::new();
-    let order = stage.order("pause", "while :; do echo x >> log; sleep 0.02; done", Timestamp::now());
+    // One process has neither the mark nor a parent that has it: only a control group of the job's own holds it.
+    let script = "(env -i sleep 20 &); while :; do echo x >> log; sleep 0.02; done";
+    let order = stage.order("pause", script, Timestamp::now());
     let id = stage.engine.submit(&order).expect("taken");
     stage.until(&order, &id, |seen| runs(seen) && seen.used > SignedDuration::from_millis(200));
     let far = Timestamp::now() + SignedDuration::from_hours(1);
@@ -118,7 +120,7 @@ fn a_paused_tree_stands_still_until_it_is_woken_or_its_latest_instant_has_come()
     assert_eq!(stage.seen(&order, &id).state, SeenState::Ended(Ending::Cancelled));
     assert!(
         own_group().map_or(true, |group| !group.join(format!("greenwich-{id}")).exists()),
-        "its group is taken away"
+        "its group is taken away, and so nothing of the job is left"
     );
 }
 
