@@ -119,7 +119,7 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
     let volume = raise(&model, &shapes, &work, stop);
     let bound = bound::prove(&model, &shapes, &volume.centre);
     let prices = volume.centre.clone();
-    let (board, proof) = improve::search(&model, shapes, volume, &work, stop);
+    let (board, proof) = improve::search(&model, shapes, volume, &work, (options.threads, stop));
     let tree = proof.as_ref().and_then(|proof| proof::replay(&model, proof)).unwrap_or(0.0);
     let proof = proof.filter(|_| tree > bound);
     let planned = finish(fleet, &model, &board, options, (bound, tree), prices);
@@ -144,7 +144,7 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
     let found = extended::prices::raise(&mut asking, work.rounds, stop);
     let bound = extended::prices::prove(&model, &found.centre);
     let prices = found.centre.clone();
-    let board = extended::search::search(&mut asking, found, &work, stop);
+    let board = extended::search::search(&mut asking, found, &work, (options.threads, stop));
     let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
     for (task, choice) in model.tasks.iter().zip(board.choices) {
         if choice.slot != extended::oracle::NONE {

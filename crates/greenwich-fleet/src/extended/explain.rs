@@ -84,7 +84,7 @@ pub fn best_by_site(fleet: &Fleet, plan: &FleetPlan, job: u32) -> Vec<Stay> {
         extras: fleet.extras.get(index).cloned().into_iter().collect(),
         terms: Some(terms.clone()),
     };
-    let model = Model::new(&alone, terms, &Options { unplaced_penalty_g: 0.0, effort: 0.0 });
+    let model = Model::new(&alone, terms, &Options { unplaced_penalty_g: 0.0, effort: 0.0, threads: 1 });
     let Some(task) = model.tasks.first() else { return Vec::new() };
     let (mut priced, mut oracle, mut choice) = (Priced::new(&model), Oracle::default(), Choice::default());
     priced.fill(&model, &plan.prices_g, 1.0);

@@ -104,39 +104,65 @@ impl Oracle {
         mut whim: Option<&mut Whim>,
         best: &mut Choice,
     ) -> bool {
-        best.slot = NONE;
-        best.priced = limit;
-        (self.bound, self.magnitude) = (limit, limit.abs());
+        self.begin(limit, best);
         for (at, slot) in look.model.slots_of(task) {
-            if look.only.is_some_and(|only| only != at) {
-                continue;
-            }
-            let sizes = look.model.sizes_of(slot);
-            if task.interruptible && sizes.len() > 1 {
-                if self.changing(look, task, slot, sizes, whim.as_deref_mut(), best) {
-                    best.slot = at;
-                }
-                continue;
-            }
-            for size in sizes {
-                if size.hours > task.deadline - task.release {
-                    continue;
-                }
-                self.fill(look, task, slot, size, whim.as_deref_mut());
-                let found = if !task.interruptible {
-                    self.whole(task, slot, size, best)
-                } else if task.wait_g > 0.0 || slot.restart_h > 0.0 {
-                    self.pausing_at_a_price(task, slot, size, best)
-                } else {
-                    self.pausing(task, slot, size, best)
-                };
-                if found {
-                    best.slot = at;
-                }
+            if look.only.is_none_or(|only| only == at) {
+                self.ask(look, task, (at, slot), whim.as_deref_mut(), best);
             }
         }
         self.bound = self.bound.min(best.priced);
         best.slot != NONE
+    }
+
+    /// The same among some slots, each with what the task costs least there, in rising order: those that cannot win are
+    /// passed by.
+    pub(crate) fn find_among(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        limit: f64,
+        among: &[(f64, u32)],
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        self.begin(limit, best);
+        for &(least, at) in among {
+            if least >= best.priced {
+                break;
+            }
+            self.ask(look, task, (at, &look.model.slots[at as usize]), whim.as_deref_mut(), best);
+        }
+        self.bound = self.bound.min(best.priced);
+        best.slot != NONE
+    }
+
+    fn begin(&mut self, limit: f64, best: &mut Choice) {
+        (best.slot, best.priced) = (NONE, limit);
+        (self.bound, self.magnitude) = (limit, limit.abs());
+    }
+
+    /// Asks about one slot, and keeps what `best` holds if that is no dearer.
+    fn ask(&mut self, look: &Look, task: &Task, (at, slot): (u32, &Slot), mut whim: Option<&mut Whim>, best: &mut Choice) {
+        let sizes = look.model.sizes_of(slot);
+        if task.interruptible && sizes.len() > 1 {
+            if self.changing(look, task, slot, sizes, whim, best) {
+                best.slot = at;
+            }
+            return;
+        }
+        for size in sizes.iter().filter(|size| size.hours <= task.deadline - task.release) {
+            self.fill(look, task, slot, size, whim.as_deref_mut());
+            let found = if !task.interruptible {
+                self.whole(task, slot, size, best)
+            } else if task.wait_g > 0.0 || slot.restart_h > 0.0 {
+                self.pausing_at_a_price(task, slot, size, best)
+            } else {
+                self.pausing(task, slot, size, best)
+            };
+            if found {
+                best.slot = at;
+            }
+        }
     }
 
     /// The hours of a job whose size may change by the hour, and each hour's size.
@@ -182,7 +208,7 @@ impl Oracle {
         self.cost.clear();
         self.cost.extend(grams.iter().zip(priced).map(|(grams, priced)| watts * grams + rate + priced));
         self.restart.clear();
-        if slot.restart_h > 0.0 {
+        if slot.restart_h > 0.0 && task.interruptible {
             self.restart.extend(grams.iter().map(|grams| slot.restart_h * watts * grams));
         }
         let sum = self.cost.iter().chain(&self.restart).map(|cost| cost.abs()).sum::<f64>();
