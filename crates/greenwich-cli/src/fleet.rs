@@ -138,6 +138,9 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         },
         bad_rows: if asked.fleet.skip_bad { BadRows::Skip } else { BadRows::Refuse },
         effort: asked.fleet.effort,
-        threads: asked.fleet.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), |count| count as usize),
+        threads: asked
+            .fleet
+            .threads
+            .map_or_else(|| available_parallelism().map_or(1, usize::from), |count| count as usize),
     })
 }

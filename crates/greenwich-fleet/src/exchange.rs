@@ -454,7 +454,8 @@ impl Likings {
     }
 
     fn of(&self, model: &Model, table: usize, index: usize) -> &[(f64, u32)] {
-        let at = if self.least.is_empty() { model.tasks[index].set as usize } else { table * model.tasks.len() + index };
+        let at =
+            if self.least.is_empty() { model.tasks[index].set as usize } else { table * model.tasks.len() + index };
         &self.each[self.first[at]..self.first[at + 1]]
     }
 

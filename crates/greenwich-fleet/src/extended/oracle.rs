@@ -142,7 +142,14 @@ impl Oracle {
     }
 
     /// Asks about one slot, and keeps what `best` holds if that is no dearer.
-    fn ask(&mut self, look: &Look, task: &Task, (at, slot): (u32, &Slot), mut whim: Option<&mut Whim>, best: &mut Choice) {
+    fn ask(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        (at, slot): (u32, &Slot),
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) {
         let sizes = look.model.sizes_of(slot);
         if task.interruptible && sizes.len() > 1 {
             if self.changing(look, task, slot, sizes, whim, best) {
