@@ -242,6 +242,20 @@ fn logs_of_nvidia_smi_and_slurm_come_in_with_their_energy() {
     let run = &rig.json(&["ledger", "import", "nvidia-smi", "smi.csv", "--zone", "DE"])["runs"][0];
     assert_eq!((run["source"].as_str(), run["devices"][0]["method"].as_str()), (Some("nvidia-smi"), Some("sampled")));
     assert!((number(run, "it_energy_j") - 8000.0).abs() < 1e-6, "two trapezoids of 400 W over 10 s: {run}");
+    // Half a minute in which nobody looked: between nothing and the limit, and no less certain after PUE than before it.
+    let gap = "timestamp, index, name, power.draw [W], power.limit [W]\n\
+        2026/03/02 12:00:00.000, 0, NVIDIA H100 80GB HBM3, 400.00 W, 700.00 W\n\
+        2026/03/02 12:00:05.000, 0, NVIDIA H100 80GB HBM3, 400.00 W, 700.00 W\n\
+        2026/03/02 12:00:10.000, 0, NVIDIA H100 80GB HBM3, 400.00 W, 700.00 W\n\
+        2026/03/02 12:00:40.000, 0, NVIDIA H100 80GB HBM3, 400.00 W, 700.00 W\n\
+        2026/03/02 12:00:45.000, 0, NVIDIA H100 80GB HBM3, 400.00 W, 700.00 W\n";
+    fs::write(rig.folder.path().join("gap.csv"), gap).expect("writable");
+    let run = &rig.json(&["ledger", "import", "nvidia-smi", "gap.csv", "--zone", "DE", "--pue", "1.5"])["runs"][0];
+    for at in ["p5", "p50", "p95"] {
+        let [before, after] = ["it_energy_kwh", "facility_energy_kwh"].map(|key| number(&run[key], at));
+        assert!((after - 1.5 * before).abs() < 1e-9 && after > 0.0, "{at}: {run}");
+    }
+    assert!(number(&run["it_energy_kwh"], "p5") < number(&run["it_energy_kwh"], "p95"));
     let sacct = "JobID|JobName|Account|Start|End|ConsumedEnergyRaw\n\
         77|train|vision|2026-03-01T12:00:00|2026-03-01T13:00:00|3600000\n\
         77.batch|batch|vision|2026-03-01T12:00:00|2026-03-01T13:00:00|3500000\n\
