@@ -33,6 +33,9 @@ const KNOWN: [&str; 16] = [
 const NEEDED: usize = 9;
 const WANTED: &str = "job, release, deadline, hours, accelerators, power_w, home, sites, interruptible";
 
+/// No accelerator draws more with its share of the system, by far: what does is a slip in the unit or the exponent.
+const MOST_WATTS: f64 = 1e6;
+
 /// What to do about a row that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadRows {
@@ -68,6 +71,8 @@ pub struct JobsReader {
     site_by_name: HashMap<String, u32>,
     sets: HashMap<String, SiteSet>,
     read: JobsRead,
+    /// The line of each job.
+    line_of: Vec<u32>,
     ranges: Vec<Range<usize>>,
 }
 
@@ -92,6 +97,7 @@ impl JobsReader {
                 first_skipped: None,
                 clipped: 0,
             },
+            line_of: Vec::new(),
             ranges: Vec::new(),
         }
     }
@@ -125,7 +131,10 @@ impl JobsReader {
         }
         match order.windows(2).find(|pair| names.get(pair[0] as usize) == names.get(pair[1] as usize)) {
             Some(pair) => {
-                Err(FleetError::Twice { file: self.file, name: names.get(pair[0] as usize).to_owned(), what: "job" })
+                let [a, b] = [pair[0], pair[1]].map(|row| self.line_of[row as usize]);
+                let (first, line) = (u64::from(a.min(b)), u64::from(a.max(b)));
+                let name = names.get(pair[0] as usize).to_owned();
+                Err(FleetError::Twice { file: self.file, line, first, name, what: "job" })
             }
             None => Ok(self.read),
         }
@@ -193,7 +202,7 @@ impl JobsReader {
         }
         let accelerators =
             count(4).ok_or_else(|| refuse(4, "not a count", "give a whole number of accelerators, 1 or more"))?;
-        let watts = plain(cell(5)).parse().ok().filter(|watts: &f64| watts.is_finite() && *watts > 0.0);
+        let watts = plain(cell(5)).parse().ok().filter(|watts: &f64| *watts > 0.0 && *watts <= MOST_WATTS);
         let watts = watts.ok_or_else(|| {
             refuse(5, "not a power", "give watts per accelerator, whole system, before PUE, for example 700")
         })?;
@@ -239,6 +248,7 @@ impl JobsReader {
         let deadline = until.clamp(0, hours_planned);
         self.read.clipped += u64::from(until > hours_planned);
         self.read.fleet.names.push(&name);
+        self.line_of.push(line as u32);
         self.read.fleet.jobs.push(Job {
             // One after the planned hours has no window, whatever it says.
             release: release.min(hours_planned) as u32,

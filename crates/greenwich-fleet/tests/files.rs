@@ -88,7 +88,7 @@ fn a_bad_cell_is_named_with_file_line_column_and_mend() {
 #[test]
 fn a_name_that_stands_twice_and_a_file_without_jobs_are_refused() {
     assert_snapshot!(refused(&format!("{GOOD}{GOOD}")), @r"
-    jobs.csv: `a` stands twice
+    jobs.csv:3: `a` stands twice, first on line 2
       help: give each job a name of its own
     ");
     assert_snapshot!(refused(""), @r"
@@ -192,7 +192,8 @@ fn a_header_that_lacks_or_misspells_a_column_is_refused() {
     assert_snapshot!(header(&format!("{HEADER},colour\n")), @"jobs.csv:1: unknown column `colour`");
     let sites = |text: &str| read_sites("sites.csv", text.as_bytes()).expect_err("the sites are bad").to_string();
     assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,0.9,4\n"), @"sites.csv:2: column `pue`: not a PUE, found `0.9`");
-    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv: `a` stands twice");
+    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv:3: `a` stands twice, first on line 2");
+    assert_snapshot!(sites("site;zone;pue;accelerators\na;DE;1.1;4\n"), @"sites.csv:1: unknown column `site;zone;pue;accelerators`");
     assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"sites.csv: no site");
 }
 

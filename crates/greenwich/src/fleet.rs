@@ -166,22 +166,26 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
         let clipped = read.clipped;
         warnings.push(format!("{clipped} deadlines lie after the planned hours: those jobs are planned to end within them, and the bound holds for plans that do"));
     }
+    let faint = read.fleet.jobs.iter().filter(|job| job.power.watts() < 1.0).count();
+    if faint > 0 {
+        warnings.push(format!(
+            "the `power_w` of {faint} jobs is below 1 W an accelerator: it is watts, so write 700 for 0.7 kW"
+        ));
+    }
     warnings.extend(fleet_terms::passed_by(&read.fleet, options));
     Ok(FleetRead { fleet: read.fleet, warnings, skipped: read.skipped })
 }
 
 fn window_of(options: &FleetOptions) -> Result<(i64, u32), Error> {
-    let refuse = |reason: String, mend: &str| {
-        Error::Document(DocumentError::Read { file: "--start, --hours".to_owned(), reason, mend: mend.to_owned() })
-    };
+    let refuse =
+        |flag, reason: String, mend: &str| Error::Document(DocumentError::Flag { flag, reason, mend: mend.to_owned() });
     if options.start.as_second() % 3600 != 0 || options.start.subsec_nanosecond() != 0 {
-        return Err(refuse(format!("`{}` is not a whole hour", options.start), "give --start 2022-07-04T00:00:00Z"));
+        let reason = format!("`{}` is not a whole hour", options.start);
+        return Err(refuse("--start", reason, "give --start 2022-07-04T00:00:00Z"));
     }
     if !(1..=MOST_HOURS).contains(&options.hours) {
-        return Err(refuse(
-            format!("`{}` hours", options.hours),
-            "plan over 1 to 87672 hours, for example --hours 168",
-        ));
+        let reason = format!("`{}` hours", options.hours);
+        return Err(refuse("--hours", reason, "plan over 1 to 87672 hours, for example --hours 168"));
     }
     Ok((options.start.as_second() / 3600, options.hours))
 }
@@ -379,7 +383,10 @@ impl PlannedFleet {
             split.time += grams(index, job.home, job.release..job.release + job.hours) - at_home;
             split.place += at_home - there;
         }
-        split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - split.time - split.place;
+        // Where every job has its place, what is left is the rounding of sums.
+        if !self.plan.unplaced.is_empty() {
+            split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - split.time - split.place;
+        }
         split
     }
 }

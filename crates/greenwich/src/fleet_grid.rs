@@ -61,6 +61,7 @@ pub(crate) fn hourly(
             other if other.to_string().contains(" filled by ") => warnings.push(format!("{zone}: {other}")),
             _ => {}
         }
+        warnings.extend(crate::grid::series_in_kilograms(&series));
         let cells = series.cells_g_per_kwh(window, HOUR).expect("a series that is given covers the window");
         by_zone.insert(zone.clone(), cells.into_iter().map(AverageIntensity::from_g_per_kwh).collect());
     }

@@ -94,8 +94,8 @@ impl PlannedFleet {
         let index = fleet.sites.iter().position(|site| site.name == name).ok_or_else(|| {
             let names: Vec<&str> = fleet.sites.iter().map(|site| site.name.as_str()).take(MOST_NAMED).collect();
             let more = if fleet.sites.len() > MOST_NAMED { " …" } else { "" };
-            Error::Document(DocumentError::Read {
-                file: "--svg-site".to_owned(),
+            Error::Document(DocumentError::Flag {
+                flag: "--svg-site",
                 reason: format!("no site is called `{name}`"),
                 mend: format!("name one of {}{more}", names.join(", ")),
             })

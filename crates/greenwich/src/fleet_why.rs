@@ -61,8 +61,8 @@ impl PlannedFleet {
         let fleet = &self.fleet;
         let index = (0..fleet.jobs.len()).find(|&index| fleet.names.get(index) == name).ok_or_else(|| {
             let first = fleet.names.get(0);
-            Error::Document(DocumentError::Read {
-                file: "--why".to_owned(),
+            Error::Document(DocumentError::Flag {
+                flag: "--why",
                 reason: format!("no job is called `{name}`"),
                 mend: format!("name a job of the jobs file, for example --why {first}"),
             })

@@ -4,6 +4,7 @@
 //! figures by value and their lines for the factor list. What is not known stays unknown.
 
 use crate::factor::{assumed, cited, given, intensity_spread, uncertain};
+use crate::grid::in_kilograms;
 use crate::job_file::SiteSpec;
 use greenwich_core::quantity::{
     AverageIntensity, Pue, SiteWaterIntensity, SourceWaterIntensity, UsdPerAcceleratorHour, UsdPerKwh,
@@ -135,6 +136,7 @@ impl Place {
             self.direct = None;
             self.location_given = true;
             self.warnings.retain(|warning| !warning.starts_with("the yearly intensity"));
+            self.warnings.extend(in_kilograms("`site.location_based_gco2e_per_kwh`", g));
         }
         if let Some(g) = spec.market_based_gco2e_per_kwh {
             replace("market-based intensity", g, "gCO2e/kWh", &["market-based intensity"]);

@@ -105,7 +105,7 @@ fn a_job_is_told_why_it_runs_where_it_does() {
       at once   north from 2022-07-04T00:00:00Z to 2022-07-04T01:00:00Z: 347 g, and room worth 0 g to others
     ");
     let unknown = planned.why("lose").expect_err("no such job");
-    assert_snapshot!(unknown, @"cannot read `--why`: no job is called `lose`");
+    assert_snapshot!(unknown, @"command line: `--why`: no job is called `lose`");
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_site_shows_its_jobs_one_by_one() {
     assert!(planned.site_svg("south").expect("it is there").contains("0 jobs on south"));
     let unknown = planned.site_svg("west").expect_err("no such site");
     assert_snapshot!(format!("{unknown}\nhelp: {}", unknown.help_text().unwrap_or_default()), @"
-    cannot read `--svg-site`: no site is called `west`
+    command line: `--svg-site`: no site is called `west`
     help: name one of north, south
     ");
 }
@@ -458,7 +458,7 @@ fn cost_and_delay_weigh_where_that_is_asked_for() {
     let sites = "site,zone,pue,accelerators\nnorth,NO,1.1,2\nsouth,ES,1.2,2\n";
     std::fs::write(folder.path().join("sites.csv"), sites).expect("written");
     let refused = plan_fleet(&options).expect_err("no price of energy").to_string();
-    assert_snapshot!(refused, @"cannot read `--carbon-price`: cost weighs, and site `north` has no `usd_per_kwh`, and the trace of NO no `price_usd_per_mwh`");
+    assert_snapshot!(refused, @"command line: `--carbon-price`: cost weighs, and site `north` has no `usd_per_kwh`, and the trace of NO no `price_usd_per_mwh`");
     for (zone, dear) in [("NO", 100), ("ES", -20)] {
         let rows = (0..6).map(|hour| format!("2022-07-04T0{hour}:00:00Z,100,{dear}\n"));
         let text = format!("utc,gco2e_per_kwh,price_usd_per_mwh\n{}", rows.collect::<String>());
