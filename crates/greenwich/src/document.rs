@@ -378,7 +378,10 @@ impl Table {
             Node::Text(text) => Err(self.place(key).refuse(
                 format!("the text \"{text}\""),
                 format!("a bare number, {allowed}"),
-                format!("write the number alone, in {unit}: the unit is in the key's name"),
+                match unit.strip_prefix('(') {
+                    Some(meaning) => format!("write the number alone: `{key}` is {}", meaning.trim_end_matches(')')),
+                    None => format!("write the number alone, in {unit}: the unit is in the key's name"),
+                },
             )),
             other => Err(self.place(key).refuse(other.describe(), allowed, format!("write a number in {unit}"))),
         }

@@ -102,21 +102,10 @@ pub(crate) const ACCOUNT_WARNINGS: &str = "account_warnings";
 
 /// Adds PUE, CO2e by both methods, water, embodied and cost to an entry; `hours` are UTC hours with their joules.
 pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timestamp, f64)], terms: &Terms<'_>) {
-    let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose();
-    let answer = replay.map_err(crate::Error::from).and_then(|replay| {
-        let grid = Grid { catalog, replay, signal: Signal::Lifecycle, ahead: None };
-        let basis = Basis {
-            catalog,
-            site: &terms.settings.site,
-            node: terms.settings.node,
-            accelerator: terms.accelerator,
-            series: &|place, signal, span| grid.beside(place, signal, span),
-            weather: &|place| {
-                let cooling = &terms.settings.site.cooling;
-                Ok(Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), None)?.map(Rc::new))
-            },
-        };
-        footprint(&basis, entry, hours)
+    let answer = account_at(catalog, entry, hours, terms).or_else(|error| {
+        entry.warnings.push(format!("{NOT_USED}{error}"));
+        let settings = Settings { node: terms.settings.node, ..Settings::default() };
+        account_at(catalog, entry, hours, &Terms { settings: &settings, signals: None, accelerator: None })
     });
     match answer {
         Ok(Some((footprint, grid))) => {
@@ -134,6 +123,31 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
         Err(error) => entry.warnings.push(format!("there is no account: {error}")),
     }
 }
+
+fn account_at(
+    catalog: &Catalog,
+    entry: &Entry,
+    hours: &[(Timestamp, f64)],
+    terms: &Terms<'_>,
+) -> Result<Option<(Footprint, Value)>, crate::Error> {
+    let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose()?;
+    let grid = Grid { catalog, replay, signal: Signal::Lifecycle, ahead: None };
+    let basis = Basis {
+        catalog,
+        site: &terms.settings.site,
+        node: terms.settings.node,
+        accelerator: terms.accelerator,
+        series: &|place, signal, span| grid.beside(place, signal, span),
+        weather: &|place| {
+            let cooling = &terms.settings.site.cooling;
+            Ok(Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), None)?.map(Rc::new))
+        },
+    };
+    footprint(&basis, entry, hours)
+}
+
+/// How the warning begins that a run's place, traces or accelerator are not known: its account is then one of no place.
+pub(crate) const NOT_USED: &str = "what is set of the place is not used: ";
 
 /// Where intensities over a span are from.
 pub(crate) type SeriesOf<'a> = dyn Fn(&Place, Signal, Window) -> Option<IntensitySeries> + 'a;
