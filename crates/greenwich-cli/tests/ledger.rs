@@ -130,7 +130,7 @@ fn a_table_of_runs_is_written_in_three_forms() {
 #[test]
 fn a_run_that_was_cut_off_is_told_and_made_good_at_its_own_place() {
     let rig = Rig::new();
-    rig.kill(&["--zone", "PL", "--phase", "final"]);
+    rig.kill(&["--zone", "PL", "--phase", "final"], 20.0);
     let before = rig.json(&["ledger", "list"]);
     assert_eq!(
         (before["runs"].as_array().map(Vec::len), before["open"][0]["state"].as_str()),
@@ -140,7 +140,7 @@ fn a_run_that_was_cut_off_is_told_and_made_good_at_its_own_place() {
     assert!(rig.answer(&["doctor", "--sysfs-root", "sys"]).contains("left behind"));
     let recovered = rig.json(&["ledger", "recover"]);
     let run = &recovered["runs"][0];
-    assert!(number(run, "it_energy_j") > 10.0, "most of 0.7 s at 140 W: {run}");
+    assert!(number(run, "it_energy_j") >= 20.0, "what was on record: {run}");
     assert_eq!((run["setting"]["zone"].as_str(), run["phase"].as_str()), (Some("PL"), Some("final")));
     assert!(number(run, "location_based_co2e_kg") > 0.0);
     let after = rig.json(&["ledger", "list"]);
