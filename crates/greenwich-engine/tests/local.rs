@@ -270,8 +270,7 @@ fn a_supervisor_that_cannot_write_goes_on_pausing_and_waking_its_job() {
     wait_until("its first word", || !stage.log().is_empty());
     // No file can be put in the place of a folder, whoever may write there.
     let (status, wish) = (stage.place(&id).join("status.json"), stage.place(&id).join("wish.json"));
-    fs::remove_file(&status).expect("removed");
-    fs::create_dir(&status).expect("made");
+    wait_until("a folder in its place", || fs::remove_file(&status).and_then(|()| fs::create_dir(&status)).is_ok());
     let wishes = |paused: Option<String>| {
         let mut wanted: serde_json::Value = serde_json::from_slice(&fs::read(&wish).expect("readable")).expect("JSON");
         wanted["number"] = (wanted["number"].as_u64().expect("a number") + 1).into();
