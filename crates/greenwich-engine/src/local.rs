@@ -100,6 +100,7 @@ impl Local {
             state,
             begin: matches!(state, SeenState::Waiting { .. }).then_some(wish.begin),
             used: status.used(Timestamp::now()),
+            starts: status.ran.len() as u32,
             ran: status.ran,
             words: words(&status.words),
         })

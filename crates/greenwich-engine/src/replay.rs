@@ -61,6 +61,7 @@ struct World {
     next: u64,
     pauses: bool,
     exchanges: bool,
+    forgets_stretches: bool,
     calls: u64,
 }
 
@@ -110,6 +111,11 @@ impl Replay {
     /// Whether its sites exchange jobs that wait.
     pub fn set_exchanges(&self, exchanges: bool) {
         self.world().exchanges = exchanges;
+    }
+
+    /// Whether it tells of no stretch of a job that waits again, as a queue without accounting does.
+    pub fn set_forgets_stretches(&self, forgets: bool) {
+        self.world().forgets_stretches = forgets;
     }
 
     /// Whether a site's nodes take new work from now on.
@@ -251,6 +257,7 @@ impl Job {
             state,
             begin: matches!(state, SeenState::Waiting { .. }).then_some(self.begin),
             ran: self.ran.clone(),
+            starts: self.ran.len() as u32,
             used: self.used,
             words: String::new(),
         }
@@ -280,7 +287,13 @@ impl Launcher for Replay {
         }
         let wanted = |id: &str| known.iter().any(|(_, one)| one == id);
         let seen = world.jobs.iter().map(|(id, job)| job.seen(id)).filter(|seen| !seen.is_over() || wanted(&seen.id));
-        Ok(seen.collect())
+        let told = |mut seen: Seen| {
+            if world.forgets_stretches && matches!(seen.state, SeenState::Waiting { .. }) {
+                seen.ran.clear();
+            }
+            seen
+        };
+        Ok(seen.map(told).collect())
     }
 
     fn submit(&mut self, order: &Order) -> Result<String, EngineError> {

@@ -198,6 +198,7 @@ impl Slurm {
             state: row.state,
             begin: row.eligible,
             ran: row.ran.into_iter().collect(),
+            starts: row.starts,
             used: row.used,
             words: if row.reason == "None" { String::new() } else { words(&row.reason) },
             mark: row.mark,
@@ -212,6 +213,7 @@ impl Slurm {
             state: SeenState::Waiting { held: false },
             begin: None,
             ran: Vec::new(),
+            starts: 0,
             used: SignedDuration::ZERO,
             words: "it is moved by its federation".to_owned(),
             mark,
@@ -453,6 +455,7 @@ impl Launcher for Slurm {
                 state: SeenState::Ended(Ending::Lost),
                 begin: None,
                 ran: Vec::new(),
+                starts: 0,
                 used: SignedDuration::ZERO,
                 words: String::new(),
             }));
@@ -674,6 +677,7 @@ mod tests {
             state,
             begin: None,
             ran: Vec::new(),
+            starts: 0,
             used: SignedDuration::ZERO,
             words: String::new(),
         };

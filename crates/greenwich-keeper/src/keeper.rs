@@ -132,11 +132,11 @@ struct Sight {
 }
 
 impl Sight {
-    /// A job of a run that is not over, whichever attempt it is.
-    fn alive(&self, run: &Run) -> Option<&Seen> {
-        let first = Mark { run: run.job.run.clone(), attempt: 0 };
-        let own = self.by_mark.range(first..).take_while(|(mark, _)| mark.run == run.job.run);
-        own.flat_map(|(_, places)| places).map(|place| &self.seen[*place]).find(|seen| !seen.is_over())
+    /// A job that is not over of the attempt of a run that comes next: it was taken, whatever was answered.
+    fn taken(&self, run: &Run) -> Option<&Seen> {
+        let next = Mark { attempt: run.attempt + 1, ..mark(run) };
+        let places = self.by_mark.get(&next).into_iter().flatten();
+        places.map(|place| &self.seen[*place]).find(|seen| !seen.is_over())
     }
 
     /// What is seen of the last attempt of a run; of two jobs with its mark the one that lives.

@@ -23,9 +23,8 @@ impl Keeper {
         let before = run.clone();
         if run.handed.is_none()
             && run.ended.is_none()
-            && let Some(seen) = sight.alive(run)
+            && let Some(seen) = sight.taken(run)
         {
-            // It was taken, whatever was answered.
             run.attempt = seen.mark.attempt;
             run.handed = Some(Handed { site: seen.site.clone(), id: Some(seen.id.clone()) });
             run.refused = None;
@@ -48,9 +47,7 @@ impl Keeper {
         let site = if went { seen.site.clone() } else { handed.site };
         run.handed = Some(Handed { site, id: Some(seen.id.clone()) });
         run.words.clone_from(&seen.words);
-        if seen.has_started() {
-            run.starts = run.starts.max(seen.ran.len() as u32);
-        }
+        run.starts = run.starts.max(seen.starts).max(seen.ran.len() as u32);
         match seen.state {
             SeenState::Waiting { .. } => {
                 if matches!(before.phase, Phase::Running | Phase::Paused) && before.checkpoint_asked.is_none() {

@@ -284,6 +284,25 @@ fn a_job_of_a_site_that_is_described_no_more_waits_longer_and_longer_and_fills_n
 }
 
 #[test]
+fn a_job_that_started_and_was_queued_again_while_nobody_looked_stays_where_its_checkpoint_is() {
+    let mut stage = Stage::new(1, LONG);
+    stage.world.takes("one", SignedDuration::from_secs(100));
+    let run = waiting_run(&mut stage, 3000);
+    let start = run.plan.start().expect("it is planned").as_second() - at(0).as_second();
+    stage.world.advance(at(start + 20));
+    let seen = stage.world.history().remove(0);
+    assert_eq!(seen.state, SeenState::Running);
+    // Its node fails.
+    stage.world.act(&seen.id, &Act::Requeue { begin: at(start + 400) }).expect("queued again");
+    stage.world.set_forgets_stretches(true);
+    stage.world.set_up(run.site(), false);
+    (1..6).for_each(|look| drop(stage.look(start + 20 + look * TICK_S)));
+    let kept = stage.keeper.state.find("one").expect("kept");
+    assert_eq!((kept.site(), kept.attempt, kept.starts), (run.site(), 1, 1), "{kept:?}");
+    assert_eq!(stage.world.history().len(), 1);
+}
+
+#[test]
 fn a_double_is_ended_before_it_starts() {
     let mut stage = Stage::new(2, LONG);
     waiting_run(&mut stage, 3000);
