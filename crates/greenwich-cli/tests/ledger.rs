@@ -130,7 +130,7 @@ fn a_table_of_runs_is_written_in_three_forms() {
 #[test]
 fn a_run_that_was_cut_off_is_told_and_made_good_at_its_own_place() {
     let rig = Rig::new();
-    rig.kill(&["--zone", "PL", "--phase", "final"]);
+    rig.kill(&["--zone", "PL", "--phase", "final"], 20.0);
     let before = rig.json(&["ledger", "list"]);
     assert_eq!(
         (before["runs"].as_array().map(Vec::len), before["open"][0]["state"].as_str()),
@@ -140,7 +140,7 @@ fn a_run_that_was_cut_off_is_told_and_made_good_at_its_own_place() {
     assert!(rig.answer(&["doctor", "--sysfs-root", "sys"]).contains("left behind"));
     let recovered = rig.json(&["ledger", "recover"]);
     let run = &recovered["runs"][0];
-    assert!(number(run, "it_energy_j") > 10.0, "most of 0.7 s at 140 W: {run}");
+    assert!(number(run, "it_energy_j") >= 20.0, "what was on record: {run}");
     assert_eq!((run["setting"]["zone"].as_str(), run["phase"].as_str()), (Some("PL"), Some("final")));
     assert!(number(run, "location_based_co2e_kg") > 0.0);
     let after = rig.json(&["ledger", "list"]);
@@ -174,7 +174,7 @@ fn a_run_is_accounted_again_under_another_place_and_the_old_account_is_kept() {
     let rig = four_runs();
     let old = rig.json(&["account", "last"]);
     let other = rig.json(&["account", "last", "--zone", "PL", "--pue", "1.5"]);
-    assert_eq!(other["it_energy_j"], old["it_energy_j"], "joules are the meter's");
+    assert!((number(&other, "it_energy_j") / number(&old, "it_energy_j") - 1.0).abs() < 1e-12, "joules are the meter's");
     assert!((number(&other, "facility_energy_kwh") / (number(&old, "it_energy_j") / 3.6e6) - 1.5).abs() < 1e-6);
     assert!(number(&other, "location_based_co2e_kg") > number(&old, "location_based_co2e_kg"), "Poland's grid");
     assert_eq!(rig.json(&["account", "last"]), old, "nothing was recorded");

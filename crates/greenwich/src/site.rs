@@ -3,6 +3,7 @@
 //! In: a region or zone, the year of the run, and what the job file gives instead. Out: [`Place`]: typed
 //! figures by value and their lines for the factor list. What is not known stays unknown.
 
+use crate::cooling::CoolingSpec;
 use crate::factor::{assumed, cited, given, intensity_spread, uncertain};
 use crate::grid::in_kilograms;
 use crate::job_file::SiteSpec;
@@ -33,6 +34,8 @@ pub(crate) struct Place {
     /// The yearly mean as the catalog has it, with its year and source.
     pub(crate) yearly_lifecycle: Option<Sourced<AverageIntensity>>,
     pub(crate) yearly_direct: Option<Sourced<AverageIntensity>>,
+    /// How its PUE and water follow the weather; nothing of a region that is not described.
+    pub(crate) cooling: CoolingSpec,
 }
 
 impl Place {
@@ -67,6 +70,7 @@ impl Place {
             warnings: Vec::new(),
             yearly_lifecycle: None,
             yearly_direct: None,
+            cooling: CoolingSpec::default(),
         };
         place.factors.push(cited(catalog, "PUE", row.value.ratio(), "ratio", &row));
         place
@@ -111,6 +115,7 @@ impl Place {
             warnings,
             yearly_lifecycle: site.lifecycle,
             yearly_direct: site.direct,
+            cooling: CoolingSpec::default(),
         }
     }
 
@@ -120,6 +125,7 @@ impl Place {
             self.factors.retain(|factor| !instead_of.contains(&factor.quantity.as_str()));
             self.factors.push(given(quantity, value, unit));
         };
+        self.cooling.clone_from(&spec.cooling);
         let (typical_pue, typical_wue) = spec.cooling.typical();
         if let Some(ratio) = spec.pue.or(typical_pue) {
             replace("PUE", ratio, "ratio", &["PUE"]);
