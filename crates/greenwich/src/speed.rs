@@ -156,10 +156,16 @@ impl<'a> Roofline<'a> {
         let elsewhere = assumed(self.catalog, "roofline-of-layout-elsewhere", "log_sd");
         let spread =
             if self.machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
-        let layout_mfu = Some(LogNormal::new(found.step.mfu * of_layout("share"), spread));
+        let counted = self.counted(&found).unwrap_or(1.0);
+        let layout_mfu = Some(LogNormal::new(found.step.mfu * of_layout("share") * counted, spread));
         let mut speed = Speed { layout_mfu, own: OwnLayout::Timed(found), ..*open };
         self.weigh_memory(&mut speed, Some(&found));
         speed
+    }
+
+    /// Share of the roofline's FLOPs that 6·N·D counts, where the size alone is known and nothing else can be counted.
+    fn counted(&self, found: &Found) -> Option<f64> {
+        matches!(self.model, Model::Bare { .. }).then_some(1.0 - found.attention_share)
     }
 
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
@@ -174,7 +180,12 @@ impl<'a> Roofline<'a> {
             let share = assumed(self.catalog, "roofline-of-layout", "share");
             let source = "MFU over the roofline of three papers and five makers";
             let quantity = "model MFU over the roofline of the layout";
-            return vec![roofline_factor(found), derived(quantity, share, source, Fit::Assumed)];
+            let mut factors = vec![roofline_factor(found), derived(quantity, share, source, Fit::Assumed)];
+            factors.extend(self.counted(found).map(|counted| {
+                let quantity = "share of the roofline's FLOPs that 6·N·D counts: it leaves out attention";
+                derived(quantity, counted, "a plain decoder of the size", Fit::Assumed)
+            }));
+            return factors;
         }
         let roofline = speed.open.as_ref().map_or_else(
             || {
