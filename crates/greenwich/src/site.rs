@@ -11,7 +11,7 @@ use greenwich_core::quantity::{
     AverageIntensity, Pue, SiteWaterIntensity, SourceWaterIntensity, UsdPerAcceleratorHour, UsdPerKwh,
 };
 use greenwich_core::{Factor, Fit, RegionId, Sourced, ZoneId};
-use greenwich_estimate::LogNormal;
+use greenwich_estimate::{LogNormal, Site};
 use greenwich_facts::{Catalog, Site as Published};
 
 /// A place with everything known of it.
@@ -49,6 +49,22 @@ impl Place {
         let mut place = published.map_or_else(|| Self::nowhere(catalog), |site| Self::published(catalog, site, year));
         place.overrule(spec);
         place
+    }
+
+    /// What is the place's own, whatever machine stands there.
+    pub(crate) fn site(&self) -> Site {
+        Site {
+            pue: self.pue,
+            location_based: self.lifecycle,
+            location_based_direct: self.direct,
+            market_based: self.market_based,
+            marginal: None,
+            wue: self.wue,
+            source_water: self.source_water,
+            embodied: None,
+            price: self.rent.map(LogNormal::exact),
+            electricity_price: self.electricity_price.map(LogNormal::exact),
+        }
     }
 
     /// No place at all: PUE of a site of unknown kind, and nothing else.
