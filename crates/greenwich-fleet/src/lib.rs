@@ -51,5 +51,5 @@ pub use read_jobs::{BadRows, JobsRead, JobsReader};
 pub use read_plan::{Checked, check_plan};
 pub use read_sites::{SiteRow, read_sites};
 pub use tally::Tally;
-pub use terms::{Kind, Terms};
+pub use terms::{Kind, Machine, Terms};
 pub use write_plan::write_plan;

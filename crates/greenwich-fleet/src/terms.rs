@@ -5,7 +5,7 @@
 //! without terms, or whose jobs and terms ask for nothing of this, is plain: it is planned by the plain planner.
 
 use crate::fleet::{Extras, Fleet, Job};
-use greenwich_core::quantity::{UsdPerAcceleratorHour, UsdPerKwh};
+use greenwich_core::quantity::{Power, UsdPerAcceleratorHour, UsdPerKwh};
 
 /// Work that rounding left over is none, in hours at the job's own size and speed.
 pub(crate) const HAIR_H: f64 = 1e-9;
@@ -32,6 +32,15 @@ pub struct Kind {
     pub speed: f64,
     /// Watts per accelerator there, whole system, before PUE; the job's own where none is told.
     pub watts: Option<f64>,
+}
+
+/// What a site's accelerators are to a job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// How fast the job is there, against what the file says of it.
+    pub speed: f64,
+    /// Power per accelerator there, whole system, before PUE.
+    pub power: Power,
 }
 
 /// A size that a job can run at on a site.
@@ -128,28 +137,33 @@ impl Fleet {
         self.more().is_some()
     }
 
-    /// How a job runs on a site; `None` where the site has no kind that it can run on.
-    pub(crate) fn way(&self, index: usize, site: u32) -> Option<Way> {
-        let (job, place) = (&self.jobs[index], &self.sites[site as usize]);
-        let none = Extras::default();
-        let extras = self.extras.get(index).unwrap_or(&none);
-        let has = place.accelerator.as_deref();
-        let own = (1.0, job.power.watts());
-        let (speed, watts) = match (has, &extras.accelerator) {
-            (Some(has), Some(wanted)) if has != wanted => return None,
+    /// What a site's accelerators are to a job; `None` where the site has no kind that it can run on.
+    pub fn machine(&self, index: usize, site: u32) -> Option<Machine> {
+        let own = Machine { speed: 1.0, power: self.jobs[index].power };
+        let Some(extras) = self.extras.get(index) else { return Some(own) };
+        match (self.sites[site as usize].accelerator.as_deref(), &extras.accelerator) {
+            (Some(has), Some(wanted)) if has != wanted => None,
             (Some(has), None) if !extras.kinds.is_empty() => {
                 let kind = extras.kinds.iter().find(|kind| kind.name == has)?;
-                (kind.speed, kind.watts.unwrap_or(own.1))
+                Some(Machine { speed: kind.speed, power: kind.watts.map_or(own.power, Power::from_watts) })
             }
-            _ => own,
-        };
+            _ => Some(own),
+        }
+    }
+
+    /// How a job runs on a site; `None` where the site has no kind that it can run on.
+    pub(crate) fn way(&self, index: usize, site: u32) -> Option<Way> {
+        let job = &self.jobs[index];
+        let none = Extras::default();
+        let extras = self.extras.get(index).unwrap_or(&none);
+        let Machine { speed, power } = self.machine(index, site)?;
         let sizes = extras.curve(job.accelerators).into_iter().map(|(accelerators, factor)| {
             let speed = factor * speed;
             let hours = (f64::from(job.hours) / speed - HAIR_H).ceil().clamp(1.0, f64::from(u32::MAX / 4)) as u32;
             Size { accelerators, speed, hours }
         });
         Some(Way {
-            watts,
+            watts: power.watts(),
             sizes: sizes.collect(),
             transfer_g: self.transfer_g(index, site),
             restart_h: extras.restart_minutes.filter(|_| job.interruptible).unwrap_or(0.0) / 60.0,
