@@ -40,6 +40,10 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
     };
     let inputs = job.inputs(spec, machine, &job.home);
     let mut warnings = inputs.warnings.clone();
+    // A phase that does not state its FLOPs is not the whole of the model's.
+    if whole || spec.total_flops.is_some() {
+        warnings.extend(greenwich_estimate::beyond_peak(&inputs));
+    }
     let mean_power = match spec.mean_power_w {
         Some(watts) => Range::exact(Power::from_watts(watts)),
         None => {

@@ -14,7 +14,7 @@ use crate::weather::Weather;
 use greenwich_core::footprint::{Setting, Stage};
 use greenwich_core::quantity::{AverageIntensity, Co2e, FacilityEnergy, Hours, ItEnergy, Power, SiteWaterIntensity};
 use greenwich_core::reading::DeviceKind;
-use greenwich_core::{Factor, Footprint, IntensitySeries, Provenance, Range, Signal, Window};
+use greenwich_core::{Factor, Fit, Footprint, IntensitySeries, Provenance, Range, Signal, Window};
 use greenwich_estimate::{Given, Inputs, LogNormal, Model, PowerBasis, Site};
 use greenwich_facts::{Catalog, Precision};
 use greenwich_meter::model::{Figures, Load, Model as LoadModel};
@@ -279,6 +279,9 @@ pub(crate) fn footprint(
     let mut footprint = greenwich_estimate::run(&inputs)
         .map_err(|source| crate::Error::Estimate { file: format!("run {}", entry.run), source })?;
     footprint.stage = Stage::Account;
+    for factor in footprint.factors.iter_mut().filter(|factor| factor.quantity == "running time") {
+        (factor.source, factor.fit) = ("start and end of the run".to_owned(), Fit::Exact);
+    }
     let [p5, p50, p95] = [least_j, middle_j, most_j].map(ItEnergy::from_joules);
     spread_as_metered(&mut footprint, Range { p5, p50, p95 }, rented);
     footprint.warnings.retain(|warning| !warning.contains("narrow most"));
@@ -405,7 +408,7 @@ fn mean_by_hour(basis: &Basis<'_>, place: &mut Place, hours: &[(Timestamp, f64)]
                 Provenance::Typical { to_year, .. } => Some(*to_year),
                 _ => None,
             },
-            fit: greenwich_core::Fit::Exact,
+            fit: Fit::Exact,
             check: greenwich_core::Check::Derived,
         });
     }
