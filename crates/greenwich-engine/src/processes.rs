@@ -64,14 +64,16 @@ pub(crate) fn signal_each(find: impl Fn() -> BTreeSet<i32>, signal: Signal) -> b
     let (mut had, mut held) = (BTreeSet::new(), BTreeMap::<i32, Held>::new());
     for _ in 0..MOST_LOOKS {
         let found = find();
+        let mut has_signalled = false;
         for (pid, process) in std::mem::take(&mut held) {
             if found.contains(&pid) {
                 process.signal(signal);
-                had.insert(pid);
+                has_signalled |= had.insert(pid);
             }
         }
         held = found.difference(&had).filter_map(|pid| Some((*pid, Held::of(*pid)?))).collect();
-        if held.is_empty() {
+        // One may have been born just before its parent was signalled.
+        if held.is_empty() && !has_signalled {
             break;
         }
     }
@@ -170,6 +172,26 @@ mod tests {
         wait_until("all gone", || of(&mark).is_empty());
         assert!(!signal_each(|| of(&mark), Signal::CONT));
         assert!(signal_each(|| BTreeSet::from([other]), Signal::KILL));
+    }
+
+    #[test]
+    fn one_that_is_born_while_its_parent_is_signalled_is_signalled_too() {
+        let mut all: Vec<_> = (0..2).map(|_| Command::new("sleep").arg("600").spawn().expect("it runs")).collect();
+        let [parent, child] = [0, 1].map(|index| all[index].id() as i32);
+        let looks = Cell::new(0);
+        let find = || {
+            looks.set(looks.get() + 1);
+            // Whoever has ended is found no more.
+            match looks.get() {
+                1 | 2 => BTreeSet::from([parent]),
+                _ => BTreeSet::from([child]),
+            }
+        };
+        assert!(signal_each(find, Signal::KILL));
+        for one in &mut all {
+            wait_until("both ended", || state_of(one.id() as i32).is_none_or(|state| state == 'Z'));
+            one.wait().expect("it ended");
+        }
     }
 
     #[test]

@@ -49,6 +49,14 @@ struct Job {
     saved: SignedDuration,
 }
 
+/// Of which jobs it tells when they ran.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Stretches {
+    #[default]
+    OfAll,
+    OfWhatRuns,
+}
+
 #[derive(Debug, Default)]
 struct World {
     now: Timestamp,
@@ -61,7 +69,7 @@ struct World {
     next: u64,
     pauses: bool,
     exchanges: bool,
-    forgets_stretches: bool,
+    told: Stretches,
     calls: u64,
 }
 
@@ -113,9 +121,9 @@ impl Replay {
         self.world().exchanges = exchanges;
     }
 
-    /// Whether it tells of no stretch of a job that waits again, as a queue without accounting does.
-    pub fn set_forgets_stretches(&self, forgets: bool) {
-        self.world().forgets_stretches = forgets;
+    /// It tells of no stretch of a job that waits again, as a queue without accounting does.
+    pub fn forgets_stretches(&self) {
+        self.world().told = Stretches::OfWhatRuns;
     }
 
     /// Whether a site's nodes take new work from now on.
@@ -288,7 +296,7 @@ impl Launcher for Replay {
         let wanted = |id: &str| known.iter().any(|(_, one)| one == id);
         let seen = world.jobs.iter().map(|(id, job)| job.seen(id)).filter(|seen| !seen.is_over() || wanted(&seen.id));
         let told = |mut seen: Seen| {
-            if world.forgets_stretches && matches!(seen.state, SeenState::Waiting { .. }) {
+            if world.told == Stretches::OfWhatRuns && matches!(seen.state, SeenState::Waiting { .. }) {
                 seen.ran.clear();
             }
             seen

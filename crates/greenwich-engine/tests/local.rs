@@ -281,6 +281,8 @@ fn a_supervisor_that_cannot_write_goes_on_pausing_and_waking_its_job() {
     };
     wishes(Some((Timestamp::now() + SignedDuration::from_hours(1)).to_string()));
     wait_until("a tree that stands still", || stands_still(&id));
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(stands_still(&id), "whoever stopped it is there, and waits");
     wishes(None);
     wait_until("a tree that goes on", || !stands_still(&id));
     let written = stage.log().len();

@@ -294,7 +294,7 @@ fn a_job_that_started_and_was_queued_again_while_nobody_looked_stays_where_its_c
     assert_eq!(seen.state, SeenState::Running);
     // Its node fails.
     stage.world.act(&seen.id, &Act::Requeue { begin: at(start + 400) }).expect("queued again");
-    stage.world.set_forgets_stretches(true);
+    stage.world.forgets_stretches();
     stage.world.set_up(run.site(), false);
     (1..6).for_each(|look| drop(stage.look(start + 20 + look * TICK_S)));
     let kept = stage.keeper.state.find("one").expect("kept");
