@@ -300,6 +300,11 @@ mod tests {
     use crate::archive::table::TableReader;
     use bytes::Bytes;
     use parquet::data_type::ByteArray;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    use proptest::collection::vec;
+    use proptest::option::of;
+    use proptest::prelude::*;
 
     #[test]
     fn what_is_written_is_read_back_with_its_gaps() {
@@ -324,5 +329,55 @@ mod tests {
         let mut chips = Vec::new();
         reader.text(1, "chip", &mut chips).expect("a column of text");
         assert_eq!(chips, ["a100", "h100"].map(ByteArray::from));
+    }
+
+    /// Values, each with how often it comes in a row: single ones to bit-pack, and runs beside them.
+    fn runs<T: Clone + std::fmt::Debug + 'static>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Runs<T>> {
+        let count = prop_oneof![4 => Just(1u32), 2 => 2..20u32, 1 => 500..1500u32];
+        vec((value, count), 1..300).prop_map(|runs| {
+            let (values, counts) = runs.into_iter().unzip();
+            Runs { values, counts }
+        })
+    }
+
+    fn expanded<T: Clone>(runs: &Runs<T>) -> Vec<T> {
+        runs.iter().flat_map(|(value, count)| std::iter::repeat_n(value.clone(), count as usize)).collect()
+    }
+
+    /// The one column of a file, as Parquet's own reader has it.
+    fn read_back(kind: Kind, words: &[String], values: Values) -> Vec<Field> {
+        let mut table = FigureTable::new(Vec::new(), &[("it", kind)], words, Vec::new()).expect("a vector takes all");
+        let group = table.encoder().encode(vec![values]).expect("memory takes all");
+        table.append(group).expect("written");
+        let bytes = Bytes::from(table.finish().expect("written"));
+        let rows = SerializedFileReader::new(bytes).expect("a Parquet file");
+        let rows = rows.get_row_iter(None).expect("rows");
+        rows.map(|row| row.expect("a row").get_column_iter().next().expect("a column").1.clone()).collect()
+    }
+
+    fn field<T>(value: Option<T>, field: impl Fn(T) -> Field) -> Field {
+        value.map_or(Field::Null, field)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn whatever_runs_are_written_are_read_back(
+            reals in runs(of(prop_oneof![any::<f64>().prop_filter("a NaN equals none", |real| !real.is_nan()), Just(0.5)])),
+            wholes in runs(of(prop_oneof![any::<i64>(), 0..70i64])),
+            texts in runs(of("[a-c]{0,2}")),
+            places in runs(0..300u16),
+        ) {
+            let found = read_back(Kind::Real, &[], Values::Real(reals.clone()));
+            prop_assert_eq!(found, expanded(&reals).into_iter().map(|it| field(it, Field::Double)).collect::<Vec<_>>());
+            let found = read_back(Kind::Whole, &[], Values::Whole(wholes.clone()));
+            prop_assert_eq!(found, expanded(&wholes).into_iter().map(|it| field(it, Field::Long)).collect::<Vec<_>>());
+            let found = read_back(Kind::Text, &[], Values::Text(texts.clone()));
+            prop_assert_eq!(found, expanded(&texts).into_iter().map(|it| field(it, Field::Str)).collect::<Vec<_>>());
+            let words: Vec<String> = (0..300).map(|place| format!("word {place}")).collect();
+            let found = read_back(Kind::Word, &words, Values::Word(places.clone()));
+            let told = |place: u16| Field::Str(words[usize::from(place)].clone());
+            prop_assert_eq!(found, expanded(&places).into_iter().map(told).collect::<Vec<_>>());
+        }
     }
 }

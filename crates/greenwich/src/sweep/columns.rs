@@ -123,6 +123,7 @@ pub(super) const GROUPS: [usize; 3 + QUANTITIES.len()] = [12, 4, 4, 3, 3, 3, 3, 
 const RUN: usize = 0;
 const PLACE: usize = 1;
 const VERDICT: usize = 2;
+const _: () = assert!(GROUPS[RUN] + GROUPS[PLACE] + GROUPS[VERDICT] == COLUMNS.len(), "every column is of a group");
 
 /// What the row before had in each group. Places change fastest in a grid, and most of a row is not theirs.
 #[derive(Debug, Default)]
