@@ -6,11 +6,13 @@
 
 use crate::ascent::Volume;
 use crate::effort::ExtendedWork;
-use crate::extended::model::Model;
+use crate::extended::model::{Model, Task};
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
 use crate::extended::place::Board;
 use crate::extended::prices::Asking;
 use crate::lot::Lot;
+use crate::plan::Reason;
+use crate::quota::{grams, nanograms};
 use crate::shapes::Part;
 use crate::stop::Stop;
 
@@ -94,11 +96,27 @@ fn put(
     let look = Look { model, priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None };
     // What only seems dear is still better than no place.
     let limit = if whim.is_some() { f64::INFINITY } else { task.penalty_g };
-    let found = oracle.find(&look, task, limit, whim, &mut choice);
+    let found = oracle.find_within(&look, task, limit, whim, &board.left, &mut choice);
     if found {
         board.take(model, index, choice);
     }
     found
+}
+
+/// Why tasks have no place, by job: their quota, where they emit more than that anywhere, or would fit into the room that is
+/// left; else others.
+pub(crate) fn reasons(model: &Model, board: &Board) -> Vec<(u32, Reason)> {
+    let (priced, mut oracle, mut choice) = (Priced::new(model), Oracle::default(), Choice::default());
+    let look = Look { model, priced: &priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None };
+    let unplaced = model.tasks.iter().zip(&board.choices).filter(|(_, choice)| choice.slot == NONE);
+    let mut is_kept_out = |task: &Task| {
+        let Some(quota) = task.quota else { return false };
+        nanograms(task.least_emitted_g) > model.quotas[quota as usize].nanograms
+            || (oracle.find(&look, task, task.penalty_g, None, &mut choice)
+                && !oracle.find_within(&look, task, task.penalty_g, None, &board.left, &mut choice))
+    };
+    let reason = |(task, _): (&Task, _)| (task.job, if is_kept_out(task) { Reason::Quota } else { Reason::Crowded });
+    unplaced.map(reason).collect()
 }
 
 /// By falling accelerator-hours; among equals by lot.
@@ -140,12 +158,16 @@ fn dive(
                     *mean = (*mean - f64::from(step * (accelerators / step))).max(0.0);
                 }
             }
+            if let Some(quota) = model.tasks[index].quota {
+                let mean = &mut prices.mean[model.steps.len() * cells + quota as usize];
+                *mean = (*mean - grams(model.emitted(choice)) / model.quotas[quota as usize].unit_g).max(0.0);
+            }
         }
         since += area(index);
         if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
-            prices.capacity = model.stepped(&board.free);
+            prices.capacity = model.rows(&board.free, &board.left);
             let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
             for _ in 0..FOLLOW {
                 turn = (turn + 1) % FOLLOW_PARTS;
@@ -165,6 +187,8 @@ struct Exchange<'a> {
     /// Tasks that hold something, by site and hour.
     here: Vec<Vec<u32>>,
     unplaced: Vec<u32>,
+    /// Tasks by the quota that they count against.
+    members: Vec<Vec<u32>>,
     /// Tasks of this try that have no place yet.
     queue: Vec<u32>,
     /// Tasks moved in this try, with what they had.
@@ -180,12 +204,16 @@ impl<'a> Exchange<'a> {
             oracle,
             here: vec![Vec::new(); model.sites * model.hours],
             unplaced: Vec::new(),
+            members: vec![Vec::new(); model.quotas.len()],
             queue: Vec::new(),
             moved: Vec::new(),
             typical_g: model.typical_cost(),
         };
-        for index in 0..model.tasks.len() {
+        for (index, task) in model.tasks.iter().enumerate() {
             found.note(board, index as u32);
+            if let Some(quota) = task.quota {
+                found.members[quota as usize].push(index as u32);
+            }
         }
         found
     }
@@ -401,7 +429,37 @@ impl<'a> Exchange<'a> {
                 self.lift(board, other);
             }
         }
+        if !self.force_quota(board, task, &choice, lot) {
+            return false;
+        }
         board.take(model, index as usize, choice);
+        true
+    }
+
+    /// Lifts tasks that use up the quota of one; `false` where that is too much.
+    fn force_quota(&mut self, board: &mut Board, task: &Task, choice: &Choice, lot: &mut Lot) -> bool {
+        let Some(quota) = task.quota.map(|quota| quota as usize) else { return true };
+        let emitted = self.model.emitted(choice);
+        if emitted > self.model.quotas[quota].nanograms {
+            return false;
+        }
+        while board.left[quota] < emitted {
+            let lacking = emitted - board.left[quota];
+            let members = &self.members[quota];
+            let looked = (0..LOOKED_AT).map(|_| members[lot.below(members.len())]);
+            // Who was moved in this try stays: undoing it takes each back once.
+            let is_moved = |other: &u32| self.moved.iter().any(|(moved, _)| moved == other);
+            let placed = looked.filter(|other| board.choices[*other as usize].slot != NONE && !is_moved(other));
+            let misfit = |other: &u32| {
+                let surplus = self.model.emitted(&board.choices[*other as usize]) - lacking;
+                if surplus < 0 { -4 * surplus } else { surplus }
+            };
+            let Some(other) = placed.min_by_key(misfit).filter(|_| self.moved.len() < MOST_MOVED) else {
+                return false;
+            };
+            self.queue.push(other);
+            self.lift(board, other);
+        }
         true
     }
 }
