@@ -533,9 +533,9 @@ fn with_quotas(fleets: impl Strategy<Value = Fleet>) -> impl Strategy<Value = Fl
         }
         // What each would emit if nobody counted, as far as it has a place.
         let free = plan(&fleet, &OPTIONS);
-        let emits = |project: u32| -> f64 {
+        let emits = |project: u32| {
             let own = (0..fleet.jobs.len() as u32).filter(|job| fleet.extras[*job as usize].project == Some(project));
-            own.filter_map(|job| planned(&fleet, &free, job)).map(|stay| stay.co2e.g()).sum()
+            own.filter_map(|job| planned(&fleet, &free, job)).fold(0.0, |sum, stay| sum + stay.co2e.g())
         };
         let quotas =
             [(0, one), (1, two)].map(|(project, share)| share.map(|share| Co2e::from_g(share * emits(project))));
@@ -549,44 +549,33 @@ fn with_quotas(fleets: impl Strategy<Value = Fleet>) -> impl Strategy<Value = Fl
 }
 
 #[test]
-#[ignore]
-fn look() {
+fn of_three_hundred_small_fleets_with_quotas_three_in_a_hundred_at_most_miss_their_optimum() {
+    // The same fleets every time. Where cost and delay weigh, the choice that a quota still allows may lie between two that
+    // are looked at.
     let config = ProptestConfig { rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() };
     let mut runner = TestRunner::new(config);
-    for (kind, ways) in [("whole", ways as fn(&Fleet, usize) -> Vec<Way>), ("elastic", elastic_ways)] {
-        let (mut missed, mut above, mut count, mut exact) = (0, 0.0, 0, 0);
-        let mut open = Vec::new();
-        for _ in 0..400 {
-            let fleet = if kind == "whole" {
-                with_quotas(small_fleets()).new_tree(&mut runner).expect("a fleet is drawn").current()
-            } else {
-                with_quotas(elastic_fleets()).new_tree(&mut runner).expect("a fleet is drawn").current()
-            };
-            if fleet.projects.iter().all(|project| project.quota.is_none()) {
-                continue;
-            }
-            let made = plan(&fleet, &OPTIONS);
-            let (found, best) = (made.weighed().g(), optimum(&fleet, ways));
-            count += 1;
-            if found > best + 1e-9 * best.abs() {
-                missed += 1;
-                above += found / best - 1.0;
-                println!("{found} {best} {:?} {:?}", made.quotas, fleet.projects);
-            }
-            if let Some(gap) = made.gap() {
-                open.push(gap);
-                if gap < 1e-6 {
-                    exact += 1
-                }
-            }
+    let (mut missed, mut planned, mut tight) = (Vec::new(), 0, 0);
+    for turn in 0..300 {
+        let (fleet, ways) = if turn % 3 < 2 {
+            let drawn = with_quotas(small_fleets()).new_tree(&mut runner).expect("a fleet is drawn");
+            (drawn.current(), ways as fn(&Fleet, usize) -> Vec<Way>)
+        } else {
+            let drawn = with_quotas(elastic_fleets()).new_tree(&mut runner).expect("a fleet is drawn");
+            (drawn.current(), elastic_ways as fn(&Fleet, usize) -> Vec<Way>)
+        };
+        if fleet.projects.iter().all(|project| project.quota.is_none()) {
+            continue;
         }
-        open.sort_by(f64::total_cmp);
-        println!(
-            "{kind}: {missed} of {count} missed, sum {above}; gap median {:.4} p90 {:.4}, exact {exact}",
-            open[open.len() / 2],
-            open[open.len() * 9 / 10]
-        );
+        let made = plan(&fleet, &OPTIONS);
+        let (found, best) = (made.weighed().g(), optimum(&fleet, ways));
+        planned += 1;
+        tight += usize::from(made.quotas.iter().any(|quota| quota.saves_g_per_g > 0.0));
+        if found > best + 1e-9 * best.abs() {
+            missed.push((found, best));
+        }
     }
+    assert!(planned > 250 && tight > 100, "{tight} of {planned} are held by a quota");
+    assert!(missed.len() * 100 <= 3 * planned, "{missed:?} of {planned}");
 }
 
 proptest! {

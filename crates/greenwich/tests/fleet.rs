@@ -48,6 +48,7 @@ fn options(folder: &Path) -> FleetOptions {
         jobs: folder.join("jobs.csv"),
         sites: folder.join("sites.csv"),
         calendar: None,
+        quotas: None,
         signals: folder.join("grid"),
         as_of: None,
         kept: None,

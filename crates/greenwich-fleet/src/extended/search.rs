@@ -29,6 +29,8 @@ const FOLLOW_PARTS: usize = 4;
 const WEIGHTS: [f64; 2] = [0.5, 0.0];
 /// Weights of the prices among which an exchange draws.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// How many times its price a quota counts, and a gram of CO2e once more than that, where an exchange is sparing of it.
+const SPARING: f64 = 4.0;
 /// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
 const MOST_BLUR: f64 = 8.0;
 /// Most tasks that one try puts where others have to go.
@@ -70,7 +72,7 @@ pub(crate) fn search(asking: &mut Asking, prices: Volume, work: &ExtendedWork, s
             put(model, &mut oracle, &priced, &mut board, index as usize, None);
         }
     }
-    let tables: Vec<Priced> = EXCHANGE_WEIGHTS
+    let mut tables: Vec<Priced> = EXCHANGE_WEIGHTS
         .iter()
         .map(|&weight| {
             let mut priced = Priced::new(model);
@@ -78,6 +80,13 @@ pub(crate) fn search(asking: &mut Asking, prices: Volume, work: &ExtendedWork, s
             priced
         })
         .collect();
+    if !model.quotas.is_empty() {
+        // Who takes what is cleaner than it need be leaves more of the quota to others.
+        let sparing: Vec<f64> = model.quota_prices(&centre).iter().map(|price| 1.0 + SPARING * price).collect();
+        let mut priced = Priced::new(model);
+        priced.fill_apart(model, &vec![0.0; centre.len()], &sparing, 1.0);
+        tables.push(priced);
+    }
     Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
     board
 }
