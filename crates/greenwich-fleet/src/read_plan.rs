@@ -121,7 +121,7 @@ pub fn check_plan(
                 *left -= nanograms(bill.emitted_g());
                 if *left < 0 {
                     let Project { name, quota } = &fleet.projects[project as usize];
-                    let quota = quota.map_or(0.0, |quota| quota.kg());
+                    let quota = quota.map_or(0.0, Co2e::kg);
                     let over = grams(-*left);
                     let rule = format!("takes its project `{name}` {over} g over its quota of {quota} kgCO2e");
                     return Err(broken(index, rule));

@@ -117,13 +117,12 @@ fn settle(asking: &mut Asking, capacity: &[f64], prices: &mut [f64]) {
         asking.ask(prices, Part::ALL, &mut asked);
         for (at, (low, high)) in (first..).zip(&mut ends) {
             let price = prices[at];
-            if asked[at] <= capacity[at] {
-                *high = Some(price)
-            } else {
-                *low = price
+            match asked[at] <= capacity[at] {
+                true => *high = Some(price),
+                false => *low = price,
             }
             prices[at] = match *high {
-                Some(high) => (*low + high) / 2.0,
+                Some(high) => f64::midpoint(*low, high),
                 None if turn >= DOUBLINGS => price,
                 None => (2.0 * price).max(asking.model.quotas[at - first].unit_g / 8.0),
             };
