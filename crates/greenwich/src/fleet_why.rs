@@ -172,7 +172,7 @@ impl PlannedFleet {
             kept_away(fleet, plan, index).zip(plan.quota_of(fleet, index)).map(|(rather, quota)| KeptAway {
                 project: fleet.projects[quota.project as usize].name.clone(),
                 left: quota.quota - quota.used + emits,
-                rather: place(rather),
+                rather: place(Stay { share: Co2e::ZERO, ..rather }),
             });
         Why {
             job: name.to_owned(),
@@ -240,7 +240,7 @@ impl Why {
             let parts = part(place.transfer, "to move its data") + &part(place.restart, "to restart");
             let share = match place.share {
                 Co2e::ZERO => String::new(),
-                share => format!(", and of the quota what is worth {:.0} g to its project", share.g()),
+                share => format!(", and quota worth {:.0} g to its project", share.g()),
             };
             format!(
                 "{} from {} to {}{sizes}: {:.0} g{parts}{cost}, and room worth {:.0} g to others{share}",

@@ -15,10 +15,10 @@ use crate::extended::model::{Model, Size, Slot, Task};
 use crate::lot::Lot;
 use crate::quota::{grams, nanograms};
 
-/// What a gram of CO2e counts, one after the other, where a choice emits more than its quota has left.
-const DEARER: [f64; 4] = [16.0, 4e3, 1e6, 3e8];
+/// What a gram of CO2e counts where little else may.
+const DEAREST: f64 = 1e6;
 /// How often the lines of too much and of little enough are brought to cross.
-const CROSSINGS: usize = 4;
+const CROSSINGS: usize = 3;
 
 /// The slot of a choice that has none.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -194,10 +194,11 @@ impl Oracle {
             (choice.priced, emitted)
         };
         let enough = |found: &(f64, i128)| found.1 <= left;
-        let Some(mut high) = DEARER.iter().map(|dearer| dearly(self, *dearer, best)).find(enough) else {
+        let mut high = dearly(self, DEAREST, best);
+        if !enough(&high) {
             best.slot = NONE;
             return false;
-        };
+        }
         let mut choice = Choice::default();
         for _ in 0..CROSSINGS {
             let dearer = (high.0 - low.0) / grams(low.1 - high.1);

@@ -31,6 +31,8 @@ const WEIGHTS: [f64; 2] = [0.5, 0.0];
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
 /// How many times its price a quota counts, and a gram of CO2e once more than that, where an exchange is sparing of it.
 const SPARING: f64 = 4.0;
+/// The share of the tries in which what a quota's price says of it counts; in the rest, the last of it is used up.
+const SPARED: f64 = 0.7;
 /// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
 const MOST_BLUR: f64 = 8.0;
 /// Most tasks that one try puts where others have to go.
@@ -87,7 +89,7 @@ pub(crate) fn search(asking: &mut Asking, prices: Volume, work: &ExtendedWork, s
         priced.fill_apart(model, &vec![0.0; centre.len()], &sparing, 1.0);
         tables.push(priced);
     }
-    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
+    Exchange::new(model, &centre, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
     board
 }
 
@@ -198,6 +200,8 @@ struct Exchange<'a> {
     unplaced: Vec<u32>,
     /// Tasks by the quota that they count against.
     members: Vec<Vec<u32>>,
+    /// What a gram of each quota counts in a try, while tries go on that it is worth to leave some of it to others.
+    quota_prices: Vec<f64>,
     /// Tasks of this try that have no place yet.
     queue: Vec<u32>,
     /// Tasks moved in this try, with what they had.
@@ -206,7 +210,7 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(model: &'a Model, tables: &'a [Priced], oracle: Oracle, board: &Board) -> Self {
+    fn new(model: &'a Model, prices: &[f64], tables: &'a [Priced], oracle: Oracle, board: &Board) -> Self {
         let mut found = Self {
             model,
             tables,
@@ -214,6 +218,7 @@ impl<'a> Exchange<'a> {
             here: vec![Vec::new(); model.sites * model.hours],
             unplaced: Vec::new(),
             members: vec![Vec::new(); model.quotas.len()],
+            quota_prices: model.quota_prices(prices),
             queue: Vec::new(),
             moved: Vec::new(),
             typical_g: model.typical_cost(),
@@ -277,6 +282,9 @@ impl<'a> Exchange<'a> {
                 break;
             }
             let heat = mean * hot * (COOL / hot).powf(round as f64 / length % 1.0);
+            if round == (SPARED * tries as f64) as usize {
+                self.quota_prices.fill(0.0);
+            }
             total += self.attempt(board, lot, heat);
             if let Some(best) = best.as_mut().filter(|_| total < least - 1e-9 * mean) {
                 least = total;
@@ -319,8 +327,9 @@ impl<'a> Exchange<'a> {
         if worth {
             let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
             let old: f64 = self.moved.iter().map(|(other, choice)| self.grams(*other, choice)).sum();
-            worth = new <= old || lot.unit() < ((old - new) / heat).exp();
             dearer = new - old;
+            let scarcer = self.scarcer_g(board);
+            worth = dearer + scarcer <= 0.0 || lot.unit() < (-(dearer + scarcer) / heat).exp();
         }
         let moved = std::mem::take(&mut self.moved);
         if !worth {
@@ -336,6 +345,16 @@ impl<'a> Exchange<'a> {
             self.note(board, other);
         }
         dearer
+    }
+
+    /// What the moved take more of their quotas than before, by the quotas' prices.
+    fn scarcer_g(&self, board: &Board) -> f64 {
+        let of = |index: u32, choice: &Choice| match self.model.tasks[index as usize].quota {
+            Some(quota) if choice.slot != NONE => self.quota_prices[quota as usize] * grams(self.model.emitted(choice)),
+            _ => 0.0,
+        };
+        let more = |(index, old): &(u32, Choice)| of(*index, &board.choices[*index as usize]) - of(*index, old);
+        self.moved.iter().map(more).sum()
     }
 
     fn largest(&self) -> usize {
