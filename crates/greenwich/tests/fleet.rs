@@ -570,8 +570,47 @@ fn a_quota_lets_its_project_have_the_clean_hours_and_says_what_more_of_it_would_
     let roomy = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmall,1\n")).expect("a plan");
     let tight = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmall,0.1\nbig,1\n")).expect("a plan");
     let none = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmall,0.03\n")).expect("a plan");
-    assert_snapshot!(roomy.text(false) + &tight.text(false) + &none.text(false), @"");
-    assert_snapshot!(tight.why("big").expect("it is there").text() + &none.why("extra").expect("it is there").text(), @"");
+    assert_snapshot!(roomy.text(false) + &tight.text(false) + &none.text(false), @r"
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       4
+      unplaced     0
+      CO2e         274 gCO2e
+      run at once  954 gCO2e at home, capacity ignored: the plan saves 71.28 %
+      quota        small: 170 gCO2e of 1.00 kgCO2e
+      no plan      below 274 gCO2e, proven: within 0.00 %
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 46 g
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       4
+      unplaced     0
+      CO2e         362 gCO2e
+      run at once  954 gCO2e at home, capacity ignored: the plan saves 62.05 %
+      quota        small: 82.0 gCO2e of 100 gCO2e; 1 kg more would save 1.01 kgCO2e
+      quota        big: 220 gCO2e of 1.00 kgCO2e
+      no plan      below 344 gCO2e, proven: within 5.27 %
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 47 g
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       3
+      unplaced     1
+      CO2e         2.30 kgCO2e, penalties of unplaced jobs included
+      run at once  954 gCO2e at home, capacity ignored: the plan is 141.30 % above it
+      quota        small: 22.0 gCO2e of 30.0 gCO2e; 1 kg more would save 32.4 kgCO2e; 1 job has no place for it
+      no plan      below 2.04 kgCO2e, proven: within 12.67 %
+      1 unplaced, the quota of its project leaves no CO2e for it: extra
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 107 g
+    ");
+    assert_snapshot!(none.why("extra").expect("it is there").text(), @r"
+    why `extra`
+      unplaced  the quota of its project leaves no CO2e for it
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T01:00:00Z: 180 g, and room worth 0 g to others, and quota worth 5823 g to its project
+      best on   south from 2022-07-04T01:00:00Z to 2022-07-04T02:00:00Z: 60 g, and room worth 0 g to others, and quota worth 1941 g to its project
+      rather    south from 2022-07-04T01:00:00Z to 2022-07-04T02:00:00Z: 60 g, and room worth 0 g to others
+                but the quota of `small` leaves it 8 g
+    ");
+    let why = tight.why("small").expect("it is there");
+    let told = why.text();
+    assert!(told.contains("rather    north from 2022-07-04T02:00:00Z to 2022-07-04T04:00:00Z: 110 g"), "{told}");
+    assert!(told.ends_with("but the quota of `small` leaves it 40 g\n"), "{told}");
+    assert_eq!(why.json()["quota"]["rather"]["site"], "north");
     let told = &tight.json(0.0)["quotas"];
     assert_eq!(told[0]["project"], "small");
     assert!((told[0]["used_kg"].as_f64().expect("a number") - 0.082).abs() < 1e-12, "{told}");
@@ -605,7 +644,7 @@ fn a_certificate_with_quotas_is_verified_and_a_forged_price_or_a_plan_over_its_q
     let swapped = String::from_utf8(planned.csv()).expect("text").replace("big,", "tmp,").replace("small,", "big,");
     std::fs::write(&plan, swapped.replace("tmp,", "small,")).expect("written");
     let error = verified(&certificate).expect_err("the plan is over its quota").to_string();
-    assert!(error.ends_with("`extra` takes its project `small` 70 g over its quota of 0.1 kgCO2e"), "{error}");
+    assert!(error.ends_with("`small` takes its project `small` 10 g over its quota of 0.1 kgCO2e"), "{error}");
 }
 
 #[test]
@@ -627,7 +666,22 @@ fn a_bad_quota_is_refused_and_an_idle_one_is_told() {
         "project,kg\nsmall,1\n",
         "project,co2e_kg\n",
     ];
-    assert_snapshot!(files.map(refused).concat(), @"");
+    assert_snapshot!(files.map(refused).concat(), @r"
+    quotas.csv:2: column `co2e_kg`: not an amount of CO2e, found `a lot`
+      help: give what the project may emit, in kgCO2e, 0 or more
+    quotas.csv:2: column `co2e_kg`: not an amount of CO2e, found `-1`
+      help: give what the project may emit, in kgCO2e, 0 or more
+    quotas.csv:2: column `project`: a name is wanted, found ``
+      help: name the project as the jobs file does
+    quotas.csv:3: column `project`: stands twice, found `small`
+      help: give each project one row
+    quotas.csv:2: 1 cells in a row of 2
+      help: give each row 2 cells, empty ones included; quote a cell that holds a comma
+    quotas.csv:1: unknown column `kg`
+      help: known columns are project, co2e_kg; take this one out
+    quotas.csv: no quota
+      help: give it at least one row below the names of the columns
+    ");
     let planned = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmal,1\n")).expect("a plan");
     assert_eq!(planned.warnings.len(), 1);
     assert!(

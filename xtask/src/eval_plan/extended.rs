@@ -16,7 +16,7 @@ const KINDS: [(&str, &str); 3] = [("one", "1:700"), ("fast", "2:1000"), ("slow",
 /// Projects of one job after the other, with what they may emit an accelerator-hour, in grams: a quota that binds much, one
 /// that does a little, one with room to spare, and none.
 const PROJECTS: [(&str, Option<f64>); 4] =
-    [("tight", Some(220.0)), ("close", Some(260.0)), ("slack", Some(500.0)), ("free", None)];
+    [("tight", Some(240.0)), ("close", Some(280.0)), ("slack", Some(500.0)), ("free", None)];
 
 /// What can be added.
 pub(crate) const ADDITIONS: &str = "data, restarts, kinds, sizes, cost, delay, quotas";
