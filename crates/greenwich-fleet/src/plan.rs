@@ -14,7 +14,7 @@ use crate::improve;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE};
 use crate::proof::{self, Proof};
-use crate::quota::QuotaUse;
+use crate::quota::{QuotaUse, nanograms};
 use crate::shapes::Shapes;
 use crate::stop::Stop;
 use crate::tables::Tables;
@@ -101,6 +101,17 @@ impl FleetPlan {
         self.sizes.get(segment).copied().unwrap_or_else(own)
     }
 
+    /// Who runs where and when, by job.
+    fn runs(&self, fleet: &Fleet) -> Vec<Option<tally::Run>> {
+        let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
+        for (at, part) in self.segments.iter().enumerate() {
+            let size = self.accelerators(fleet, at);
+            let run = runs[part.job as usize].get_or_insert_with(|| tally::Run { site: part.site, hours: Vec::new() });
+            run.hours.extend((part.start..part.end).map(|hour| (hour, size)));
+        }
+        runs
+    }
+
     /// What was minimised: emissions and penalties, and what cost and delay weigh.
     pub fn weighed(&self) -> Co2e {
         self.tally.as_ref().map_or(self.co2e, |tally| tally.weighed)
@@ -118,6 +129,11 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
     if let Some(terms) = fleet.more() {
         return plan_extended(fleet, terms, options, stop);
     }
+    plan_plain(fleet, options, stop)
+}
+
+/// Plans a fleet by power and hours alone.
+fn plan_plain(fleet: &Fleet, options: &Options, stop: Stop) -> FleetPlan {
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
     let work = Work::new(model.tasks.len(), options.effort);
@@ -152,6 +168,12 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
     let mut quota_prices = vec![0.0; if fleet.has_quotas() { fleet.projects.len() } else { 0 }];
     for (quota, price) in model.quotas.iter().zip(model.quota_prices(&prices)) {
         quota_prices[quota.project as usize] = price;
+    }
+    if fleet.has_quotas()
+        && quota_prices.iter().all(|price| *price == 0.0)
+        && let Some(planned) = plan_within_quotas(fleet, terms, options, stop)
+    {
+        return planned;
     }
     let bound = extended::prices::prove(&model, &prices, &fleet.quotas_held(&quota_prices).unwrap_or_default());
     let board = extended::search::search(&mut asking, found, &work, stop);
@@ -194,6 +216,24 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
         quotas,
         tally: Some(tally.beside),
     }
+}
+
+/// Plans a fleet that is plain but for quotas as if it had none; `None` where that plan goes over one. What no plan without
+/// quotas goes below, no plan with them does.
+fn plan_within_quotas(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) -> Option<FleetPlan> {
+    if !fleet.is_plain_but_for_quotas() {
+        return None;
+    }
+    let planned = plan_plain(fleet, options, stop);
+    let runs = planned.runs(fleet);
+    let mut certificate = planned.certificate.clone();
+    certificate.quota_prices = vec![0.0; fleet.projects.len()];
+    let quotas = fleet.quota_uses(&runs, &certificate.quota_prices, &planned.unplaced);
+    if quotas.iter().any(|quota| nanograms(quota.used.g()) > nanograms(quota.quota.g())) {
+        return None;
+    }
+    let tally = tally::reckon(fleet, terms, options.unplaced_penalty_g, &runs);
+    Some(FleetPlan { quotas, certificate, co2e: tally.co2e, tally: Some(tally.beside), ..planned })
 }
 
 /// `bounds` are the prices' and the tree's.

@@ -133,11 +133,16 @@ impl Extras {
 impl Fleet {
     /// The terms, where they or the jobs ask for more than the plain planner reckons with.
     pub(crate) fn more(&self) -> Option<&Terms> {
-        let terms = self.terms.as_ref()?;
+        self.terms.as_ref().filter(|_| self.has_quotas() || !self.is_plain_but_for_quotas())
+    }
+
+    /// Whether nothing but quotas is beyond what the plain planner reckons with.
+    pub(crate) fn is_plain_but_for_quotas(&self) -> bool {
+        let Some(terms) = &self.terms else { return true };
         let weighs = terms.g_per_usd > 0.0 || terms.delay_g > 0.0;
         let asks =
             |(extras, job): (&Extras, &Job)| extras.is_more(job, self.site_sets[job.sites.0 as usize].len() > 1, terms);
-        (weighs || self.has_quotas() || self.extras.iter().zip(&self.jobs).any(asks)).then_some(terms)
+        !weighs && !self.extras.iter().zip(&self.jobs).any(asks)
     }
 
     /// Whether the plan reckons with more than power, PUE and intensity: moved data, restarts, kinds of accelerators

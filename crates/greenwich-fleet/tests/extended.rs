@@ -618,3 +618,27 @@ fn holds(
     prop_assert!(near(checked.weighed.g(), cost) && near(checked.co2e.g(), found.co2e.g()), "{checked:?}");
     Ok(())
 }
+
+#[test]
+fn quotas_with_room_to_spare_change_no_byte_of_a_plain_plan() {
+    let trace = |step: usize| -> Vec<f64> { (0..24).map(|hour| (100 + hour * step % 170) as f64).collect() };
+    let sites = vec![site("home", 5, 1.1, &trace(37)), site("away", 6, 1.3, &trace(53))];
+    let jobs = (0..14).map(|at| {
+        let project = Extras { project: Some(at % 2), ..Extras::default() };
+        (job(at % 9, 12 + at % 11, 2 + at % 4, 1 + at % 3, at % 2 == 0), project)
+    });
+    let mut fleet = fleet(sites, jobs.collect(), Terms::default());
+    fleet.projects = ["one", "two"].map(|name| Project { name: name.to_owned(), quota: None }).to_vec();
+    let free = plan(&fleet, &OPTIONS);
+    fleet.projects.iter_mut().for_each(|project| project.quota = Some(Co2e::from_kg(1000.0)));
+    let slack = plan(&fleet, &OPTIONS);
+    assert_eq!(
+        (&free.segments, free.lower_bound, &free.prices_g),
+        (&slack.segments, slack.lower_bound, &slack.prices_g)
+    );
+    assert_eq!(free.proof, slack.proof);
+    let used = slack.quotas[0].used;
+    fleet.projects[0].quota = Some(used * 0.98);
+    let tight = plan(&fleet, &OPTIONS);
+    assert!(tight.co2e > free.co2e && tight.quotas[0].used < used, "{:?}", tight.quotas);
+}
