@@ -117,9 +117,10 @@ fn settle(asking: &mut Asking, capacity: &[f64], prices: &mut [f64]) {
         asking.ask(prices, Part::ALL, &mut asked);
         for (at, (low, high)) in (first..).zip(&mut ends) {
             let price = prices[at];
-            match asked[at] <= capacity[at] {
-                true => *high = Some(price),
-                false => *low = price,
+            if asked[at] <= capacity[at] {
+                *high = Some(price);
+            } else {
+                *low = price;
             }
             prices[at] = match *high {
                 Some(high) => f64::midpoint(*low, high),
