@@ -28,7 +28,7 @@ const USAGE: &str =
                        [--instances DIR] [--keep DIR] [--with WHAT] [--highs-seconds N]
 --data: a folder of <zone>.csv.gz, ../shared/data/grid where it is there; --seeds N: seeds 1 to N, 3 by default;
 --instances: folders <jobs>-<seed> with jobs.csv and sites.csv instead of those made here;
---with: columns beyond the plain ones (data, restarts, kinds, sizes, cost, delay); each plan is then doubted by `plan verify`;
+--with: columns beyond the plain ones (data, restarts, kinds, sizes, cost, delay, quotas); each plan is then doubted by `plan verify`;
 --highs-seconds: how long HiGHS may take for its relaxation and again for its plan, where it is built in; 60 by default";
 /// Sizes by default; the largest has 30 sites, the others 10. From 5,000,000 jobs on there are 50.
 const SIZES: [usize; 8] = [10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
@@ -109,13 +109,18 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         1_000_000.. => 30,
         _ => 10,
     };
-    let mut options = Vec::new();
+    let (mut options, mut quotas) = (Vec::new(), Vec::new());
     let folder = if let Some(instances) = &setup.instances {
         instances.join(format!("{jobs}-{seed}"))
     } else {
         let mut made = Instance::make(jobs, sites, seed);
         if let Some(with) = &setup.with {
             (made, options) = extended::add(made, with)?;
+        }
+        if !made.quotas.is_empty() {
+            let file = setup.folder.join("quotas.csv");
+            fs::write(&file, made.quotas)?;
+            quotas.push(file);
         }
         fs::write(setup.folder.join("jobs.csv"), made.jobs)?;
         fs::write(setup.folder.join("sites.csv"), made.sites)?;
@@ -138,6 +143,7 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         .arg("--out")
         .arg(&plan_file)
         .args(options)
+        .args(quotas.iter().flat_map(|file| ["--quotas".as_ref(), file.as_os_str()]))
         .args(if is_extended { vec!["--certificate".as_ref(), certificate.as_os_str()] } else { Vec::new() })
         .stdout(fs::File::create(&summary)?)
         .stderr(Stdio::inherit())

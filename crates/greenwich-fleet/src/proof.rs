@@ -52,6 +52,10 @@ pub struct Proof {
 
 /// Follows a proof; `None` where it does not belong to the fleet.
 pub fn follow(fleet: &Fleet, unplaced_penalty_g: f64, proof: &Proof) -> Option<Co2e> {
+    // The tree knows neither sizes, kinds and weights nor what they save; quotas only make plans dearer.
+    if !fleet.is_plain_but_for_quotas() {
+        return None;
+    }
     let model = Model::new(fleet, &Asked { unplaced_penalty_g, effort: 1.0 });
     let hopeless: f64 = model.hopeless.iter().map(|(job, _)| fleet.penalty_g(*job, unplaced_penalty_g)).sum();
     let bound = replay(&model, proof)?;

@@ -5,14 +5,14 @@
 
 use crate::csv::{Lines, cells, header, plain};
 use crate::error::FleetError;
-use crate::fleet::{Extras, Fleet, Job, Site, SiteSet};
+use crate::fleet::{Extras, Fleet, Job, Project, Site, SiteSet};
 use crate::hour;
 use crate::terms::Kind;
 use greenwich_core::quantity::{Bytes, Power, UsdPerAcceleratorHour};
 use std::collections::HashMap;
 use std::ops::Range;
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "job",
     "release",
     "deadline",
@@ -29,7 +29,9 @@ const KNOWN: [&str; 16] = [
     "max_accelerators",
     "speedup",
     "usd_per_hour",
+    "project",
 ];
+const PROJECT: usize = 16;
 const NEEDED: usize = 9;
 const WANTED: &str = "job, release, deadline, hours, accelerators, power_w, home, sites, interruptible";
 
@@ -70,6 +72,7 @@ pub struct JobsReader {
     width: usize,
     site_by_name: HashMap<String, u32>,
     sets: HashMap<String, SiteSet>,
+    projects: HashMap<String, u32>,
     read: JobsRead,
     /// The line of each job.
     line_of: Vec<u32>,
@@ -91,6 +94,7 @@ impl JobsReader {
             width: 0,
             site_by_name,
             sets: HashMap::new(),
+            projects: HashMap::new(),
             read: JobsRead {
                 fleet: Fleet { hours, sites, ..Fleet::default() },
                 skipped: 0,
@@ -241,8 +245,12 @@ impl JobsReader {
             _ => return Err(refuse(8, "neither 0 nor 1", "give 1 for a job that may be paused, 0 for another")),
         };
         if columns[NEEDED..].iter().any(Option::is_some) {
-            let extras = extras(cell, &refuse)?;
+            let mut extras = extras(cell, &refuse)?;
             elastic(&extras, accelerators, &refuse)?;
+            let project = plain(cell(PROJECT));
+            if !project.is_empty() {
+                extras.project = Some(numbered(&mut self.projects, &mut self.read.fleet.projects, &project));
+            }
             self.read.fleet.extras.push(extras);
         }
         let deadline = until.clamp(0, hours_planned);
@@ -306,7 +314,19 @@ fn extras<'a>(
         max_accelerators: count(13)?,
         speedup,
         price: number(15)?.map(UsdPerAcceleratorHour::from_usd_per_hour),
+        project: None,
     })
+}
+
+/// The number of a project, which is the next where it is new.
+fn numbered(known: &mut HashMap<String, u32>, projects: &mut Vec<Project>, name: &str) -> u32 {
+    if let Some(&number) = known.get(name) {
+        return number;
+    }
+    let number = projects.len() as u32;
+    projects.push(Project { name: name.to_owned(), quota: None });
+    known.insert(name.to_owned(), number);
+    number
 }
 
 /// Whether a speed-up goes with the job's own accelerators and with the sizes that it allows.
@@ -346,7 +366,7 @@ fn kinds(text: &str) -> Option<Vec<Kind>> {
 }
 
 /// The known name that shares most with this one: fewest letters to change.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
     let mut sorted: Vec<&String> = known.collect();
     sorted.sort();
     sorted.into_iter().min_by_key(|known| distance(name, known)).cloned().unwrap_or_default()

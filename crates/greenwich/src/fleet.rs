@@ -7,7 +7,7 @@ use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet_terms::FleetWeights;
 use crate::forecasting::Family;
-use crate::{fleet_grid, fleet_terms, load};
+use crate::{fleet_grid, fleet_quotas, fleet_terms, load};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{
     BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, Site, SiteRow, read_calendar, read_sites, write_plan,
@@ -37,6 +37,8 @@ pub struct FleetOptions {
     pub sites: PathBuf,
     /// The calendar file: capacity and PUE that change by the hour.
     pub calendar: Option<PathBuf>,
+    /// The quotas file: what each project may emit.
+    pub quotas: Option<PathBuf>,
     /// The folder of signals; empty where there is none, and kept histories and what is typical answer.
     pub signals: PathBuf,
     /// The plan is made at this instant: nothing in the traces stamped then or later is used, and forecasts go on.
@@ -159,6 +161,9 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     load::pieces(&options.jobs, |piece| reader.feed(piece).map_err(refused))?;
     let mut read = reader.finish().map_err(refused)?;
     read.fleet.terms = Some(terms);
+    if let Some(quotas) = &options.quotas {
+        warnings.extend(fleet_quotas::read(quotas, &options.jobs, &mut read.fleet)?);
+    }
     if let Some(first) = read.first_skipped.take() {
         warnings.push(format!("{} rows were left out; the first: {}", read.skipped, refused(first)));
     }
@@ -280,6 +285,7 @@ impl PlannedFleet {
             "warnings": self.warnings,
         });
         self.tell_terms(&mut value);
+        self.tell_quotas(&mut value);
         value
     }
 
@@ -304,6 +310,7 @@ impl PlannedFleet {
         };
         _ = writeln!(out, "  run at once  {} at home, capacity ignored: {against}", co2e(plan.baseline.kg()));
         self.terms_text(&mut out);
+        self.quotas_text(&mut out);
         let what = if self.has_weights() { " so weighed" } else { "" };
         _ = writeln!(
             out,
@@ -414,6 +421,7 @@ pub(crate) fn word(reason: Reason) -> &'static str {
         Reason::NoSite => "no site is allowed",
         Reason::NoSuchAccelerator => "no allowed site has its accelerator",
         Reason::TooLarge => "no allowed site has so many accelerators",
+        Reason::Quota => "the quota of its project leaves no CO2e for it",
         _ => "others use the capacity better",
     }
 }

@@ -69,6 +69,7 @@ impl PlannedFleet {
             used,
             price_g: &self.plan.prices_g[index * hours..(index + 1) * hours],
         });
+        let notes: Vec<String> = self.quotas_note().into_iter().chain(self.warnings.iter().cloned()).collect();
         svg::fleet(&FleetPicture {
             jobs: fleet.jobs.len(),
             unplaced: self.plan.unplaced.len(),
@@ -81,7 +82,7 @@ impl PlannedFleet {
             start: self.start(),
             end: self.instant(fleet.hours),
             sites: sites.collect(),
-            warnings: &self.warnings,
+            warnings: &notes,
         })
     }
 

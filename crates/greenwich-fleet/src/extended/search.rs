@@ -6,11 +6,13 @@
 
 use crate::ascent::Volume;
 use crate::effort::ExtendedWork;
-use crate::extended::model::Model;
+use crate::extended::model::{Model, Task};
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
 use crate::extended::place::Board;
 use crate::extended::prices::Asking;
 use crate::lot::Lot;
+use crate::plan::Reason;
+use crate::quota::{grams, nanograms};
 use crate::shapes::Part;
 use crate::stop::Stop;
 
@@ -27,6 +29,10 @@ const FOLLOW_PARTS: usize = 4;
 const WEIGHTS: [f64; 2] = [0.5, 0.0];
 /// Weights of the prices among which an exchange draws.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// How many times its price a quota counts, and a gram of CO2e once more than that, where an exchange is sparing of it.
+const SPARING: f64 = 4.0;
+/// The share of the tries in which what a quota's price says of it counts; in the rest, the last of it is used up.
+const SPARED: f64 = 0.7;
 /// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
 const MOST_BLUR: f64 = 8.0;
 /// Most tasks that one try puts where others have to go.
@@ -68,7 +74,7 @@ pub(crate) fn search(asking: &mut Asking, prices: Volume, work: &ExtendedWork, s
             put(model, &mut oracle, &priced, &mut board, index as usize, None);
         }
     }
-    let tables: Vec<Priced> = EXCHANGE_WEIGHTS
+    let mut tables: Vec<Priced> = EXCHANGE_WEIGHTS
         .iter()
         .map(|&weight| {
             let mut priced = Priced::new(model);
@@ -76,7 +82,14 @@ pub(crate) fn search(asking: &mut Asking, prices: Volume, work: &ExtendedWork, s
             priced
         })
         .collect();
-    Exchange::new(model, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
+    if !model.quotas.is_empty() {
+        // Who takes what is cleaner than it need be leaves more of the quota to others.
+        let sparing: Vec<f64> = model.quota_prices(&centre).iter().map(|price| 1.0 + SPARING * price).collect();
+        let mut priced = Priced::new(model);
+        priced.fill_apart(model, &vec![0.0; centre.len()], &sparing, 1.0);
+        tables.push(priced);
+    }
+    Exchange::new(model, &centre, &tables, oracle, &board).run(&mut board, &mut lot, work.tries, stop);
     board
 }
 
@@ -94,11 +107,27 @@ fn put(
     let look = Look { model, priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None };
     // What only seems dear is still better than no place.
     let limit = if whim.is_some() { f64::INFINITY } else { task.penalty_g };
-    let found = oracle.find(&look, task, limit, whim, &mut choice);
+    let found = oracle.find_within(&look, task, limit, whim, &board.left, &mut choice);
     if found {
         board.take(model, index, choice);
     }
     found
+}
+
+/// Why tasks have no place, by job: their quota, where they emit more than that anywhere, or would fit into the room that is
+/// left; else others.
+pub(crate) fn reasons(model: &Model, board: &Board) -> Vec<(u32, Reason)> {
+    let (priced, mut oracle, mut choice) = (Priced::new(model), Oracle::default(), Choice::default());
+    let look = Look { model, priced: &priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None };
+    let unplaced = model.tasks.iter().zip(&board.choices).filter(|(_, choice)| choice.slot == NONE);
+    let mut is_kept_out = |task: &Task| {
+        let Some(quota) = task.quota else { return false };
+        nanograms(task.least_emitted_g) > model.quotas[quota as usize].nanograms
+            || (oracle.find(&look, task, task.penalty_g, None, &mut choice)
+                && !oracle.find_within(&look, task, task.penalty_g, None, &board.left, &mut choice))
+    };
+    let reason = |(task, _): (&Task, _)| (task.job, if is_kept_out(task) { Reason::Quota } else { Reason::Crowded });
+    unplaced.map(reason).collect()
 }
 
 /// By falling accelerator-hours; among equals by lot.
@@ -140,12 +169,16 @@ fn dive(
                     *mean = (*mean - f64::from(step * (accelerators / step))).max(0.0);
                 }
             }
+            if let Some(quota) = model.tasks[index].quota {
+                let mean = &mut prices.mean[model.steps.len() * cells + quota as usize];
+                *mean = (*mean - grams(model.emitted(choice)) / model.quotas[quota as usize].unit_g).max(0.0);
+            }
         }
         since += area(index);
         if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
-            prices.capacity = model.stepped(&board.free);
+            prices.capacity = model.rows(&board.free, &board.left);
             let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
             for _ in 0..FOLLOW {
                 turn = (turn + 1) % FOLLOW_PARTS;
@@ -165,6 +198,10 @@ struct Exchange<'a> {
     /// Tasks that hold something, by site and hour.
     here: Vec<Vec<u32>>,
     unplaced: Vec<u32>,
+    /// Tasks by the quota that they count against.
+    members: Vec<Vec<u32>>,
+    /// What a gram of each quota counts in a try, while tries go on that it is worth to leave some of it to others.
+    quota_prices: Vec<f64>,
     /// Tasks of this try that have no place yet.
     queue: Vec<u32>,
     /// Tasks moved in this try, with what they had.
@@ -173,19 +210,24 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(model: &'a Model, tables: &'a [Priced], oracle: Oracle, board: &Board) -> Self {
+    fn new(model: &'a Model, prices: &[f64], tables: &'a [Priced], oracle: Oracle, board: &Board) -> Self {
         let mut found = Self {
             model,
             tables,
             oracle,
             here: vec![Vec::new(); model.sites * model.hours],
             unplaced: Vec::new(),
+            members: vec![Vec::new(); model.quotas.len()],
+            quota_prices: model.quota_prices(prices),
             queue: Vec::new(),
             moved: Vec::new(),
             typical_g: model.typical_cost(),
         };
-        for index in 0..model.tasks.len() {
+        for (index, task) in model.tasks.iter().enumerate() {
             found.note(board, index as u32);
+            if let Some(quota) = task.quota {
+                found.members[quota as usize].push(index as u32);
+            }
         }
         found
     }
@@ -240,6 +282,9 @@ impl<'a> Exchange<'a> {
                 break;
             }
             let heat = mean * hot * (COOL / hot).powf(round as f64 / length % 1.0);
+            if round == (SPARED * tries as f64) as usize {
+                self.quota_prices.fill(0.0);
+            }
             total += self.attempt(board, lot, heat);
             if let Some(best) = best.as_mut().filter(|_| total < least - 1e-9 * mean) {
                 least = total;
@@ -282,8 +327,9 @@ impl<'a> Exchange<'a> {
         if worth {
             let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
             let old: f64 = self.moved.iter().map(|(other, choice)| self.grams(*other, choice)).sum();
-            worth = new <= old || lot.unit() < ((old - new) / heat).exp();
             dearer = new - old;
+            let scarcer = self.scarcer_g(board);
+            worth = dearer + scarcer <= 0.0 || lot.unit() < (-(dearer + scarcer) / heat).exp();
         }
         let moved = std::mem::take(&mut self.moved);
         if !worth {
@@ -299,6 +345,16 @@ impl<'a> Exchange<'a> {
             self.note(board, other);
         }
         dearer
+    }
+
+    /// What the moved take more of their quotas than before, by the quotas' prices.
+    fn scarcer_g(&self, board: &Board) -> f64 {
+        let of = |index: u32, choice: &Choice| match self.model.tasks[index as usize].quota {
+            Some(quota) if choice.slot != NONE => self.quota_prices[quota as usize] * grams(self.model.emitted(choice)),
+            _ => 0.0,
+        };
+        let more = |(index, old): &(u32, Choice)| of(*index, &board.choices[*index as usize]) - of(*index, old);
+        self.moved.iter().map(more).sum()
     }
 
     fn largest(&self) -> usize {
@@ -401,7 +457,37 @@ impl<'a> Exchange<'a> {
                 self.lift(board, other);
             }
         }
+        if !self.force_quota(board, task, &choice, lot) {
+            return false;
+        }
         board.take(model, index as usize, choice);
+        true
+    }
+
+    /// Lifts tasks that use up the quota of one; `false` where that is too much.
+    fn force_quota(&mut self, board: &mut Board, task: &Task, choice: &Choice, lot: &mut Lot) -> bool {
+        let Some(quota) = task.quota.map(|quota| quota as usize) else { return true };
+        let emitted = self.model.emitted(choice);
+        if emitted > self.model.quotas[quota].nanograms {
+            return false;
+        }
+        while board.left[quota] < emitted {
+            let lacking = emitted - board.left[quota];
+            let members = &self.members[quota];
+            let looked = (0..LOOKED_AT).map(|_| members[lot.below(members.len())]);
+            // Who was moved in this try stays: undoing it takes each back once.
+            let is_moved = |other: &u32| self.moved.iter().any(|(moved, _)| moved == other);
+            let placed = looked.filter(|other| board.choices[*other as usize].slot != NONE && !is_moved(other));
+            let misfit = |other: &u32| {
+                let surplus = self.model.emitted(&board.choices[*other as usize]) - lacking;
+                if surplus < 0 { -4 * surplus } else { surplus }
+            };
+            let Some(other) = placed.min_by_key(misfit).filter(|_| self.moved.len() < MOST_MOVED) else {
+                return false;
+            };
+            self.queue.push(other);
+            self.lift(board, other);
+        }
         true
     }
 }
