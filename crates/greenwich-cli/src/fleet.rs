@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 /// A tonne of CO2e for a cent: below that, emissions weigh nothing against cost.
@@ -138,5 +139,9 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         },
         bad_rows: if asked.fleet.skip_bad { BadRows::Skip } else { BadRows::Refuse },
         effort: asked.fleet.effort,
+        threads: asked
+            .fleet
+            .threads
+            .map_or_else(|| available_parallelism().map_or(1, usize::from), |count| count as usize),
     })
 }

@@ -68,12 +68,13 @@ fn an_interrupt_leaves_the_best_plan_so_far_with_its_gap() {
 fn one_and_two_threads_give_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     files(folder.path());
-    let planned = |threads: &str| {
+    let planned = |threads: &str, weights: &[&str]| {
         let words = "plan --jobs jobs.csv --sites sites.csv --signals . --start 2022-07-04T00:00:00Z --hours 72 \
                      --out plan.csv --certificate proof.json --format json --effort 0.02 --threads";
         let output = Command::new(env!("CARGO_BIN_EXE_greenwich"))
             .args(words.split_whitespace())
             .arg(threads)
+            .args(weights)
             .current_dir(folder.path())
             .output()
             .expect("it runs");
@@ -82,11 +83,14 @@ fn one_and_two_threads_give_the_same_bytes() {
         // What it took differs from run to run.
         let answer = answer.as_object_mut().expect("an object");
         answer.remove("seconds").expect("how long it took");
-        answer.remove("threads").expect("how many there were");
+        assert_eq!(answer.remove("threads").expect("how many there were").to_string(), threads);
         let written = ["plan.csv", "proof.json"].map(|file| std::fs::read(folder.path().join(file)).expect("written"));
         (answer.clone(), written)
     };
-    let (one, two) = (planned("1"), planned("2"));
-    assert!(one.1[0].len() > 1000, "a plan of hundreds of rows");
-    assert!(one == two, "the plans of one and two threads differ");
+    // A plain fleet, and one for which each job is asked on its own.
+    for weights in [&[][..], &["--delay-penalty-g", "5"]] {
+        let (one, two) = (planned("1", weights), planned("2", weights));
+        assert!(one.1[0].len() > 1000, "a plan of hundreds of rows");
+        assert!(one == two, "the plans of one and two threads differ {weights:?}");
+    }
 }

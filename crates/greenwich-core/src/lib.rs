@@ -17,6 +17,7 @@ pub mod range;
 pub mod reading;
 pub mod series;
 pub mod sourced;
+pub mod threads;
 pub mod window;
 
 pub use footprint::{Account, Factor, Footprint, Tier};

@@ -3,6 +3,7 @@
 //! In: how many jobs there are, and the effort asked for. Out: numbers of passes, rounds and tries. They are
 //! counts, never times: the same fleet gets the same work on every machine.
 
+use crate::courses::Courses;
 use crate::extended::prices::Rounds;
 use crate::split;
 
@@ -19,6 +20,10 @@ const MORE_WITHOUT_TREES: f64 = 1.65;
 
 /// Tries when a part of the plan is taken up again.
 const PART_TRIES: usize = 60_000;
+/// Up to so many jobs, more exchanges begin with the same plan: each is over soon.
+const FEW: usize = 60;
+/// Tries for each job from which it pays to begin so hot that the plan at the start is forgotten.
+const HOT_TRIES: f64 = 100.0;
 
 /// Work to be done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,18 +40,8 @@ pub(crate) struct Work {
     pub(crate) followers: usize,
     /// Weights of the prices in passes that take every job up and put it down.
     pub(crate) weights: &'static [f64],
-    /// Exchanges that begin with the same board: how many times the heat a task's penalty is before it takes part.
-    pub(crate) starts: &'static [f64],
-    /// Tries of each.
-    pub(crate) tries: usize,
-    /// Parts of the plan that are taken up again.
-    pub(crate) parts: usize,
-    /// Tries of each.
-    pub(crate) part_tries: usize,
-    /// What a try may cost at first, as a share of a job's mean cost.
-    pub(crate) heat: f64,
-    /// And at last.
-    pub(crate) cool: f64,
+    /// Exchanges.
+    pub(crate) courses: Courses,
     /// Rounds that raise the bound of each half of the tree.
     pub(crate) tree_rounds: usize,
     /// Options that the tree may look at; 0 where there is none.
@@ -73,7 +68,6 @@ impl Work {
         } else {
             (0.0, None)
         };
-        let (starts, again): (&[f64], f64) = if small { (&[0.0, 3.0], 0.5) } else { (&[0.0], 0.0) };
         Self {
             passes: times(if jobs <= 300_000 { 60.0 } else { 250.0 }),
             rounds: times(if small { 1500.0 } else { 60.0 }),
@@ -81,12 +75,7 @@ impl Work {
             follow: if jobs <= 20_000 { 6 } else { 8 },
             followers: if jobs <= 300_000 { 4 } else { 8 },
             weights: &[0.5, 0.0],
-            starts,
-            tries: times(tries * (1.0 - again) / starts.len() as f64),
-            parts: (tries * effort * again / PART_TRIES as f64) as usize,
-            part_tries: PART_TRIES,
-            heat: if small { 2.0 } else { 0.1 },
-            cool: 0.003,
+            courses: Courses::new(jobs, tries * effort),
             tree_rounds: 150,
             looks: (tree * effort) as u64,
             split: split.map(|(rounds, looks, last)| split::Effort {
@@ -98,12 +87,35 @@ impl Work {
     }
 }
 
+impl Courses {
+    /// Shares out so many tries in all.
+    fn new(jobs: usize, tries: f64) -> Self {
+        let small = jobs <= MOST_SMALL;
+        // Half of a small fleet's tries are for parts.
+        let (starts, again) = match jobs {
+            ..=FEW => (6, 0.5),
+            _ if small => (2, 0.5),
+            _ => (1, 0.0),
+        };
+        let is_long = tries > HOT_TRIES * jobs as f64;
+        Self {
+            starts,
+            large: 3.0,
+            tries: ((tries * (1.0 - again)) as usize / starts).max(1),
+            parts: (tries * again) as usize / PART_TRIES,
+            part_tries: PART_TRIES,
+            heat: if small && is_long { 2.0 } else { 0.1 },
+            cool: 0.003,
+        }
+    }
+}
+
 /// Numbers that an extended fleet's jobs may look at to find prices.
 const PRICE_LOOKS: f64 = 3e9;
 /// As prices follow the plan.
 const FOLLOW_LOOKS: f64 = 3e9;
 /// And in exchanges.
-const EXCHANGE_LOOKS: f64 = 6e9;
+const EXCHANGE_LOOKS: f64 = 15e9;
 
 /// Work on an extended fleet.
 #[derive(Debug, Clone, Copy)]
@@ -111,8 +123,7 @@ pub(crate) struct ExtendedWork {
     pub(crate) rounds: Rounds,
     /// Parts of the jobs, by size, after which prices follow the plan.
     pub(crate) chunks: f64,
-    /// Tries of the exchange.
-    pub(crate) tries: usize,
+    pub(crate) courses: Courses,
 }
 
 impl ExtendedWork {
@@ -122,14 +133,14 @@ impl ExtendedWork {
         let times = |in_all: f64, once: f64, most: f64| ((in_all / once.max(1.0)).min(most) * effort) as usize;
         let small = jobs <= 5000;
         // A try asks some five jobs; of many jobs, exchanges gain little.
-        let tries = times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 20e3 * count.min(150.0));
+        let tries = times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 40e3 * count.min(150.0));
         Self {
             rounds: Rounds {
                 passes: times(0.3 * PRICE_LOOKS, looks, 60.0).max(8),
-                rounds: times(0.7 * PRICE_LOOKS, looks, if small { 800.0 } else { 120.0 }).max(10),
+                rounds: times(0.7 * PRICE_LOOKS, looks, if small { 2000.0 } else { 120.0 }).max(10),
             },
             chunks: (FOLLOW_LOOKS / looks.max(1.0)).clamp(10.0, 100.0),
-            tries: (tries as f64 * (1000.0 / count).min(1.0).powf(1.5)) as usize,
+            courses: Courses::new(jobs, tries as f64 * (1000.0 / count).min(1.0).powf(1.5)),
         }
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! In: a board, prices, a fixed lot and how many tries. Out: a board that costs no more. Each try gives one
 //! task a spot of its liking, moves those out of the way and finds them new places; what does not pay is undone.
-//! Early tries may cost a little, later ones less and less: annealing.
+//! Early tries may cost a little, later ones less and less: annealing. How much a try may cost is drawn before it is made,
+//! so that it ends as soon as the best that can still come of it costs more.
 
+use crate::courses::Tries;
 use crate::lot::Lot;
-use crate::model::Model;
+use crate::model::{Model, Task};
 use crate::place::{Board, NOWHERE, Spot, Taste};
 use crate::stop::Stop;
 use crate::tables::Tables;
@@ -21,18 +23,6 @@ const MOST_FORCED: usize = 3;
 
 /// Tries between two looks at how hot it is.
 const STEADY: usize = 64;
-
-/// Tries, and how bold they are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Tries {
-    pub(crate) count: usize,
-    /// What a try may cost at first, in grams.
-    pub(crate) heat: f64,
-    /// And at last.
-    pub(crate) cool: f64,
-    /// Tasks wait until their penalty is so many times what a try may cost; 0 where all take part at once.
-    pub(crate) large: f64,
-}
 
 /// The state of the exchange.
 #[derive(Debug)]
@@ -60,11 +50,14 @@ pub(crate) struct Exchange<'a> {
     aside: Vec<u32>,
     /// What an accelerator-hour emits on the whole.
     typical: f64,
+    likings: &'a Likings,
+    /// How much dearer this try may still become, in grams, if whoever has no place yet finds the cheapest there is.
+    slack: f64,
     spot: Spot,
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn new(model: &'a Model, tables: &'a [Tables], board: &Board) -> Self {
+    pub(crate) fn new(model: &'a Model, tables: &'a [Tables], likings: &'a Likings, board: &Board) -> Self {
         let mut here = vec![Vec::new(); model.sites * model.hours];
         let mut unplaced = Vec::new();
         for index in 0..model.tasks.len() {
@@ -91,6 +84,8 @@ impl<'a> Exchange<'a> {
             within: (0..model.tasks.len() as u32).collect(),
             aside: Vec::new(),
             typical: model.typical_cost(),
+            likings,
+            slack: 0.0,
             spot: Spot::default(),
         }
     }
@@ -163,9 +158,10 @@ impl<'a> Exchange<'a> {
     }
 
     fn attempt(&mut self, board: &mut Board, lot: &mut Lot, heat: f64) {
-        let model = self.model;
         let index = self.pick(board, lot);
         debug_assert!(self.moved.is_empty());
+        // What pays is kept; what costs is kept the more seldom the more it costs.
+        self.slack = -heat * (1.0 - lot.unit()).ln();
         self.lift(board, index);
         let mut spot = std::mem::take(&mut self.spot);
         self.queue.clear();
@@ -179,33 +175,51 @@ impl<'a> Exchange<'a> {
         } else {
             worth = self.force(board, index, lot, &mut spot);
         }
-        let tables = &self.tables[lot.below(self.tables.len())];
+        let table = lot.below(self.tables.len());
         let by_size = lot.below(3) > 0;
-        while worth && !self.queue.is_empty() {
+        while worth && self.may_pay() && !self.queue.is_empty() {
             let at = if by_size { self.largest() } else { lot.below(self.queue.len()) };
             let other = self.queue.swap_remove(at) as usize;
-            let limit = model.refusal(other);
-            if board.find(model, tables, other, limit, &mut spot) {
-                board.take(model, self.base(), other, &spot);
+            if self.find(board, table, other, &mut spot) {
+                self.take(board, other, &spot);
             } else if forced < MOST_FORCED {
                 forced += 1;
                 worth = self.force(board, other, lot, &mut spot);
+            } else {
+                self.slack -= self.model.penalty(other) - self.likings.least(other);
             }
         }
         self.spot = spot;
-        if worth {
-            let old: f64 = self.moved.iter().map(|(other, spot)| self.grams_of(*other as usize, spot)).sum();
-            let new: f64 = self.moved.iter().map(|(other, _)| board.grams[*other as usize]).sum();
-            worth = new <= old || (heat > 0.0 && lot.unit() < ((old - new) / heat).exp());
-        }
         for (other, _) in &self.moved {
             self.lifted[*other as usize] = false;
         }
-        if worth {
+        if worth && self.may_pay() {
             self.note(board);
         } else {
             self.undo(board);
         }
+    }
+
+    fn may_pay(&self) -> bool {
+        // A hair for the rounding of sums.
+        self.slack >= -1e-9
+    }
+
+    /// Finds the cheapest place under the prices of a table: sites that cannot win are passed by.
+    fn find(&self, board: &mut Board, table: usize, index: usize, spot: &mut Spot) -> bool {
+        (spot.priced, spot.site) = (self.model.refusal(index), NOWHERE);
+        for &(least, site) in self.likings.of(self.model, table, index) {
+            if least >= spot.priced {
+                break;
+            }
+            board.find_at(self.model, &self.tables[table], index, site, spot);
+        }
+        spot.site != NOWHERE
+    }
+
+    fn take(&mut self, board: &mut Board, index: usize, spot: &Spot) {
+        board.take(self.model, self.base(), index, spot);
+        self.slack -= board.grams[index] - self.likings.least(index);
     }
 
     /// Lifts tasks that run at about the same time on one of a task's sites, and one that has no place.
@@ -242,8 +256,8 @@ impl<'a> Exchange<'a> {
 
     /// Puts a task where it costs little and few are in its way, and queues those; `false` where that is too much.
     fn force(&mut self, board: &mut Board, index: usize, lot: &mut Lot, spot: &mut Spot) -> bool {
-        let tables = &self.tables[lot.below(self.tables.len())];
-        let sites = self.model.sites_of(&self.model.tasks[index]);
+        let table = lot.below(self.tables.len());
+        let sites = self.likings.of(self.model, table, index);
         let one = lot.below(sites.len());
         let sites = if lot.below(2) == 0 { sites } else { &sites[one..=one] };
         // What an accelerator-hour in the way counts: from nearly nothing to more than a penalty.
@@ -252,14 +266,17 @@ impl<'a> Exchange<'a> {
         spot.priced = f64::INFINITY;
         let blur = if lot.below(4) == 0 { self.typical * lot.unit() } else { 0.0 };
         let mut taste = Taste { toll, blur, lot };
-        for &site in sites {
-            board.wish(self.model, tables, index, site, &mut taste, spot);
+        for &(least, site) in sites {
+            if least >= spot.priced {
+                break;
+            }
+            board.wish(self.model, &self.tables[table], index, site, &mut taste, spot);
         }
         let from = self.moved.len();
         if spot.site == NOWHERE || !self.clear(board, index, spot, lot) {
             return false;
         }
-        board.take(self.model, self.base(), index, spot);
+        self.take(board, index, spot);
         self.queue.extend(self.moved[from..].iter().map(|(other, _)| *other));
         true
     }
@@ -279,23 +296,10 @@ impl<'a> Exchange<'a> {
 
     fn lift(&mut self, board: &mut Board, index: usize) {
         let mut spot = self.spare.pop().unwrap_or_default();
+        self.slack += board.grams[index] - self.likings.least(index);
         board.give_back(self.model, index, &mut spot);
         self.lifted[index] = true;
         self.moved.push((index as u32, spot));
-    }
-
-    fn grams_of(&self, index: usize, spot: &Spot) -> f64 {
-        let task = &self.model.tasks[index];
-        if spot.site == NOWHERE {
-            return self.model.penalty(index);
-        }
-        let row = self.base().row(task.class, spot.site);
-        let sum = if task.interruptible {
-            spot.hours.iter().map(|&hour| row.cost[hour as usize]).sum()
-        } else {
-            row.prefix[(spot.start + task.hours) as usize] - row.prefix[spot.start as usize]
-        };
-        sum * f64::from(task.accelerators)
     }
 
     /// Moves others out of the way of a spot; `false` where that is too much.
@@ -409,5 +413,53 @@ impl<'a> Exchange<'a> {
             self.spare.push(spot);
         }
         self.moved = moved;
+    }
+}
+
+/// What each task costs least on each of its sites, whatever capacity is left: by table and task, the cheapest site first.
+/// Of many tasks it is not known, and sites stand as they are named.
+#[derive(Debug)]
+pub(crate) struct Likings {
+    each: Vec<(f64, u32)>,
+    /// Where the sites of each table and task begin, or of each set; and the end.
+    first: Vec<usize>,
+    /// Grams of each task where it costs least: without prices, or its penalty. Empty where it is not known.
+    least: Vec<f64>,
+}
+
+impl Likings {
+    /// `tables` as an [`Exchange`] has them.
+    pub(crate) fn new(model: &Model, tables: &[Tables]) -> Self {
+        let mut found = Self { each: Vec::new(), first: vec![0], least: Vec::new() };
+        if model.tasks.len() > FEW {
+            for set in &model.sets {
+                found.each.extend(set.iter().map(|&site| (f64::NEG_INFINITY, site)));
+                found.first.push(found.each.len());
+            }
+            return found;
+        }
+        for table in tables {
+            for (index, task) in model.tasks.iter().enumerate() {
+                let from = found.each.len();
+                let sites = model.sites_of(task).iter();
+                found.each.extend(sites.map(|&site| (Board::least_at(model, table, index, site), site)));
+                found.each[from..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                found.first.push(found.each.len());
+            }
+        }
+        let base = tables.last().expect("there is a table without prices");
+        let least = |(index, task): (usize, &Task)| Board::least(model, base, index) * f64::from(task.accelerators);
+        found.least = model.tasks.iter().enumerate().map(least).collect();
+        found
+    }
+
+    fn of(&self, model: &Model, table: usize, index: usize) -> &[(f64, u32)] {
+        let at =
+            if self.least.is_empty() { model.tasks[index].set as usize } else { table * model.tasks.len() + index };
+        &self.each[self.first[at]..self.first[at + 1]]
+    }
+
+    fn least(&self, index: usize) -> f64 {
+        self.least.get(index).copied().unwrap_or(0.0)
     }
 }

@@ -152,4 +152,6 @@ pub struct Options {
     pub unplaced_penalty_g: f64,
     /// How long to try, against the usual 1.0: twice the effort is about twice the time.
     pub effort: f64,
+    /// At most so many threads: the plan is the same on any number.
+    pub threads: usize,
 }

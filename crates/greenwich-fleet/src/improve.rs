@@ -7,9 +7,10 @@
 
 use crate::ascent::Volume;
 use crate::clash::Rows;
+use crate::courses::{self, Exchanges, Tries};
 use crate::dual::Jobs;
 use crate::effort::Work;
-use crate::exchange::{Exchange, Tries};
+use crate::exchange::{Exchange, Likings};
 use crate::lot::Lot;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE, Spot};
@@ -26,16 +27,19 @@ const FOLLOW_STEP: f64 = 0.00015;
 const FOLLOW_SHARE: f64 = 0.1;
 /// Weights of the prices among which a try of the exchange draws; the last is none.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
-/// What a try may cost at first when a part is taken up again, against a job's mean cost; and the least share of it.
-const PART_HEAT: f64 = 1.0;
-const LEAST_PART_HEAT: f64 = 0.1;
 /// Hours of a stretch at least.
 const LEAST_STRETCH: u32 = 24;
 /// The lot is drawn the same way every time.
 const SEED: u64 = 0x6772_6565_6E77_6963;
 
 /// Returns the best board, and what a tree proved on the way where there was one.
-pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work, stop: Stop) -> (Board, Option<Proof>) {
+pub(crate) fn search(
+    model: &Model,
+    shapes: Shapes,
+    volume: Volume,
+    work: &Work,
+    (threads, stop): (usize, Stop),
+) -> (Board, Option<Proof>) {
     let prices = volume.centre.clone();
     let mut lot = Lot::new(SEED);
     let mut tables: Vec<Tables> = Vec::with_capacity(EXCHANGE_WEIGHTS.len());
@@ -49,7 +53,9 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work,
     let mut board = dive(model, shapes, volume, base, &order, work, stop);
     repeat(model, &prices, base, &order, work, &mut board, stop);
     if !model.tasks.is_empty() {
-        board = exchange(model, &tables, board, &mut lot, work, stop);
+        let mean = board.total() / model.tasks.len() as f64;
+        let plain = Plain { model, tables: &tables, likings: Likings::new(model, &tables), stop };
+        board = courses::best(&plain, board, mean, &mut lot, (&work.courses, threads));
     }
     let mut by_site = (f64::NEG_INFINITY, None);
     if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
@@ -79,40 +85,32 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work,
     (found.board, if found.bound >= by_site.0 { Some(whole) } else { by_site.1 })
 }
 
-/// The best of several exchanges from one board, and then of one part after another: where a part is taken up again
-/// while the rest stays, there is more to be found than in a longer exchange of all.
-fn exchange(model: &Model, tables: &[Tables], begin: Board, lot: &mut Lot, work: &Work, stop: Stop) -> Board {
-    let mean = begin.total() / model.tasks.len() as f64;
-    if mean <= 0.0 {
-        return begin;
+/// The exchange of a plain fleet.
+struct Plain<'a> {
+    model: &'a Model,
+    tables: &'a [Tables],
+    likings: Likings,
+    stop: Stop<'a>,
+}
+
+impl Exchanges for Plain<'_> {
+    type Board = Board;
+
+    fn total(&self, board: &Board) -> f64 {
+        board.total()
     }
-    let mut best: Option<Board> = None;
-    for &large in work.starts {
-        let tries = Tries { count: work.tries, heat: work.heat * mean, cool: work.cool * mean, large };
-        let mut board = begin.clone();
-        Exchange::new(model, tables, &board).run(&mut board, lot, &tries, None, stop);
-        if best.as_ref().is_none_or(|best| board.total() < best.total()) {
-            best = Some(board);
-        }
+
+    fn run(&self, board: &mut Board, lot: &mut Lot, tries: &Tries, part: Option<Vec<u32>>) {
+        Exchange::new(self.model, self.tables, &self.likings, board).run(board, lot, tries, part, self.stop);
     }
-    let mut best = best.unwrap_or(begin);
-    for _ in 0..work.parts {
-        if stop.is_set() {
-            break;
-        }
-        let part = part(model, &best, lot);
-        let heat = mean * PART_HEAT * LEAST_PART_HEAT.powf(lot.unit());
-        let tries = Tries { count: work.part_tries, heat, cool: work.cool * mean, large: 0.0 };
-        if part.is_empty() {
-            continue;
-        }
-        let mut board = best.clone();
-        Exchange::new(model, tables, &board).run(&mut board, lot, &tries, Some(part), stop);
-        if board.total() < best.total() {
-            best = board;
-        }
+
+    fn part(&self, board: &Board, lot: &mut Lot) -> Vec<u32> {
+        part(self.model, board, lot)
     }
-    best
+
+    fn is_over(&self) -> bool {
+        self.stop.is_set()
+    }
 }
 
 /// Tasks of one or two sites, or of a stretch of hours, and those without a place that could run there.

@@ -4,13 +4,14 @@
 //! and when, what that emits, and a figure that no plan can go below. Beside it the files of the contract, as
 //! bytes: [`read_sites`], [`JobsReader`], [`write_plan`]; and what others need to doubt it: [`prove`], [`check_plan`].
 //!
-//! **Invariant:** no clock, no file, no thread; what is drawn by lot is drawn from a fixed seed: equal fleets
-//! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
+//! **Invariant:** no clock, no file; what is drawn by lot is drawn from a fixed seed, and threads share nothing but
+//! what none of them changes: equal fleets give equal plans on any number of threads. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
 
 mod ascent;
 mod bound;
 mod certificate;
 mod clash;
+mod courses;
 mod csv;
 mod dual;
 mod effort;

@@ -11,6 +11,11 @@ impl Lot {
         Self(seed)
     }
 
+    /// A lot of its own for a part of the work.
+    pub(crate) fn part(&mut self) -> Self {
+        Self(self.next())
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;

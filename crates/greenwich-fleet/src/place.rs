@@ -82,67 +82,72 @@ impl Board {
 
     /// Finds the cheapest place under `tables` that costs less than `limit` per accelerator.
     pub(crate) fn find(&mut self, model: &Model, tables: &Tables, index: usize, limit: f64, spot: &mut Spot) -> bool {
+        spot.priced = limit;
+        spot.site = NOWHERE;
+        for &site in model.sites_of(&model.tasks[index]) {
+            self.find_at(model, tables, index, site, spot);
+        }
+        spot.site != NOWHERE
+    }
+
+    /// Finds the cheapest place on a site, and keeps what `spot` holds if that is no dearer.
+    pub(crate) fn find_at(&mut self, model: &Model, tables: &Tables, index: usize, site: u32, spot: &mut Spot) {
         let task = &model.tasks[index];
         let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
         let needed = task.accelerators as i32;
-        spot.priced = limit;
-        spot.site = NOWHERE;
-        for &site in model.sites_of(task) {
-            let row = tables.row(task.class, site);
-            let free = &self.free[site as usize * self.hours..(site as usize + 1) * self.hours];
-            if task.interruptible {
-                let (mut sum, mut left) = (0.0, length);
-                self.trial.clear();
-                let most = spot.priced;
-                row.cheapest(release, deadline, |hour, cost| {
-                    if free[hour] >= needed {
-                        sum += cost;
-                        left -= 1;
-                        self.trial.push(hour as u32);
-                    }
-                    left > 0 && sum < most
-                });
-                if left == 0 && sum < spot.priced {
+        let row = tables.row(task.class, site);
+        let free = &self.free[site as usize * self.hours..(site as usize + 1) * self.hours];
+        if task.interruptible {
+            let (mut sum, mut left) = (0.0, length);
+            self.trial.clear();
+            let most = spot.priced;
+            row.cheapest(release, deadline, |hour, cost| {
+                if free[hour] >= needed {
+                    sum += cost;
+                    left -= 1;
+                    self.trial.push(hour as u32);
+                }
+                left > 0 && sum < most
+            });
+            if left == 0 && sum < spot.priced {
+                spot.priced = sum;
+                spot.site = site;
+                std::mem::swap(&mut spot.hours, &mut self.trial);
+            }
+            return;
+        }
+        let mut begin = release;
+        let prefix = row.prefix;
+        for hour in release..deadline {
+            if free[hour] < needed {
+                begin = hour + 1;
+                if begin + length > deadline {
+                    break;
+                }
+            } else if hour + 1 - begin >= length {
+                let sum = prefix[hour + 1] - prefix[hour + 1 - length];
+                if sum < spot.priced {
                     spot.priced = sum;
                     spot.site = site;
-                    std::mem::swap(&mut spot.hours, &mut self.trial);
-                }
-            } else {
-                let mut begin = release;
-                let prefix = row.prefix;
-                for hour in release..deadline {
-                    if free[hour] < needed {
-                        begin = hour + 1;
-                        if begin + length > deadline {
-                            break;
-                        }
-                    } else if hour + 1 - begin >= length {
-                        let sum = prefix[hour + 1] - prefix[hour + 1 - length];
-                        if sum < spot.priced {
-                            spot.priced = sum;
-                            spot.site = site;
-                            spot.start = (hour + 1 - length) as u32;
-                        }
-                    }
+                    spot.start = (hour + 1 - length) as u32;
                 }
             }
         }
-        spot.site != NOWHERE
     }
 
     /// What a task costs least per accelerator under `tables`, whatever capacity is left.
     pub(crate) fn least(model: &Model, tables: &Tables, index: usize) -> f64 {
         let task = &model.tasks[index];
-        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
-        let costs = model.sites_of(task).iter().map(|&site| {
-            let row = tables.row(task.class, site);
-            if task.interruptible {
-                row.pausing(release, deadline, length)
-            } else {
-                row.whole(release, deadline, length)
-            }
-        });
+        let costs = model.sites_of(task).iter().map(|&site| Self::least_at(model, tables, index, site));
         costs.fold(model.refusal(index), f64::min)
+    }
+
+    /// The same on one site, whatever its penalty.
+    pub(crate) fn least_at(model: &Model, tables: &Tables, index: usize, site: u32) -> f64 {
+        let task = &model.tasks[index];
+        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
+        let row = tables.row(task.class, site);
+        if task.interruptible { row.pausing(release, deadline, length) } else { row.whole(release, deadline, length) }
     }
 
     /// Finds a spot on a site where the task costs little and lacks little, as `taste` weighs it. Keeps what

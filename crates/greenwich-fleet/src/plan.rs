@@ -140,7 +140,7 @@ fn plan_plain(fleet: &Fleet, options: &Options, stop: Stop) -> FleetPlan {
     let volume = raise(&model, &shapes, &work, stop);
     let bound = bound::prove(&model, &shapes, &volume.centre);
     let prices = volume.centre.clone();
-    let (board, proof) = improve::search(&model, shapes, volume, &work, stop);
+    let (board, proof) = improve::search(&model, shapes, volume, &work, (options.threads, stop));
     let tree = proof.as_ref().and_then(|proof| proof::replay(&model, proof)).unwrap_or(0.0);
     let proof = proof.filter(|_| tree > bound);
     let planned = finish(fleet, &model, &board, options, (bound, tree), prices);
@@ -176,7 +176,7 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
         return planned;
     }
     let bound = extended::prices::prove(&model, &prices, &fleet.quotas_held(&quota_prices).unwrap_or_default());
-    let board = extended::search::search(&mut asking, found, &work, stop);
+    let board = extended::search::search(&mut asking, found, &work, (options.threads, stop));
     let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
     let mut reasons = model.hopeless.clone();
     reasons.extend(extended::search::reasons(&model, &board));

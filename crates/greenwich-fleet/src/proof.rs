@@ -56,7 +56,7 @@ pub fn follow(fleet: &Fleet, unplaced_penalty_g: f64, proof: &Proof) -> Option<C
     if !fleet.is_plain_but_for_quotas() {
         return None;
     }
-    let model = Model::new(fleet, &Asked { unplaced_penalty_g, effort: 1.0 });
+    let model = Model::new(fleet, &Asked { unplaced_penalty_g, effort: 1.0, threads: 1 });
     let hopeless: f64 = model.hopeless.iter().map(|(job, _)| fleet.penalty_g(*job, unplaced_penalty_g)).sum();
     let bound = replay(&model, proof)?;
     Some(Co2e::from_g((bound + hopeless * (1.0 - 1e-12)).max(0.0)))

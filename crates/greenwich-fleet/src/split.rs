@@ -279,7 +279,7 @@ mod tests {
         let (mut above, mut all) = (0, 0);
         for _ in 0..25 {
             let fleet = crowded(&mut lot);
-            let options = Options { unplaced_penalty_g: 2000.0, effort: 0.2 };
+            let options = Options { unplaced_penalty_g: 2000.0, effort: 0.2, threads: 1 };
             let optimum = plan(&fleet, &options);
             assert!(
                 optimum.gap().is_none_or(|gap| gap < 1e-6),

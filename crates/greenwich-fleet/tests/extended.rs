@@ -14,7 +14,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 use std::collections::BTreeMap;
 
-const OPTIONS: Options = Options { unplaced_penalty_g: 6000.0, effort: 0.2 };
+const OPTIONS: Options = Options { unplaced_penalty_g: 6000.0, effort: 0.2, threads: 1 };
 
 fn site(name: &str, capacity: u32, pue: f64, grams: &[f64]) -> Site {
     Site {

@@ -36,7 +36,7 @@ fn a_plan_is_written_as_the_contract_has_it() {
     let rows =
         format!("{GOOD}b,2022-07-04T00:00:00+00:00,2022-07-05T00:00:00Z,2.0,2,700,\"south, old\",\"south, old\",1\n");
     let read = read(&rows, BadRows::Refuse).expect("the rows are good");
-    let found = plan(&read.fleet, &Options { unplaced_penalty_g: 2000.0, effort: 0.1 });
+    let found = plan(&read.fleet, &Options { unplaced_penalty_g: 2000.0, effort: 0.1, threads: 1 });
     let mut out = Vec::new();
     write_plan(&read.fleet, &found, START, &mut out);
     assert_snapshot!(String::from_utf8(out).expect("text"), @r#"
@@ -119,7 +119,7 @@ fn a_job_that_would_end_after_the_planned_hours_is_counted_among_those_without_a
          c,2022-07-09T00:00:00Z,2022-07-10T00:00:00Z,2,1,700,north,north,1\n"
     );
     let read = read(&rows, BadRows::Refuse).expect("the rows are good");
-    let found = plan(&read.fleet, &Options { unplaced_penalty_g: 2000.0, effort: 0.1 });
+    let found = plan(&read.fleet, &Options { unplaced_penalty_g: 2000.0, effort: 0.1, threads: 1 });
     assert_eq!(found.unplaced, [(1, Reason::WindowTooShort), (2, Reason::WindowTooShort)]);
     assert!(found.lower_bound <= found.co2e, "penalties of both are in the bound and in the plan");
 }

@@ -6,7 +6,7 @@ use greenwich_fleet::{Fleet, FleetPlan, Job, Names, Options, Reason, Site, SiteS
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const OPTIONS: Options = Options { unplaced_penalty_g: 2000.0, effort: 0.2 };
+const OPTIONS: Options = Options { unplaced_penalty_g: 2000.0, effort: 0.2, threads: 1 };
 
 /// A fleet of sites with the same capacity all the time; each job `(release, deadline, hours, accelerators,
 /// watts, sites, interruptible)`.

@@ -34,7 +34,7 @@ pub fn bound_g(world: &World, effort: f64) -> Option<f64> {
     for job in &mut known.jobs {
         job.deadline = job.deadline.min(fleet.hours);
     }
-    Some(plan(&known, &Options { unplaced_penalty_g: world.charges.miss_g, effort }).lower_bound.g())
+    Some(plan(&known, &Options { unplaced_penalty_g: world.charges.miss_g, effort, threads: 1 }).lower_bound.g())
 }
 
 /// A kind on which a job takes no more than in any replay. On a faster or slower kind its last hour may be a begun one: whole

@@ -63,6 +63,8 @@ pub struct FleetOptions {
     pub bad_rows: BadRows,
     /// How long to try, against the usual 1.0.
     pub effort: f64,
+    /// At most so many threads; the plan is the same on any number.
+    pub threads: usize,
 }
 
 /// A fleet with its plan.
@@ -79,6 +81,7 @@ pub struct PlannedFleet {
     start: Timestamp,
     signal: Signal,
     skipped: u64,
+    threads: usize,
 }
 
 /// A fleet as its files have it.
@@ -104,7 +107,8 @@ pub fn plan_fleet(options: &FleetOptions) -> Result<PlannedFleet, Error> {
 /// As [`plan_fleet`].
 pub fn plan_fleet_until(options: &FleetOptions, stop: &AtomicBool) -> Result<PlannedFleet, Error> {
     let FleetRead { fleet, mut warnings, skipped } = read_fleet(options)?;
-    let asked = Options { unplaced_penalty_g: options.unplaced_penalty_g, effort: options.effort };
+    let FleetOptions { unplaced_penalty_g, effort, threads, .. } = *options;
+    let asked = Options { unplaced_penalty_g, effort, threads };
     let plan = greenwich_fleet::plan_until(&fleet, &asked, stop);
     if plan.stopped {
         warnings.push("stopped early: this is the best plan so far, and the bound is proven all the same".to_owned());
@@ -117,6 +121,7 @@ pub fn plan_fleet_until(options: &FleetOptions, stop: &AtomicBool) -> Result<Pla
         start: options.start,
         signal: options.signal,
         skipped,
+        threads: options.threads,
     })
 }
 
@@ -268,7 +273,7 @@ impl PlannedFleet {
             "gap": self.plan.gap(),
             "stopped": self.plan.stopped,
             "seconds": seconds,
-            "threads": 1,
+            "threads": self.threads,
             "signal": self.signal.as_str(),
             "saving_by": {
                 "place_kg": split.place / 1e3,

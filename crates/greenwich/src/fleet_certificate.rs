@@ -149,6 +149,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
         weights: FleetWeights::read(&value["weights"]),
         bad_rows: if value["skip_bad"] == json!(true) { BadRows::Skip } else { BadRows::Refuse },
         effort: 1.0,
+        threads: 1,
     };
     let read = read_fleet(&options)?;
     let (mut steps, mut prices) = (Vec::new(), Vec::new());

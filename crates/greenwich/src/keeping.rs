@@ -479,7 +479,7 @@ impl Planning {
 
     fn answers(&self, asks: &[Ask]) -> Vec<Answer> {
         let effort = if self.fleet.jobs.len() > MANY_JOBS { 0.1 } else { 1.0 };
-        let options = Options { unplaced_penalty_g: UNPLACED_PENALTY_G, effort };
+        let options = Options { unplaced_penalty_g: UNPLACED_PENALTY_G, effort, threads: 1 };
         let plan = greenwich_fleet::plan(&self.fleet, &options);
         let mut by_job: BTreeMap<u32, Vec<(u32, u32, u32)>> = BTreeMap::new();
         for segment in &plan.segments {

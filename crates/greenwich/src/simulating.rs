@@ -11,6 +11,7 @@ use crate::forecasting::prior;
 use crate::load;
 use flate2::read::MultiGzDecoder;
 use greenwich_core::quantity::AverageIntensity;
+use greenwich_core::threads::shared;
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{BadRows, Fleet, JobsReader, Site};
 use greenwich_forecast::{ForecastError, History};
@@ -22,7 +23,6 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub use greenwich_simulate::{Charges, Method, PolicyKind, TraceRules};
@@ -268,28 +268,6 @@ fn check(options: &SimulateOptions) -> Result<(), Error> {
     Ok(())
 }
 
-/// Work shared among threads: results stand in the order of the tasks, whoever did them.
-fn shared<T: Send>(threads: usize, tasks: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let found: Vec<Mutex<Option<T>>> = (0..tasks).map(|_| Mutex::new(None)).collect();
-    let take = || {
-        loop {
-            let task = next.fetch_add(1, Ordering::Relaxed);
-            let Some(place) = found.get(task) else { return };
-            let result = work(task);
-            *place.lock().expect("nobody fails while he holds it") = Some(result);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(tasks) {
-            scope.spawn(take);
-        }
-        take();
-    });
-    let taken = |place: Mutex<Option<T>>| place.into_inner().expect("nobody failed").expect("every task was done");
-    found.into_iter().map(taken).collect()
-}
-
 /// The zones of the sites: what was measured in the hours replayed, and before.
 struct Grid {
     hours: u32,
@@ -452,17 +430,4 @@ fn unpacked(file: &Path) -> Result<Vec<u8>, Error> {
     let mut plain = Vec::new();
     MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).map_err(|error| load::unreadable(file, &error))?;
     Ok(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_stand_in_the_order_of_tasks_on_any_number_of_threads() {
-        for threads in [1, 2, 5] {
-            assert_eq!(shared(threads, 7, |task| task * task), [0, 1, 4, 9, 16, 25, 36]);
-        }
-        assert_eq!(shared(3, 0, |task| task), [0_usize; 0]);
-    }
 }

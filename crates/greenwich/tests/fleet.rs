@@ -61,6 +61,7 @@ fn options(folder: &Path) -> FleetOptions {
         weights: FleetWeights::default(),
         bad_rows: BadRows::Refuse,
         effort: 1.0,
+        threads: 1,
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct FleetArguments {
     /// How long to try: 2 takes about twice as long as 1. Ctrl-C ends it with the best plan so far.
     #[arg(long, value_name = "N", default_value_t = 1.0, requires = "jobs")]
     pub(crate) effort: f64,
-    /// At most so many threads; the plan is the same on any number, and takes one today.
+    /// At most so many threads; the plan is the same on any number. All cores, if not given.
     #[arg(long, value_name = "N", requires = "jobs", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threads: Option<u32>,
 }

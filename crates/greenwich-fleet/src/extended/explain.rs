@@ -111,7 +111,7 @@ fn best(fleet: &Fleet, plan: &FleetPlan, job: u32, quota_price: f64) -> Vec<Stay
         projects: fleet.projects.clone(),
         terms: Some(terms.clone()),
     };
-    let model = Model::new(&alone, terms, &Options { unplaced_penalty_g: 0.0, effort: 0.0 });
+    let model = Model::new(&alone, terms, &Options { unplaced_penalty_g: 0.0, effort: 0.0, threads: 1 });
     let Some(task) = model.tasks.first() else { return Vec::new() };
     let (mut priced, mut oracle, mut choice) = (Priced::new(&model), Oracle::default(), Choice::default());
     priced.fill_apart(&model, &plan.prices_g, &vec![quota_price; model.quotas.len()], 1.0);

@@ -83,12 +83,21 @@ pub(crate) struct Whim<'a> {
     pub(crate) lot: &'a mut Lot,
 }
 
+/// What is left of sites and quotas.
+#[derive(Clone, Copy)]
+pub(crate) struct Room<'a> {
+    /// Accelerators by site and hour.
+    pub(crate) free: &'a [i32],
+    /// Nanograms by quota.
+    pub(crate) left: &'a [i128],
+}
+
 /// What is looked at.
 pub(crate) struct Look<'a> {
     pub(crate) model: &'a Model,
     pub(crate) priced: &'a Priced,
-    /// Accelerators left by site and hour; `None` where every hour has room.
-    pub(crate) room: Option<&'a [i32]>,
+    /// What is left; `None` where every hour has room.
+    pub(crate) room: Option<Room<'a>>,
     /// What each lacking accelerator-hour counts, in grams; infinite where none may lack.
     pub(crate) toll_g: f64,
     /// The one slot that is looked at, where it is one.
@@ -127,67 +136,79 @@ impl Oracle {
         mut whim: Option<&mut Whim>,
         best: &mut Choice,
     ) -> bool {
-        best.slot = NONE;
-        best.priced = limit;
-        (self.bound, self.magnitude) = (limit, limit.abs());
+        self.begin(limit, best);
         for (at, slot) in look.model.slots_of(task) {
-            if look.only.is_some_and(|only| only != at) {
-                continue;
-            }
-            let sizes = look.model.sizes_of(slot);
-            if task.interruptible && sizes.len() > 1 {
-                if self.changing(look, task, slot, sizes, whim.as_deref_mut(), best) {
-                    best.slot = at;
-                }
-                continue;
-            }
-            for size in sizes {
-                if size.hours > task.deadline - task.release {
-                    continue;
-                }
-                self.fill(look, task, slot, size, whim.as_deref_mut());
-                let found = if !task.interruptible {
-                    self.whole(task, size, best)
-                } else if task.wait_g > 0.0 || slot.restart_h > 0.0 {
-                    self.pausing_at_a_price(task, size, best)
-                } else {
-                    self.pausing(task, size, best)
-                };
-                if found {
-                    best.slot = at;
-                }
+            if look.only.is_none_or(|only| only == at) {
+                self.ask(look, task, (at, slot), whim.as_deref_mut(), best);
             }
         }
         self.bound = self.bound.min(best.priced);
         best.slot != NONE
     }
 
-    /// Finds the cheapest choice that costs less than `limit` and emits no more than its quota has left: where the cheapest
+    /// The same among some slots, each with what the task costs least there, in rising order: those that cannot win are
+    /// passed by.
+    pub(crate) fn find_among(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        limit: f64,
+        among: &[(f64, u32)],
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        self.begin(limit, best);
+        for &(least, at) in among {
+            if least >= best.priced {
+                break;
+            }
+            self.ask(look, task, (at, &look.model.slots[at as usize]), whim.as_deref_mut(), best);
+        }
+        self.bound = self.bound.min(best.priced);
+        best.slot != NONE
+    }
+
+    fn find_in(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        limit: f64,
+        among: Option<&[(f64, u32)]>,
+        whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        match among {
+            Some(among) => self.find_among(look, task, limit, among, whim, best),
+            None => self.find(look, task, limit, whim, best),
+        }
+    }
+
+    /// Finds the cheapest choice, among some slots or all, that costs less than `limit` and emits no more than its quota has left: where the cheapest
     /// of all emits more, CO2e counts for more and more until it does not. Near the cheapest then, not proven to be it.
     pub(crate) fn find_within(
         &mut self,
         look: &Look,
         task: &Task,
         limit: f64,
+        among: Option<&[(f64, u32)]>,
         mut whim: Option<&mut Whim>,
-        left: &[i128],
         best: &mut Choice,
     ) -> bool {
-        let Some(left) = task.quota.map(|quota| left[quota as usize]) else {
-            return self.find(look, task, limit, whim, best);
+        let Some(left) = look.room.zip(task.quota).map(|(room, quota)| room.left[quota as usize]) else {
+            return self.find_in(look, task, limit, among, whim, best);
         };
         if nanograms(task.least_emitted_g) > left {
             best.slot = NONE;
             return false;
         }
         let model = look.model;
-        if !self.find(look, task, limit, whim.as_deref_mut(), best) || model.emitted(best) <= left {
+        if !self.find_in(look, task, limit, among, whim.as_deref_mut(), best) || model.emitted(best) <= left {
             return best.slot != NONE;
         }
         let mut low = (best.priced, model.emitted(best));
         let mut dearly = |oracle: &mut Self, dearer: f64, choice: &mut Choice| {
             oracle.dearer = dearer;
-            let found = oracle.find(look, task, f64::INFINITY, whim.as_deref_mut(), choice);
+            let found = oracle.find_in(look, task, f64::INFINITY, among, whim.as_deref_mut(), choice);
             oracle.dearer = 0.0;
             let emitted = if found { model.emitted(choice) } else { i128::MAX };
             choice.priced -= dearer * grams(emitted);
@@ -219,6 +240,42 @@ impl Oracle {
             best.slot = NONE;
         }
         best.slot != NONE
+    }
+
+    fn begin(&mut self, limit: f64, best: &mut Choice) {
+        (best.slot, best.priced) = (NONE, limit);
+        (self.bound, self.magnitude) = (limit, limit.abs());
+    }
+
+    /// Asks about one slot, and keeps what `best` holds if that is no dearer.
+    fn ask(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        (at, slot): (u32, &Slot),
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) {
+        let sizes = look.model.sizes_of(slot);
+        if task.interruptible && sizes.len() > 1 {
+            if self.changing(look, task, slot, sizes, whim, best) {
+                best.slot = at;
+            }
+            return;
+        }
+        for size in sizes.iter().filter(|size| size.hours <= task.deadline - task.release) {
+            self.fill(look, task, slot, size, whim.as_deref_mut());
+            let found = if !task.interruptible {
+                self.whole(task, size, best)
+            } else if task.wait_g > 0.0 || slot.restart_h > 0.0 {
+                self.pausing_at_a_price(task, size, best)
+            } else {
+                self.pausing(task, size, best)
+            };
+            if found {
+                best.slot = at;
+            }
+        }
     }
 
     /// The hours of a job whose size may change by the hour, and each hour's size.
@@ -270,7 +327,7 @@ impl Oracle {
         let each = grams.iter().zip(priced).enumerate();
         self.cost.extend(each.map(|(hour, (grams, priced))| watts * (grams + beyond_g(hour)) + rate + priced));
         self.restart.clear();
-        if slot.restart_h > 0.0 {
+        if slot.restart_h > 0.0 && task.interruptible {
             let each = grams.iter().enumerate();
             self.restart.extend(each.map(|(hour, grams)| slot.restart_h * watts * (grams + beyond_g(hour))));
         }
@@ -284,7 +341,7 @@ impl Oracle {
         }
         if let Some(room) = look.room {
             let needed = size.accelerators as i32;
-            for (cost, free) in self.cost.iter_mut().zip(&room[cells]) {
+            for (cost, free) in self.cost.iter_mut().zip(&room.free[cells]) {
                 if *free < needed {
                     *cost += look.toll_g * f64::from(needed - free);
                 }

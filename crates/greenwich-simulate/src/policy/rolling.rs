@@ -403,7 +403,7 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], expected: &[Expected], eff
         }
     }
     let mut found: Vec<Option<Booking>> = vec![None; jobs.len()];
-    let made = plan(&fleet, &Options { unplaced_penalty_g: now.miss_g(), effort });
+    let made = plan(&fleet, &Options { unplaced_penalty_g: now.miss_g(), effort, threads: 1 });
     for part in &made.segments {
         // Who is only expected has no booking.
         let Some(&index) = planned.get(part.job as usize) else { continue };
