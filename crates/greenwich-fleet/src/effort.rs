@@ -4,7 +4,7 @@
 //! counts, never times: the same fleet gets the same work on every machine.
 
 use crate::extended::prices::Rounds;
-use crate::split;
+use crate::assign;
 
 /// Jobs up to which a tree is searched.
 const MOST_TREE: usize = 150;
@@ -52,7 +52,7 @@ pub(crate) struct Work {
     /// Options that the tree may look at; 0 where there is none.
     pub(crate) looks: u64,
     /// Work of the bound site by site, where there is one.
-    pub(crate) split: Option<split::Effort>,
+    pub(crate) split: Option<assign::Effort>,
 }
 
 impl Work {
@@ -67,7 +67,7 @@ impl Work {
         let (tree, split) = if jobs < LEAST_SPLIT {
             (2e9, None)
         } else if jobs <= MOST_TREE {
-            (3e8, Some((12, 8.4e8, 8e8)))
+            (0.0, Some((std::env::var("R").map_or(12, |t| t.parse().unwrap()), std::env::var("L1").map_or(4e8, |t| t.parse().unwrap()), std::env::var("L2").map_or(1.9e9, |t| t.parse().unwrap()))))
         } else if jobs <= MOST_SPLIT {
             (0.0, Some((1, 2e8, 1.2e9)))
         } else {
@@ -89,7 +89,7 @@ impl Work {
             cool: 0.003,
             tree_rounds: 150,
             looks: (tree * effort) as u64,
-            split: split.map(|(rounds, looks, last)| split::Effort {
+            split: split.map(|(rounds, looks, last)| assign::Effort {
                 rounds,
                 looks: (looks * effort) as u64,
                 last_looks: (last * effort) as u64,

@@ -8,6 +8,8 @@
 //! give equal plans. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
 
 mod ascent;
+mod assign;
+mod beside;
 mod bound;
 mod certificate;
 mod clash;
@@ -45,7 +47,7 @@ pub use error::FleetError;
 pub use extended::explain::{Stay, at_once, best_by_site, planned};
 pub use fleet::{Extras, Fleet, Job, Names, Options, Site, SiteSet};
 pub use plan::{FleetPlan, Placement, Reason, plan, plan_until};
-pub use proof::{Cut, Proof, Step, Then, follow};
+pub use proof::{Cut, Proof, Split, Step, Then, follow};
 pub use read_calendar::read_calendar;
 pub use read_jobs::{BadRows, JobsRead, JobsReader};
 pub use read_plan::{Checked, check_plan};

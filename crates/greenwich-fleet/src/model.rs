@@ -39,6 +39,8 @@ impl Task {
 pub(crate) struct Class {
     pub(crate) watts: f64,
     pub(crate) profile: u32,
+    /// The size, where sizes are told apart; else 0.
+    pub(crate) size: u32,
 }
 
 /// The numbers of a fleet. Arrays by site and hour are laid out site by site.
@@ -135,7 +137,7 @@ impl Model {
                     let next = classes.len() as u32;
                     let watts = job.power.watts();
                     let class = *classes.entry((watts.to_bits(), profile)).or_insert_with(|| {
-                        self.classes.push(Class { watts, profile });
+                        self.classes.push(Class { watts, profile, size: 0 });
                         next
                     });
                     self.tasks.push(Task {
