@@ -5,10 +5,13 @@
 //! one job, or none takes another. So what is open is parted: a job is on this site or not, has a place or not. Each half
 //! goes on with the charges and trees that are there, and only sites whose plan it forbids are searched anew.
 
+use crate::beside::Beside;
+use crate::clash::Rows;
 use crate::model::Model;
 use crate::options::{Cut, Frame};
 use crate::place::{Board, NOWHERE, Spot};
 use crate::proof::{Proof, Split};
+use crate::relax::{Prices, Relax};
 use crate::split::{Asked, Known, Place};
 use crate::stop::Stop;
 use crate::tables::Tables;
@@ -17,8 +20,7 @@ use std::rc::Rc;
 
 /// The share of the work that is dealt out evenly among the sites.
 const EVEN: f64 = 0.4;
-/// What one round remembers of the ones before.
-const MEMORY: f64 = 0.6;
+
 
 /// How much work a bound gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -123,12 +125,11 @@ fn env(name: &str, default: f64) -> f64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// Raises the bound. `least` is what each task costs least per accelerator, under the prices.
+/// Raises the bound.
 pub(crate) fn raise(
     model: &Model,
     plan: &Board,
     prices: &[f64],
-    least: &[f64],
     (order, base): (&[u32], &Tables),
     (effort, stop): (&Effort, Stop),
 ) -> (Board, Proof) {
@@ -136,7 +137,7 @@ pub(crate) fn raise(
     let places = (0..model.sites as u32).map(|site| Place::new(model, &frame, site, prices, order)).collect();
     let mut search =
         Search { model, frame, places, base, order, plan: plan.clone(), looks: 0, splits: vec![None], stop };
-    let leaves = search.grow(least, effort);
+    let leaves = search.grow(prices, effort);
     (search.plan.clone(), search.proof(leaves))
 }
 
@@ -364,10 +365,32 @@ impl Search<'_> {
         found.into_iter().map(|(_, cut)| cut).collect()
     }
 
-    fn grow(&mut self, least: &[f64], effort: &Effort) -> Vec<Node> {
+    /// Raises the prices of all sites together, where jobs that do not fit beside others have prices too. Sites begin
+    /// with these; returns what each task costs least.
+    fn begin(&mut self, prices: &[f64]) -> Vec<f64> {
+        let (whole, _) = self.model.of_sites(0..self.model.sites);
+        let rows = Rows { stretches: Vec::new(), beside: Beside::new(&whole, &self.frame) };
+        let mut relax = Relax::new(&whole, &self.frame, &rows);
+        let mut centre: Vec<f32> = prices.iter().map(|price| *price as f32).collect();
+        centre.resize(centre.len() + rows.beside.capacity.len(), 0.0);
+        let begin = Prices { mean: vec![0.0; centre.len()], centre };
+        let open = self.frame.open(&whole);
+        let raised = relax.raise(&open, &begin, env("ROOT", 1000.0) as usize, self.plan.total(), false, |_| {});
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!("beside {:.1} looks {:.2e} rows {}", raised.bound / 1e3, relax.looks as f64, rows.beside.capacity.len());
+        }
+        self.looks += relax.looks;
+        for place in &mut self.places {
+            place.take_prices(&whole, &rows.beside, &raised.prices.centre);
+        }
+        relax.leasts(&open, &raised.prices)
+    }
+
+    fn grow(&mut self, prices: &[f64], effort: &Effort) -> Vec<Node> {
         let trace = std::env::var_os("TRACE").is_some();
         let model = self.model;
         let allowed = Where::all(model, &self.frame);
+        let least = &self.begin(prices);
         let refusals: Vec<f64> = (0..model.tasks.len())
             .map(|task| {
                 let most = model.refusal(task);

@@ -36,8 +36,8 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// The rows of a model; none where it has several sites.
-    pub(crate) fn new(model: &Model) -> Self {
-        let mut found = Self { beside: Beside::new(model), ..Self::default() };
+    pub(crate) fn new(model: &Model, frame: &Frame) -> Self {
+        let mut found = Self { beside: Beside::new(model, frame), ..Self::default() };
         let most = model.capacity.iter().copied().max().unwrap_or(0).max(0) as u32;
         if model.sites != 1 || most == 0 {
             return found;
@@ -173,7 +173,7 @@ mod tests {
             refusals: Vec::new(),
             hopeless: Vec::new(),
         };
-        let rows = Rows::new(&model);
+        let rows = Rows::new(&model, &Frame::new(&model));
         let together = |row: &&Row| (0..4).all(|at| row.members.iter().any(|(member, _)| *member == at));
         let row = rows.stretches.iter().find(together).expect("a row of the four");
         assert!(row.members.iter().map(|(_, hours)| hours).sum::<u32>() > row.limit);

@@ -53,13 +53,7 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work,
     }
     let mut by_site = None;
     if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
-        let mut least = vec![0.0; model.tasks.len()];
-        let mut priced = Tables::new(model);
-        priced.fill(model, &prices, 1.0);
-        for (index, least) in least.iter_mut().enumerate() {
-            *least = Board::least(model, &priced, index);
-        }
-        let (better, proof) = assign::raise(model, &board, &prices, &least, (&order, base), (split, stop));
+        let (better, proof) = assign::raise(model, &board, &prices, (&order, base), (split, stop));
         board = better;
         by_site = Some(proof);
     }

@@ -157,6 +157,45 @@ impl Model {
         }
     }
 
+    /// Some of its sites as a fleet of their own, with the tasks that could run there as this one numbers them. Its
+    /// classes tell sizes apart.
+    pub(crate) fn of_sites(&self, sites: std::ops::Range<usize>) -> (Self, Vec<u32>) {
+        let cells = sites.start * self.hours..sites.end * self.hours;
+        let mut own = Self {
+            sites: sites.len(),
+            hours: self.hours,
+            grams_per_wh: self.grams_per_wh[cells.clone()].to_vec(),
+            capacity: self.capacity[cells].to_vec(),
+            steps: self.steps.clone(),
+            profiles: self.profiles.clone(),
+            classes: Vec::new(),
+            sets: Vec::new(),
+            tasks: Vec::new(),
+            penalty_g: self.penalty_g,
+            refusals: Vec::new(),
+            hopeless: Vec::new(),
+        };
+        for set in &self.sets {
+            let inside = set.iter().filter(|site| sites.contains(&(**site as usize)));
+            own.sets.push(inside.map(|site| site - sites.start as u32).collect());
+        }
+        let mut tasks = Vec::new();
+        for (task, index) in self.tasks.iter().zip(0..) {
+            if own.sets[task.set as usize].is_empty() {
+                continue;
+            }
+            let class = Class { size: task.accelerators, ..self.classes[task.class as usize].clone() };
+            let known = own.classes.iter().position(|known| *known == class);
+            let class = known.unwrap_or_else(|| {
+                own.classes.push(class);
+                own.classes.len() - 1
+            });
+            tasks.push(index);
+            own.tasks.push(Task { class: class as u32, ..*task });
+        }
+        (own, tasks)
+    }
+
     /// The index of the profile of a size.
     fn profile(&mut self, size: u32) -> u32 {
         let shares: Vec<f64> =

@@ -82,8 +82,8 @@ impl<'a> Relax<'a> {
             frame,
             rows,
             tables: Tables::new(model),
-            charges: Charges::new(model, &rows.beside),
-            large: vec![0.0; rows.beside.sizes.len() * model.hours],
+            charges: Charges::new(model, frame, &rows.beside),
+            large: vec![0.0; rows.beside.sizes.len() * model.sites * model.hours],
             choice: vec![(REFUSED, 0); model.tasks.len()],
             hours: vec![Vec::new(); model.tasks.len()],
             asked: vec![0.0; cells],
@@ -103,16 +103,19 @@ impl<'a> Relax<'a> {
     /// Takes the prices in `self.prices`.
     fn fill(&mut self) {
         let (model, beside, prices) = (self.model, &self.rows.beside, &self.prices);
-        self.charges.fill(beside, prices);
+        self.charges.fill(model, beside, prices);
         let levels = beside.sizes.iter().copied().zip(self.charges.large.iter().map(Vec::as_slice));
         self.tables.fill_with(model, prices, 1.0, levels);
         let tables = &self.tables;
-        self.charges.fill_own(model, beside, prices, |task| tables.row(model.tasks[task as usize].class, 0).cost);
+        self.charges.fill_own(model, beside, prices, |odd| {
+            tables.row(model.tasks[odd.task as usize].class, odd.site).cost
+        });
     }
 
     /// The priced hours of a slot.
-    fn row(&self, slot: &Slot) -> Row<'_> {
-        match self.charges.own(slot.task as usize) {
+    fn row(&self, at: usize) -> Row<'_> {
+        let slot = &self.frame.slots[at];
+        match self.charges.own(at) {
             Some((cost, prefix)) => Row::plain(cost, prefix),
             None => self.tables.row(self.model.tasks[slot.task as usize].class, slot.site),
         }
@@ -127,7 +130,7 @@ impl<'a> Relax<'a> {
         }
         let (release, length) = (task.release as usize, task.hours as usize);
         self.looks += u64::from(slot.bits);
-        let row = self.row(slot);
+        let row = self.row(at);
         if task.interruptible {
             let mut sum = 0.0;
             cheapest(open, slot, row, release, length, |_, cost| sum += cost);
@@ -178,7 +181,7 @@ impl<'a> Relax<'a> {
             let mut chosen = std::mem::take(&mut self.hours[index]);
             chosen.clear();
             if task.interruptible {
-                let row = self.row(slot);
+                let row = self.row(best.1 as usize);
                 cheapest(open, slot, row, task.release as usize, task.hours as usize, |hour, _| chosen.push(hour));
             } else {
                 chosen.extend(task.release + best.2..task.release + best.2 + task.hours);
@@ -203,18 +206,18 @@ impl<'a> Relax<'a> {
                     }
                 }
             }
-            for (&least, level) in self.rows.beside.sizes.iter().zip(self.large.chunks_exact_mut(hours)) {
+            for (&least, level) in self.rows.beside.sizes.iter().zip(self.large.chunks_exact_mut(cells)) {
                 if task.accelerators >= least {
-                    chosen.iter().for_each(|hour| level[*hour as usize] += f64::from(least));
+                    chosen.iter().for_each(|hour| level[from + *hour as usize] += f64::from(least));
                 }
             }
             self.hours[index] = chosen;
         }
         for odd in &self.rows.beside.odds {
-            let level = odd.level as usize * hours;
+            let level = &self.large[odd.level as usize * cells..][..cells];
             let asked = &mut self.asked[odd.cells()];
-            asked.copy_from_slice(&self.large[level + odd.begin as usize..level + odd.end as usize]);
-            if self.choice[odd.task as usize].0 != REFUSED {
+            asked.copy_from_slice(&level[odd.of_site(model)]);
+            if self.choice[odd.task as usize].0 == odd.slot {
                 let size = f64::from(self.rows.beside.sizes[odd.level as usize]);
                 let inside = self.hours[odd.task as usize].iter().filter(|hour| (odd.begin..odd.end).contains(*hour));
                 inside.for_each(|hour| asked[(hour - odd.begin) as usize] += size);
@@ -240,6 +243,18 @@ impl<'a> Relax<'a> {
             return Some(cost);
         }
         self.any_cut(open).is_none().then(|| if self.fits() { cost } else { f64::INFINITY })
+    }
+
+    /// What each task costs least per accelerator under prices: on any of its sites, or without a place.
+    pub(crate) fn leasts(&mut self, open: &Options, prices: &Prices) -> Vec<f64> {
+        self.prices.iter_mut().zip(&prices.centre).for_each(|(to, from)| *to = f64::from(*from));
+        self.fill();
+        let (model, frame) = (self.model, self.frame);
+        let mut least = |index: usize| {
+            let slots = frame.of(index).map(|at| self.least(open, at).0);
+            slots.fold(model.refusal(index), f64::min)
+        };
+        (0..model.tasks.len()).map(&mut least).collect()
     }
 
     /// Whether the last choices keep every capacity.
@@ -337,7 +352,7 @@ impl<'a> Relax<'a> {
                     open.close(slot);
                     continue;
                 }
-                let row = self.row(slot);
+                let row = self.row(at);
                 let (release, length) = (task.release, task.hours as usize);
                 if !task.interruptible {
                     for bit in 0..slot.bits {

@@ -7,8 +7,9 @@
 //! from 0 to P (Lagrangian decomposition: Guignard and Kim 1987). Each site's least charge is searched for by a tree
 //! of its own: ten trees of a hundred halves do what one tree would need 100¹⁰ for.
 
+use crate::beside::{Beside, Odd};
 use crate::clash::Rows;
-use crate::model::{Class, Model};
+use crate::model::Model;
 use crate::options::Frame;
 use crate::place::{Board, NOWHERE, Spot};
 use crate::stop::Stop;
@@ -65,47 +66,40 @@ impl Place {
     pub(crate) fn new(model: &Model, frame: &Frame, site: u32, prices: &[f64], order: &[u32]) -> Self {
         let (hours, from) = (model.hours, site as usize * model.hours);
         let cells = model.sites * hours;
-        let mut own = Model {
-            sites: 1,
-            hours,
-            grams_per_wh: model.grams_per_wh[from..from + hours].to_vec(),
-            capacity: model.capacity[from..from + hours].to_vec(),
-            steps: model.steps.clone(),
-            profiles: model.profiles.clone(),
-            classes: Vec::new(),
-            sets: vec![vec![0]],
-            tasks: Vec::new(),
-            penalty_g: model.penalty_g,
-            refusals: Vec::new(),
-            hopeless: Vec::new(),
-        };
-        let most = own.capacity.iter().copied().max().unwrap_or(0);
-        let mut tasks = Vec::new();
-        for (task, index) in model.tasks.iter().zip(0..) {
-            if task.accelerators as i32 > most || !model.sites_of(task).contains(&site) {
-                continue;
-            }
-            let class = Class { size: task.accelerators, ..model.classes[task.class as usize].clone() };
-            let known = own.classes.iter().position(|known| *known == class);
-            let class = known.unwrap_or_else(|| {
-                own.classes.push(class);
-                own.classes.len() - 1
-            });
-            tasks.push(index);
-            own.tasks.push(crate::model::Task { class: class as u32, set: 0, ..*task });
-        }
+        let (own, tasks) = model.of_sites(site as usize..site as usize + 1);
+        let own_frame = Frame::new(&own);
+        let rows = Rows::new(&own, &own_frame);
         let mut base = Tables::new(&own);
         base.fill(&own, &vec![0.0; own.steps.len() * hours], 0.0);
         let mut place_of = vec![u32::MAX; model.tasks.len()];
         tasks.iter().zip(0..).for_each(|(&task, own)| place_of[task as usize] = own);
         let order = order.iter().map(|&task| place_of[task as usize]).filter(|&own| own != u32::MAX).collect();
-        let levels = prices.chunks_exact(cells).flat_map(|level| &level[from..from + hours]);
-        let mut prices: Vec<f32> = levels.map(|price| *price as f32).collect();
-        let rows = Rows::new(&own);
+        let levels = prices.chunks_exact(cells).take(model.steps.len());
+        let mut prices: Vec<f32> =
+            levels.flat_map(|level| &level[from..from + hours]).map(|price| *price as f32).collect();
         prices.resize(prices.len() + rows.beside.capacity.len(), 0.0);
         let slot = |task: &u32| frame.of(*task as usize).find(|&slot| frame.slots[slot].site == site);
         let slots = tasks.iter().map(|task| slot(task).unwrap_or(usize::MAX) as u32).collect();
         Self { site, rows, model: own, tasks, slots, base, order, prices }
+    }
+
+    /// Begins with prices of all sites, whose rows are `beside`.
+    pub(crate) fn take_prices(&mut self, model: &Model, beside: &Beside, prices: &[f32]) {
+        let (hours, from) = (model.hours, self.site as usize * model.hours);
+        let cells = model.sites * hours;
+        let levels = prices.chunks_exact(cells).take(model.steps.len());
+        self.prices.clear();
+        self.prices.extend(levels.flat_map(|level| &level[from..from + hours]));
+        for odd in &self.rows.beside.odds {
+            let size = self.rows.beside.sizes[odd.level as usize];
+            let slot = self.slots[odd.slot as usize];
+            let first = beside.odds.partition_point(|all| all.slot < slot);
+            let same = |all: &&Odd| beside.sizes[all.level as usize] == size && all.begin == odd.begin;
+            match beside.odds[first..].iter().take_while(|all| all.slot == slot).find(same) {
+                Some(all) => self.prices.extend(&prices[all.cells()]),
+                None => self.prices.extend(odd.cells().map(|_| 0.0)),
+            }
+        }
     }
 
     /// A plan as this site has it, under what refusals are charged now.
