@@ -75,13 +75,11 @@ impl Where {
     }
 
     /// What sites charge for a task beyond what a plan pays.
-    pub(crate) fn charged_twice(model: &Model, frame: &Frame, task: usize, charge: f64) -> f64 {
-        let size = f64::from(model.tasks[task].accelerators);
-        match frame.of(task).len() {
-            // No site can hold it: it is refused on none, and pays its penalty.
-            0 => -model.penalty(task),
-            sites => (sites - 1) as f64 * charge * size,
-        }
+    pub(crate) fn charged_twice(&self, model: &Model, frame: &Frame, task: usize, charge: f64) -> f64 {
+        let sites = frame.of(task).len() as f64;
+        let charge = charge * f64::from(model.tasks[task].accelerators);
+        // Who may run nowhere pays its penalty, whatever sites charge.
+        if self.count(frame, task) == 0 { sites * charge - model.penalty(task) } else { (sites - 1.0) * charge }
     }
 
     /// Which of a site's tasks may not run there, and which have to.
@@ -154,8 +152,8 @@ impl Search<'_> {
         }
     }
 
-    fn twice(&self, refusals: &[f64]) -> f64 {
-        let each = |task: usize| Where::charged_twice(self.model, &self.frame, task, refusals[task]);
+    fn twice(&self, allowed: &Where, refusals: &[f64]) -> f64 {
+        let each = |task: usize| allowed.charged_twice(self.model, &self.frame, task, refusals[task]);
         (0..self.model.tasks.len()).map(each).sum()
     }
 
@@ -179,17 +177,31 @@ impl Search<'_> {
             let looks = (looks as f64 * share) as u64;
             found.push(self.site(site, allowed, refusals, known.get(site), f64::INFINITY, looks));
         }
-        let bound = found.iter().map(|site| site.bound).sum::<f64>() - self.twice(refusals);
+        let bound = found.iter().map(|site| site.bound).sum::<f64>() - self.twice(allowed, refusals);
         (found, bound)
     }
 
     /// Moves charges towards what leaves each job with one site.
     fn ascend(&mut self, node: &mut Node, rounds: usize, looks: u64) {
         let mut latest = node.sites.clone();
+        let mut deepened = false;
         for _ in 0..rounds {
             if self.stop.is_set() || node.bound >= self.enough() {
                 break;
             }
+            let left: f64 = node.sites.iter().map(|site| site.left_g).sum();
+            if left > env("DEEP", 0.35) * (self.plan.total() - node.bound) && !deepened {
+                let before = node.bound;
+                self.deepen(node, looks);
+                latest.clone_from(&node.sites);
+                self.join(&latest);
+                deepened = node.bound - before < env("DGAIN", 0.02) * (self.plan.total() - before);
+                if std::env::var_os("TRACE").is_some() {
+                    eprintln!("    deeper {:.1} to {:.1} left {:.1} to {:.1} looks {:.1e}", before / 1e3, node.bound / 1e3, left / 1e3, node.sites.iter().map(|site| site.left_g).sum::<f64>() / 1e3, self.looks as f64);
+                }
+                continue;
+            }
+            deepened = false;
             let Some(trial) = self.moved(node, &latest) else { break };
             let (found, bound) = self.sites(&node.allowed, &trial, &latest, looks);
             if std::env::var_os("TRACE").is_some() {
@@ -208,6 +220,27 @@ impl Search<'_> {
         }
     }
 
+    /// Searches on where most is left open, under the same charges.
+    fn deepen(&mut self, node: &mut Node, looks: u64) {
+        let left: f64 = node.sites.iter().map(|site| site.left_g).sum();
+        for site in 0..self.places.len() {
+            let own = (looks as f64 * node.sites[site].left_g / left) as u64;
+            // A search goes through what was parted before; it has to go on from there.
+            let own = own + node.sites[site].looks / 2;
+            if node.sites[site].left_g * 20.0 < left {
+                continue;
+            }
+            let others = node.sites.iter().map(|site| site.bound).sum::<f64>() - node.sites[site].bound;
+            let limit = self.plan.total() - (others - self.twice(&node.allowed, &node.refusals));
+            let found = self.site(site, &node.allowed, &node.refusals, Some(&node.sites[site]), limit, own);
+            if found.bound > node.sites[site].bound {
+                node.sites[site] = found;
+            }
+        }
+        let bound = node.sites.iter().map(|site| site.bound).sum::<f64>() - self.twice(&node.allowed, &node.refusals);
+        node.bound = node.bound.max(bound);
+    }
+
     /// The charges that are tried next.
     fn moved(&self, node: &mut Node, latest: &[Known]) -> Option<Vec<f64>> {
         let (model, frame) = (self.model, &self.frame);
@@ -220,7 +253,8 @@ impl Search<'_> {
         let mut norm = 0.0;
         for (task, of) in model.tasks.iter().enumerate() {
             let placed: f64 = frame.of(task).map(|slot| taken[slot]).sum();
-            let is_fixed = node.allowed.count(frame, task) < 2;
+            let open = node.allowed.count(frame, task);
+            let is_fixed = open == 0 || open == 1 && !node.allowed.refuse[task];
             let lacks = if is_fixed { 0.0 } else { 1.0 - placed };
             let most = if node.allowed.refuse[task] { model.refusal(task) } else { f64::INFINITY };
             let stuck = lacks > 0.0 && node.refusals[task] >= most || lacks < 0.0 && node.refusals[task] <= 0.0;
@@ -299,39 +333,32 @@ impl Search<'_> {
             Cut::On(slot) | Cut::In(slot, _) => self.frame.slots[slot as usize].task,
         };
         let index = task as usize;
-        let size = f64::from(self.model.tasks[index].accelerators);
-        // Who is left with one site or none is charged all that staying without a place costs.
-        if half.allowed.refuse[index] && half.allowed.count(&self.frame, index) < 2 {
-            half.refusals[index] = self.model.refusal(index);
-        }
-        let more = half.refusals[index] - node.refusals[index];
         let mut again = Vec::new();
         for site in 0..self.places.len() {
             let Some(own) = self.places[site].tasks.iter().position(|of| *of == task) else { continue };
             let slot = self.places[site].slots[own] as usize;
             let takes = node.sites[site].board.site[own] != NOWHERE;
             let forced = half.allowed.open[slot] && !half.allowed.refuse[index] && half.allowed.count(&self.frame, index) == 1;
-            if !half.allowed.open[slot] {
-                half.sites[site].bound += more * size;
-                if !node.allowed.open[slot] {
-                    continue;
-                }
-            }
-            if takes != half.allowed.open[slot] && (takes || forced || more > 0.0) {
+            // Where it may no longer run, and where it is now the only place.
+            if if takes { !half.allowed.open[slot] } else { forced } {
                 again.push(site);
             }
         }
         for site in again {
             let others: f64 = half.sites.iter().map(|site| site.bound).sum::<f64>() - half.sites[site].bound;
-            let limit = self.plan.total() - (others - self.twice(&half.refusals));
+            let limit = self.plan.total() - (others - self.twice(&half.allowed, &half.refusals));
             let before = half.sites[site].clone();
             let allowed = half.allowed.clone();
             let refusals = half.refusals.clone();
             let found = self.site(site, &allowed, &refusals, Some(&before), limit, looks);
-            // The old tree proves no less of what is left.
-            half.sites[site] = Known { bound: found.bound.max(before.bound), ..found };
+            half.sites[site] = if found.bound < before.bound {
+                // The old tree proves no less of what is left.
+                Known { board: found.board, left_g: found.left_g, ..before }
+            } else {
+                found
+            };
         }
-        let bound = half.sites.iter().map(|site| site.bound).sum::<f64>() - self.twice(&half.refusals);
+        let bound = half.sites.iter().map(|site| site.bound).sum::<f64>() - self.twice(&half.allowed, &half.refusals);
         half.bound = bound.max(node.bound);
         half
     }
@@ -353,7 +380,9 @@ impl Search<'_> {
                 }
             }
             let place = area * f64::min(sum, 1.0 - sum) * env("PLACE", 2.0);
-            if node.allowed.refuse[task] && place > best.0 {
+            let dearer = self.model.penalty(task) - node.refusals[task] * f64::from(of.accelerators);
+            let must = node.bound + dearer >= self.enough();
+            if node.allowed.refuse[task] && place > best.0 && !must {
                 best = (place, Some(Cut::Place(task as u32)));
             }
             if let (score, Some(cut)) = best {
@@ -459,6 +488,10 @@ impl Search<'_> {
             }
         }
         leaves.append(&mut waiting);
+        if trace {
+            leaves.sort_by_key(|l| std::cmp::Reverse(l.number));
+            for l in &leaves { for s in &l.sites { eprint!(" {:.1}", s.bound / 1e3); } eprintln!("= claimed {} {:.1}", l.number, l.bound / 1e3); }
+        }
         leaves
     }
 

@@ -149,11 +149,13 @@ impl Sites {
                 answered.push(Answered { part, refusals: own, limits, bound: found });
                 found
             };
+            if std::env::var_os("TRACE").is_some() { eprint!(" {:.1}", found / 1e3); }
             bound += found;
             size += found.abs();
         }
+        if std::env::var_os("TRACE").is_some() { eprintln!("= replayed sites"); }
         for task in 0..model.tasks.len() {
-            let twice = Where::charged_twice(model, frame, task, refusals[task]);
+            let twice = allowed.charged_twice(model, frame, task, refusals[task]);
             bound -= twice;
             size += twice.abs();
         }
