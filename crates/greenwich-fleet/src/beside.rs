@@ -116,11 +116,20 @@ impl Charges {
     }
 
     /// What odd tasks pay by the hour, on top of `cost`, which says what each pays without.
-    pub(crate) fn fill_own<'a>(&mut self, model: &Model, beside: &Beside, prices: &[f64], cost: impl Fn(&Odd) -> &'a [f64]) {
+    pub(crate) fn fill_own<'a>(
+        &mut self,
+        model: &Model,
+        beside: &Beside,
+        prices: &[f64],
+        cost: impl Fn(&Odd) -> &'a [f64],
+    ) {
         let mut at = 0;
         while at < beside.odds.len() {
             let one = beside.odds[at];
-            let until = beside.odds[at..].iter().position(|odd| odd.slot != one.slot).map_or(beside.odds.len(), |more| at + more);
+            let until = beside.odds[at..]
+                .iter()
+                .position(|odd| odd.slot != one.slot)
+                .map_or(beside.odds.len(), |more| at + more);
             let odds = &beside.odds[at..until];
             at = until;
             let own = &mut self.own[one.slot as usize];
@@ -153,5 +162,81 @@ impl Charges {
     pub(crate) fn largest(&self) -> f64 {
         let last = |own: &Option<(Vec<f64>, Vec<f64>)>| own.as_ref().and_then(|(_, sums)| sums.last().copied());
         self.own.iter().filter_map(last).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Class, Task};
+
+    /// One site for an hour, and a job of each size.
+    fn hour(capacity: i32, sizes: &[u32]) -> Model {
+        let class = |&size: &u32| Class { watts: 700.0, profile: 0, size };
+        let task = |(&accelerators, at): (&u32, u32)| Task {
+            job: at,
+            release: 0,
+            deadline: 1,
+            hours: 1,
+            accelerators,
+            class: at,
+            set: 0,
+            interruptible: false,
+        };
+        Model {
+            sites: 1,
+            hours: 1,
+            grams_per_wh: vec![0.4],
+            capacity: vec![capacity],
+            steps: vec![1],
+            profiles: vec![vec![1.0]],
+            classes: sizes.iter().map(class).collect(),
+            sets: vec![vec![0]],
+            tasks: sizes.iter().zip(0..).map(task).collect(),
+            penalty_g: 2000.0,
+            refusals: Vec::new(),
+            hopeless: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_row_holds_of_all_that_fits_and_is_met_by_some_of_it() {
+        let sizes = [1, 1, 2, 3, 4, 4, 5, 8, 8];
+        let mut rows = 0;
+        for capacity in 1..=24 {
+            let model = hour(capacity, &sizes);
+            let found = Beside::new(&model, &Frame::new(&model));
+            for (odd, &held) in found.odds.iter().zip(&found.capacity) {
+                let size = found.sizes[odd.level as usize];
+                let sets = (0_u32..1 << sizes.len()).filter(|set| {
+                    let load: u32 = (0..sizes.len()).filter(|at| set >> at & 1 == 1).map(|at| sizes[at]).sum();
+                    load as i32 <= capacity
+                });
+                let asked = sets.map(|set| {
+                    let large = (0..sizes.len()).filter(|at| set >> at & 1 == 1 && sizes[*at] >= size).count() as u32;
+                    f64::from(size * (large + (set >> odd.task & 1)))
+                });
+                let most = asked.fold(0.0, f64::max);
+                assert!(
+                    most <= held,
+                    "{capacity}: {} beside {size}s asks for {most} of {held}",
+                    sizes[odd.task as usize]
+                );
+                // As many jobs of just that size as fit meet it, where there are so many.
+                let alike = sizes.iter().filter(|own| **own == size).count() as u32;
+                assert!(most == held || f64::from(alike * size) < held, "{capacity}: a row of {held} is never met");
+                rows += 1;
+            }
+        }
+        assert!(rows > 100, "{rows} rows");
+    }
+
+    #[test]
+    fn a_job_of_the_whole_site_and_one_of_a_quarter_share_no_hour() {
+        let model = hour(4, &[4, 4, 1]);
+        let found = Beside::new(&model, &Frame::new(&model));
+        let rows: Vec<(u32, f64)> =
+            found.odds.iter().zip(&found.capacity).map(|(odd, held)| (odd.task, *held)).collect();
+        assert_eq!(rows, [(2, 4.0)]);
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn search(model: &Model, shapes: Shapes, volume: Volume, work: &Work,
     }
     let mut by_site = None;
     if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
-        let (better, proof) = assign::raise(model, &board, &prices, (&order, base), (split, stop));
+        let (better, proof) = assign::raise(model, board, &prices, (&order, base), (split, stop));
         board = better;
         by_site = Some(proof);
     }

@@ -130,21 +130,6 @@ impl Board {
         spot.site != NOWHERE
     }
 
-    /// What a task costs least per accelerator under `tables`, whatever capacity is left.
-    pub(crate) fn least(model: &Model, tables: &Tables, index: usize) -> f64 {
-        let task = &model.tasks[index];
-        let (release, deadline, length) = (task.release as usize, task.deadline as usize, task.hours as usize);
-        let costs = model.sites_of(task).iter().map(|&site| {
-            let row = tables.row(task.class, site);
-            if task.interruptible {
-                row.pausing(release, deadline, length)
-            } else {
-                row.whole(release, deadline, length)
-            }
-        });
-        costs.fold(model.refusal(index), f64::min)
-    }
-
     /// Finds a spot on a site where the task costs little and lacks little, as `taste` weighs it. Keeps what
     /// `spot` holds if that is better.
     pub(crate) fn wish(

@@ -8,9 +8,9 @@ use crate::assign::Where;
 use crate::clash::Rows;
 use crate::fleet::{Fleet, Options as Asked};
 use crate::model::Model;
+use crate::one_site::Place;
 use crate::options::{Frame, Options};
 use crate::relax::{Prices, Relax};
-use crate::split::Place;
 use greenwich_core::quantity::Co2e;
 
 pub use crate::options::Cut;
@@ -34,7 +34,8 @@ pub enum Then {
 /// A step of a proof.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Prices in grams per accelerator-hour, by step of capacity, site and hour; none where the step only parts.
+    /// Prices in grams per accelerator-hour: by step of capacity, site and hour, then those of jobs that do not fit beside
+    /// others; zeros at the end may be left out. None where the step only parts.
     pub prices: Vec<f32>,
     /// What no plan cheaper than so many grams has is taken away; infinite where nothing is.
     pub narrowed_at: f64,
@@ -116,7 +117,7 @@ struct Sites(Vec<(Place, Vec<Answered>)>);
 
 impl Sites {
     fn new(model: &Model, frame: &Frame) -> Self {
-        let place = |site| Place::new(model, frame, site, &[], &[]);
+        let place = |site| Place::new(model, frame, site, &[]);
         Self((0..model.sites as u32).map(|site| (place(site), Vec::new())).collect())
     }
 
@@ -149,11 +150,9 @@ impl Sites {
                 answered.push(Answered { part, refusals: own, limits, bound: found });
                 found
             };
-            if std::env::var_os("TRACE").is_some() { eprint!(" {:.1}", found / 1e3); }
             bound += found;
             size += found.abs();
         }
-        if std::env::var_os("TRACE").is_some() { eprintln!("= replayed sites"); }
         for task in 0..model.tasks.len() {
             let twice = allowed.charged_twice(model, frame, task, refusals[task]);
             bound -= twice;
@@ -180,10 +179,11 @@ fn part_bound(model: &Model, rows: &Rows, steps: &[Step], barred: &[bool], force
         let step = steps.get(number as usize)?;
         if !step.prices.is_empty() {
             let fine = |price: &f32| price.is_finite() && *price >= 0.0;
-            if step.prices.len() != cells || !step.prices.iter().all(fine) {
+            if step.prices.len() > cells || !step.prices.iter().all(fine) {
                 return None;
             }
-            let prices = Prices { centre: step.prices.clone(), mean: Vec::new() };
+            let mut prices = Prices { centre: step.prices.clone(), mean: Vec::new() };
+            prices.centre.resize(cells, 0.0);
             let at = step.narrowed_at - step.narrowed_at.abs() * HAIR;
             if at.is_finite() {
                 least = least.min(at);

@@ -107,9 +107,8 @@ impl<'a> Relax<'a> {
         let levels = beside.sizes.iter().copied().zip(self.charges.large.iter().map(Vec::as_slice));
         self.tables.fill_with(model, prices, 1.0, levels);
         let tables = &self.tables;
-        self.charges.fill_own(model, beside, prices, |odd| {
-            tables.row(model.tasks[odd.task as usize].class, odd.site).cost
-        });
+        self.charges
+            .fill_own(model, beside, prices, |odd| tables.row(model.tasks[odd.task as usize].class, odd.site).cost);
     }
 
     /// The priced hours of a slot.

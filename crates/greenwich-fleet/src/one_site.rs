@@ -1,11 +1,8 @@
-//! A bound site by site, for fleets whose jobs are few and large.
+//! One site as a fleet of its own.
 //!
-//! In: the model, a plan and prices. Out: a bound, with what each job is charged where it is refused. A job may run
-//! on several sites; here each site is asked on its own which of its jobs it would take, when it is charged R for
-//! each that it refuses. Let m be the sites a job may use: a plan refuses it on m − 1 of them, or on m and pays its
-//! penalty P ≥ R. So Σ over sites of the least charge − Σ over jobs of (m − 1) R lies below every plan, for any R
-//! from 0 to P (Lagrangian decomposition: Guignard and Kim 1987). Each site's least charge is searched for by a tree
-//! of its own: ten trees of a hundred halves do what one tree would need 100¹⁰ for.
+//! In: the model, what each job is charged where the site refuses it, and which of its jobs may not run or have to. Out:
+//! the least that the site can be charged, a plan of it, and the tree that proves this. Charges for the same job on several
+//! sites, and what they prove of all sites together: [`crate::assign`].
 
 use crate::beside::{Beside, Odd};
 use crate::clash::Rows;
@@ -62,22 +59,17 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Place {
-    /// `prices` and `order` are those of the fleet; empty where nothing will be searched.
-    pub(crate) fn new(model: &Model, frame: &Frame, site: u32, prices: &[f64], order: &[u32]) -> Self {
-        let (hours, from) = (model.hours, site as usize * model.hours);
-        let cells = model.sites * hours;
+    /// `order` is that of the fleet; empty where nothing will be searched.
+    pub(crate) fn new(model: &Model, frame: &Frame, site: u32, order: &[u32]) -> Self {
         let (own, tasks) = model.of_sites(site as usize..site as usize + 1);
         let own_frame = Frame::new(&own);
         let rows = Rows::new(&own, &own_frame);
         let mut base = Tables::new(&own);
-        base.fill(&own, &vec![0.0; own.steps.len() * hours], 0.0);
+        base.fill(&own, &vec![0.0; own.steps.len() * own.hours], 0.0);
         let mut place_of = vec![u32::MAX; model.tasks.len()];
         tasks.iter().zip(0..).for_each(|(&task, own)| place_of[task as usize] = own);
         let order = order.iter().map(|&task| place_of[task as usize]).filter(|&own| own != u32::MAX).collect();
-        let levels = prices.chunks_exact(cells).take(model.steps.len());
-        let mut prices: Vec<f32> =
-            levels.flat_map(|level| &level[from..from + hours]).map(|price| *price as f32).collect();
-        prices.resize(prices.len() + rows.beside.capacity.len(), 0.0);
+        let prices = vec![0.0; own.steps.len() * own.hours + rows.beside.capacity.len()];
         let slot = |task: &u32| frame.of(*task as usize).find(|&slot| frame.slots[slot].site == site);
         let slots = tasks.iter().map(|task| slot(task).unwrap_or(usize::MAX) as u32).collect();
         Self { site, rows, model: own, tasks, slots, base, order, prices }
