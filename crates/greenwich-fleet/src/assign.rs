@@ -285,17 +285,18 @@ impl Search<'_> {
         root.sites = self.sites(&root.allowed, &refusals, &[], looks);
         root.bound = self.bound(&root.allowed, &refusals, &root.sites);
         self.join(&root.sites);
-        self.ascend(&mut root, effort.rounds, looks);
+        self.ascend(&mut root, effort.rounds, (looks, effort.looks));
         root
     }
 
     /// Moves charges towards what leaves each job with one site; where the sites leave much open, searches on instead.
-    fn ascend(&mut self, node: &mut Node, rounds: usize, looks: u64) {
+    /// A round gets so many looks, all that was done so far and is done here not more than so many.
+    fn ascend(&mut self, node: &mut Node, rounds: usize, (looks, all_looks): (u64, u64)) {
         let mut latest = node.sites.clone();
         let mut gained_little = false;
         for _ in 0..rounds {
             let gap = self.plan.total() - node.bound;
-            if self.stop.is_set() || node.bound >= self.enough() {
+            if self.stop.is_set() || self.looks >= all_looks || node.bound >= self.enough() {
                 break;
             }
             if node.left() > DEEP * gap && !gained_little {
@@ -503,7 +504,7 @@ impl Search<'_> {
             for (mut half, number) in halves.into_iter().zip(first..) {
                 half.number = number;
                 half.pace = half.pace.max(LEAST_PACE);
-                self.ascend(&mut half, HALF_ROUNDS, effort.half_looks);
+                self.ascend(&mut half, HALF_ROUNDS, (effort.half_looks, effort.all_looks));
                 waiting.push(half);
             }
         }
@@ -631,5 +632,9 @@ mod tests {
         assert_eq!(replay(vec![leaf(1e9)]), None);
         assert_eq!(replay(vec![leaf(-1.0)]), None);
         assert_eq!(replay(vec![leaf(f64::NAN)]), None);
+        let step =
+            crate::proof::Step { prices: Vec::new(), narrowed_at: f64::INFINITY, then: crate::proof::Then::Done };
+        let nothing = Proof { splits: vec![leaf(0.0)], parts: vec![vec![step]] };
+        assert_eq!(proof::replay(&model, &nothing), Some(f64::NEG_INFINITY), "steps without prices prove nothing");
     }
 }

@@ -67,9 +67,9 @@ impl Work {
         let (tree, split) = if jobs < LEAST_SPLIT {
             (2e9, None)
         } else if jobs <= MOST_FEW {
-            (0.0, Some((16, 3.5e8, 6e8)))
+            (0.0, Some((16, 5e8, 9e8)))
         } else if jobs <= MOST_SPLIT {
-            (0.0, Some((5, 5e8, 5e8)))
+            (0.0, Some((6, 7e8, 7e8)))
         } else {
             (0.0, None)
         };

@@ -147,6 +147,10 @@ impl Sites {
                 place.model.refusals.clone_from(&own);
                 let steps = trees.get(part as usize)?;
                 let found = part_bound(&place.model, &place.rows, steps, &limits.0, &limits.1)?;
+                // Steps without prices prove nothing.
+                if found == f64::NEG_INFINITY {
+                    return Some(found);
+                }
                 answered.push(Answered { part, refusals: own, limits, bound: found });
                 found
             };
@@ -158,9 +162,9 @@ impl Sites {
             bound -= twice;
             size += twice.abs();
         }
-        // A part in which nothing is left to choose is infinite.
-        if bound.is_infinite() {
-            return Some(f64::INFINITY);
+        // A site in which nothing is left to choose is infinite.
+        if bound == f64::INFINITY {
+            return Some(bound);
         }
         Some(bound - f64::EPSILON * 4.0 * (model.tasks.len() + model.sites) as f64 * size)
     }

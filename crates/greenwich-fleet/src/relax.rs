@@ -226,7 +226,7 @@ impl<'a> Relax<'a> {
         if jobs.is_infinite() {
             return f64::INFINITY;
         }
-        self.looks += (cells * model.classes.len()) as u64;
+        self.looks += (cells * model.classes.len() + self.rows.beside.capacity.len()) as u64;
         let held: f64 = self.prices.iter().zip(&self.capacity).map(|(price, capacity)| price * capacity).sum();
         // Sums of at most `hours`, `tasks` and `cells` numbers that are not negative; see `bound`.
         let unit = f64::EPSILON * (hours + model.tasks.len() + self.prices.len() + 16) as f64 * 2.0;

@@ -20,6 +20,9 @@ const NEAR: f64 = 1e-10;
 /// Halves that wait at most: each keeps its prices.
 const MOST_OPEN: usize = 6000;
 
+/// Steps of a tree that is searched again, from which on it grows no more: each search goes through all of them.
+const MOST_STEPS: usize = 600;
+
 /// How far a search goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
@@ -289,7 +292,8 @@ impl Tree<'_> {
             let done = node.raised.bound >= self.enough();
             let went_on = self.went_on(node.known);
             // What was parted before is parted again, whatever it takes: else less would be proven than before.
-            let spent = went_on.is_none() && (self.relax.looks > self.reach.looks || waiting.len() >= MOST_OPEN);
+            let is_large = waiting.len() >= MOST_OPEN || self.known.is_some() && self.grown.steps.len() >= MOST_STEPS;
+            let spent = went_on.is_none() && (self.relax.looks > self.reach.looks || is_large);
             if done || spent || self.stop.is_set() {
                 left_alone = left_alone.min(node.raised.bound);
                 break;
