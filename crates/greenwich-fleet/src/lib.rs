@@ -8,6 +8,8 @@
 //! what none of them changes: equal fleets give equal plans on any number of threads. The model, the method and what was refused: `docs/design/009-fleet-planner.md`.
 
 mod ascent;
+mod assign;
+mod beside;
 mod bound;
 mod certificate;
 mod clash;
@@ -23,6 +25,7 @@ mod hour;
 mod improve;
 mod lot;
 mod model;
+mod one_site;
 mod options;
 mod place;
 mod plan;
@@ -35,7 +38,6 @@ mod read_quotas;
 mod read_sites;
 mod relax;
 mod shapes;
-mod split;
 mod stop;
 mod tables;
 mod tally;
@@ -48,7 +50,7 @@ pub use error::FleetError;
 pub use extended::explain::{Stay, at_once, best_by_site, kept_away, planned};
 pub use fleet::{Extras, Fleet, Job, Names, Options, Project, Site, SiteSet};
 pub use plan::{FleetPlan, Placement, Reason, plan, plan_until};
-pub use proof::{Cut, Proof, Step, Then, follow};
+pub use proof::{Cut, Proof, Split, Step, Then, follow};
 pub use quota::QuotaUse;
 pub use read_calendar::read_calendar;
 pub use read_jobs::{BadRows, JobsRead, JobsReader};

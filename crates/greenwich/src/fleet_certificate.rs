@@ -169,8 +169,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
     let by_tree = if value["proof"].is_null() {
         None
     } else {
-        let cells = steps.len() * read.fleet.hours as usize;
-        let proof = fleet_proof::read(&value["proof"], cells, read.fleet.sites.len());
+        let proof = fleet_proof::read(&value["proof"]);
         let followed = proof.and_then(|proof| follow(&read.fleet, options.unplaced_penalty_g, &proof));
         let followed = followed.ok_or_else(|| refuse("its proof is not one of these jobs, sites and hours"))?;
         Some(followed.kg())
