@@ -236,7 +236,7 @@ fn tokens(model: &Model, spec: &JobSpec) -> Result<Option<f64>, Error> {
     let asked = spec.model.seq_len.map(u64::from);
     let each = match model {
         Model::Shape(counts) => {
-            let seq_len = counts.sample_tokens().or(asked).or(counts.max_seq_len);
+            let seq_len = counts.sample_tokens().or(asked).or_else(|| counts.usual_seq_len());
             seq_len.map(|seq_len| counts.tokens_per_pass(seq_len))
         }
         Model::Bare { .. } | Model::Unknown => asked.map(|tokens| tokens as f64),

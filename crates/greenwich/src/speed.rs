@@ -16,9 +16,6 @@ use greenwich_facts::{Catalog, Precision};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-/// A config's longest sequence is seldom trained on: no more tokens than these for the roofline, where the job says nothing.
-const USUAL_SEQ_LEN: u32 = 4096;
-
 /// The share of peak, and what it rests on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Speed {
@@ -79,11 +76,8 @@ impl<'a> Roofline<'a> {
         year: Option<i16>,
     ) -> Self {
         let sample = model.shape().and_then(ModelCounts::sample_tokens).and_then(|tokens| u32::try_from(tokens).ok());
-        let usual = model
-            .shape()
-            .and_then(|shape| shape.max_seq_len)
-            .map_or(FITTED_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
-        let seq_len = sample.or(spec.seq_len).unwrap_or(usual);
+        let usual = model.shape().and_then(ModelCounts::usual_seq_len).and_then(|tokens| u32::try_from(tokens).ok());
+        let seq_len = sample.or(spec.seq_len).or(usual).unwrap_or(FITTED_SEQ_LEN);
         let scores = Scores::of_year(year);
         Self { catalog, model, spec, machine, scores, seq_len, of_counts: RefCell::default(), searches: Cell::new(0) }
     }
