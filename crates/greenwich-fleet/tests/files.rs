@@ -1,6 +1,6 @@
 //! The files of the contract: what is read, what is refused and with which mend, what is written.
 
-use greenwich_core::quantity::AverageIntensity;
+use greenwich_core::quantity::{AverageIntensity, UsdPerKwh};
 use greenwich_fleet::{
     BadRows, FleetError, JobsRead, JobsReader, Options, Reason, Site, plan, read_calendar, read_sites, write_plan,
 };
@@ -129,12 +129,16 @@ fn a_calendar_changes_capacity_and_pue_by_the_hour() {
     let mut sites = sites();
     let text = "site,start,end,accelerators,pue\nnorth,2022-07-04T02:00:00Z,2022-07-04T04:00:00Z,0,\n\
                 \"south, old\",2022-07-03T00:00:00Z,2022-07-04T01:00:00Z,,2.6\n";
-    read_calendar("calendar.csv", text.as_bytes(), START, &mut sites).expect("the calendar is good");
+    let mut prices = vec![vec![UsdPerKwh::from_usd_per_kwh(0.1); 24]; 2];
+    read_calendar("calendar.csv", text.as_bytes(), START, &mut sites, &mut prices).expect("the calendar is good");
     assert_eq!(sites[0].capacity[..6], [4, 4, 0, 0, 4, 4]);
     let grams = |hour: usize| sites[1].pue.ratio() * sites[1].intensity[hour].g_per_kwh();
     assert!((grams(0) - 2.6 * 200.0).abs() < 1e-9 && (grams(1) - 1.3 * 201.0).abs() < 1e-9);
+    let usd = |site: usize, hour: usize| sites[site].pue.ratio() * prices[site][hour].usd_per_kwh();
+    assert!((usd(1, 0) - 2.6 * 0.1).abs() < 1e-12 && (usd(1, 1) - 1.3 * 0.1).abs() < 1e-12, "as intensity does");
+    assert_eq!(prices[0], [UsdPerKwh::from_usd_per_kwh(0.1); 24], "fewer accelerators cost no more");
     let refused = |text: &str| {
-        let error = read_calendar("calendar.csv", text.as_bytes(), START, &mut sites.clone());
+        let error = read_calendar("calendar.csv", text.as_bytes(), START, &mut sites.clone(), &mut []);
         error.expect_err("the calendar is bad").to_string()
     };
     let header = "site,start,end,accelerators,pue\n";

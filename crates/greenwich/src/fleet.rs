@@ -151,14 +151,20 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let zones = rows.iter().map(|row| row.zone.clone()).collect();
     let replay = fleet_grid::traces(options)?;
     let (by_zone, mut warnings) = fleet_grid::hourly(options, replay.as_ref(), &zones, window)?;
-    let mut weighed = Vec::new();
-    for row in &rows {
-        weighed.push(fleet_grid::weighed(options, row, (replay.as_ref(), &by_zone[&row.zone]), window, &mut warnings)?);
+    let mut terms = fleet_terms::terms(options, &rows, replay.as_ref(), window)?;
+    let mut sites: Vec<Site> = Vec::new();
+    for row in rows {
+        let mut intensity = by_zone[&row.zone].clone();
+        if let Some(relative) = fleet_grid::relative_pue(options, &row, replay.as_ref(), window, &mut warnings)? {
+            intensity.iter_mut().zip(&relative).for_each(|(grams, share)| *grams = *grams * *share);
+            let prices = terms.usd_per_kwh.get_mut(sites.len()).into_iter().flatten();
+            prices.zip(&relative).for_each(|(price, share)| *price = *price * *share);
+        }
+        sites.push(row.with(intensity));
     }
-    let terms = fleet_terms::terms(options, &rows, replay.as_ref(), window)?;
-    let mut sites: Vec<Site> = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity)).collect();
     if let Some(calendar) = &options.calendar {
-        let read = read_calendar(&name(calendar), &load::whole(calendar)?, start, &mut sites);
+        let bytes = load::whole(calendar)?;
+        let read = read_calendar(&name(calendar), &bytes, start, &mut sites, &mut terms.usd_per_kwh);
         read.map_err(|error| load::refused(calendar, error))?;
     }
     let mut reader = JobsReader::new(&name(&options.jobs), start, sites, options.bad_rows);

@@ -359,6 +359,38 @@ fn a_site_under_its_weather_runs_in_its_cool_hours() {
     }
 }
 
+#[test]
+fn cost_follows_the_pue_of_the_hour_as_emissions_do() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("writable");
+    std::fs::create_dir(folder.path().join("grid")).expect("a folder for the test");
+    write(
+        "jobs.csv",
+        "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible\na,2022-07-04T00:00:00Z,2022-07-04T02:00:00Z,2,1,1000,one,one,0\n",
+    );
+    let rows = (0..6).map(|hour| format!("2022-07-04T0{hour}:00:00Z,200,{}\n", 10 + 20 * (hour % 2)));
+    write("grid/ES.csv", &format!("utc,gco2e_per_kwh,temp_c\n{}", rows.collect::<String>()));
+    write("calendar.csv", "site,start,end,pue\none,2022-07-04T01:00:00Z,2022-07-04T02:00:00Z,1.8\n");
+    let told = |more: &str, cell: &str, calendar: Option<&str>| {
+        write("sites.csv", &format!("site,zone,pue,accelerators,usd_per_kwh{more}\none,ES,1.2,1,0.1{cell}\n"));
+        let weights = FleetWeights { carbon_price_usd_per_t: Some(100.0), ..FleetWeights::default() };
+        let calendar = calendar.map(|name| folder.path().join(name));
+        let planned = plan_fleet(&FleetOptions { weights, calendar, ..options(folder.path()) }).expect("a plan");
+        let tally = planned.plan.tally.expect("cost weighs");
+        (planned.plan.co2e.g(), tally.cost.usd(), tally.baseline_cost.usd())
+    };
+    // A job of 1 kW over both hours, at 200 g and 0.1 USD a kWh of the meter.
+    for (what, kwh) in [
+        (told("", "", None), 1.2 + 1.2),
+        (told("", "", Some("calendar.csv")), 1.2 + 1.8),
+        (told(",pue_curve", ",10:1.1|30:1.5", None), 1.1 + 1.5),
+    ] {
+        let (grams, usd, at_once_usd) = what;
+        assert!((grams - 200.0 * kwh).abs() < 1e-9, "{grams} g for {kwh} kWh");
+        assert!((usd - 0.1 * kwh).abs() < 1e-12 && (at_once_usd - usd).abs() < 1e-12, "{usd} USD for {kwh} kWh");
+    }
+}
+
 /// Jobs that move data, restart, run on kinds of their own and cost money.
 const MORE: &str =
     "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,accelerator,restart_minutes,data_gb,usd_per_hour
