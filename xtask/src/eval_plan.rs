@@ -33,7 +33,7 @@ const USAGE: &str =
 /// Sizes by default; the largest has 30 sites, the others 10. From 5,000,000 jobs on there are 50.
 const SIZES: [usize; 8] = [10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
 /// As `greenwich plan` has them where nothing is said.
-const OPTIONS: Options = Options { unplaced_penalty_g: 2000.0, effort: 1.0 };
+const OPTIONS: Options = Options { unplaced_penalty_g: 2000.0, effort: 1.0, threads: 1 };
 const TRACES: &str = "../shared/data/grid";
 const REFEREE: &str = "../shared/tools/plan_referee.py";
 

@@ -615,7 +615,7 @@ mod tests {
     #[test]
     fn a_proof_that_parts_by_hours_or_leads_back_is_refused() {
         let fleet = crowded(&mut Lot::new(3));
-        let model = Model::new(&fleet, &Options { unplaced_penalty_g: 2000.0, effort: 1.0 });
+        let model = Model::new(&fleet, &Options { unplaced_penalty_g: 2000.0, effort: 1.0, threads: 1 });
         let leaf =
             |charge: f64| Split::Sites { refusals_g: vec![charge; model.tasks.len()], parts: vec![0; model.sites] };
         let parts = vec![vec![crate::proof::Step {

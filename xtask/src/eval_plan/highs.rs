@@ -225,7 +225,7 @@ mod tests {
     fn each_bound_lies_below_the_others_plan_and_small_plans_are_equal() {
         for (jobs, seed) in (0..6).flat_map(|seed| [(4, seed), (9, seed)]) {
             let fleet = small(jobs, seed);
-            let options = Options { unplaced_penalty_g: 2000.0, effort: 1.0 };
+            let options = Options { unplaced_penalty_g: 2000.0, effort: 1.0, threads: 1 };
             let ours = plan(&fleet, &options);
             let (plan_kg, bound_kg) = (ours.co2e.kg(), ours.lower_bound.kg());
             let found = solve(&fleet, &options, 60.0).expect("CPU time is told");
@@ -246,7 +246,7 @@ mod tests {
         for site in &mut fleet.sites {
             site.capacity.fill(0);
         }
-        let options = Options { unplaced_penalty_g: 2000.0, effort: 1.0 };
+        let options = Options { unplaced_penalty_g: 2000.0, effort: 1.0, threads: 1 };
         let area: u32 = fleet.jobs.iter().map(|job| job.accelerators * job.hours).sum();
         let found = solve(&fleet, &options, 60.0).expect("CPU time is told");
         let plan_kg = found.plan_kg.expect("it is solved at once");
