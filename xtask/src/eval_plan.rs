@@ -2,12 +2,19 @@
 //!
 //! In: hourly signals by `--data`, and a release build, made here or given by `--bin`. Out: a table on standard
 //! error, a row per size and seed: gap to the proven bound, CPU seconds with files read and written, memory, jobs a
-//! second; with `--referee FILE` each plan is checked by that program. Nothing here is asserted.
+//! second; with `--referee FILE` each plan is checked by that program; where HiGHS is built in (feature `highs`) what it makes
+//! of the same files stands beside it. Nothing here is asserted.
 
 mod extended;
+#[cfg(feature = "highs")]
+mod highs;
+#[cfg(not(feature = "highs"))]
+#[path = "eval_plan/without_highs.rs"]
+mod highs;
 mod instance;
 
 use anyhow::{Context, Result, bail};
+use greenwich_fleet::Options;
 use instance::Instance;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -18,12 +25,15 @@ use std::process::{Command, Stdio};
 
 const USAGE: &str =
     "usage: cargo xtask eval plan [--data DIR] [--bin FILE] [--referee FILE] [--jobs N[,N…]] [--seeds N]
-                       [--instances DIR] [--keep DIR] [--with WHAT]
+                       [--instances DIR] [--keep DIR] [--with WHAT] [--highs-seconds N]
 --data: a folder of <zone>.csv.gz, ../shared/data/grid where it is there; --seeds N: seeds 1 to N, 3 by default;
 --instances: folders <jobs>-<seed> with jobs.csv and sites.csv instead of those made here;
---with: columns beyond the plain ones (data, restarts, kinds, sizes, cost, delay); each plan is then doubted by `plan verify`";
+--with: columns beyond the plain ones (data, restarts, kinds, sizes, cost, delay, quotas); each plan is then doubted by `plan verify`;
+--highs-seconds: how long HiGHS may take for its relaxation and again for its plan, where it is built in; 60 by default";
 /// Sizes by default; the largest has 30 sites, the others 10. From 5,000,000 jobs on there are 50.
 const SIZES: [usize; 8] = [10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
+/// As `greenwich plan` has them where nothing is said.
+const OPTIONS: Options = Options { unplaced_penalty_g: 2000.0, effort: 1.0, threads: 1 };
 const TRACES: &str = "../shared/data/grid";
 const REFEREE: &str = "../shared/tools/plan_referee.py";
 
@@ -34,12 +44,13 @@ struct Setup {
     instances: Option<PathBuf>,
     with: Option<String>,
     folder: PathBuf,
+    highs_seconds: f64,
 }
 
 /// Runs the sizes that were asked for.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let (mut data, mut bin, mut referee, mut instances, mut keep, mut with) = (None, None, None, None, None, None);
-    let (mut sizes, mut seeds) = (SIZES.to_vec(), 3);
+    let (mut sizes, mut seeds, mut highs_seconds) = (SIZES.to_vec(), 3, 60.0);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut value = || words.next().copied().with_context(|| format!("{word} wants a value\n{USAGE}"));
@@ -52,6 +63,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             "--keep" => keep = Some(PathBuf::from(value()?)),
             "--jobs" => sizes = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--seeds" => seeds = value()?.parse()?,
+            "--highs-seconds" => highs_seconds = value()?.parse()?,
             _ => bail!("{USAGE}"),
         }
     }
@@ -63,15 +75,18 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
     let referee = referee.or_else(|| Some(PathBuf::from(REFEREE)).filter(|file| file.is_file()));
     let folder = keep.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("eval-plan-{}", std::process::id())));
-    let setup = Setup { data, bin: bin.map_or_else(build, Ok)?, referee, instances, with, folder };
+    let setup = Setup { data, bin: bin.map_or_else(build, Ok)?, referee, instances, with, folder, highs_seconds };
     fs::create_dir_all(&setup.folder)?;
-    eprintln!("| jobs | sites | seed | gap | saving | unplaced | CPU s | memory | jobs/s | referee |");
-    eprintln!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
+    let heads =
+        "| jobs | sites | seed | plan, kg | bound, kg | gap | saving | unplaced | CPU s | memory | jobs/s | referee |";
+    let rule = "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
+    eprintln!("{heads}{}\n{rule}{}", highs::HEADS, highs::RULE);
     for &jobs in &sizes {
         for seed in 1..=seeds {
             eprintln!("{}", row(&setup, jobs, seed)?);
         }
     }
+    eprintln!("\n{}", highs::FOOT);
     if keep.is_none() {
         fs::remove_dir_all(&setup.folder)?;
     }
@@ -94,13 +109,18 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         1_000_000.. => 30,
         _ => 10,
     };
-    let mut options = Vec::new();
+    let (mut options, mut quotas) = (Vec::new(), Vec::new());
     let folder = if let Some(instances) = &setup.instances {
         instances.join(format!("{jobs}-{seed}"))
     } else {
         let mut made = Instance::make(jobs, sites, seed);
         if let Some(with) = &setup.with {
             (made, options) = extended::add(made, with)?;
+        }
+        if !made.quotas.is_empty() {
+            let file = setup.folder.join("quotas.csv");
+            fs::write(&file, made.quotas)?;
+            quotas.push(file);
         }
         fs::write(setup.folder.join("jobs.csv"), made.jobs)?;
         fs::write(setup.folder.join("sites.csv"), made.sites)?;
@@ -123,6 +143,7 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         .arg("--out")
         .arg(&plan_file)
         .args(options)
+        .args(quotas.iter().flat_map(|file| ["--quotas".as_ref(), file.as_os_str()]))
         .args(if is_extended { vec!["--certificate".as_ref(), certificate.as_os_str()] } else { Vec::new() })
         .stdout(fs::File::create(&summary)?)
         .stderr(Stdio::inherit())
@@ -149,8 +170,16 @@ fn row(setup: &Setup, jobs: usize, seed: u64) -> Result<String> {
         Some(referee) => judge(setup, referee, &jobs_file, &sites_file, &plan_file, &summary),
         None => "not asked".to_owned(),
     };
+    let kg = |key: &str| answer[key].as_f64().map_or("–".to_owned(), |mass| format!("{mass:.3}"));
+    let beside = if is_extended {
+        highs::none()
+    } else {
+        highs::cells(&jobs_file, &sites_file, &setup.data, &OPTIONS, setup.highs_seconds)?
+    };
     Ok(format!(
-        "| {jobs} | {sites} | {seed} | {} | {} | {} | {seconds:.2} | {mib:.0} MiB | {:.0} | {judged} |",
+        "| {jobs} | {sites} | {seed} | {} | {} | {} | {} | {} | {seconds:.2} | {mib:.0} MiB | {:.0} | {judged} |{beside}",
+        kg("co2e_kg"),
+        kg("lower_bound_co2e_kg"),
         percent("gap"),
         percent("saving_fraction"),
         answer["unplaced"],

@@ -115,6 +115,7 @@ fn fleet_options(asked: &PlanArguments, options: PlanOptions) -> Result<FleetOpt
         jobs: asked.fleet.jobs.clone().unwrap_or_default(),
         sites: asked.fleet.sites.clone().unwrap_or_default(),
         calendar: asked.fleet.calendar.clone(),
+        quotas: asked.fleet.quotas.clone(),
         signals: options.signals.unwrap_or_default(),
         as_of: options.as_of,
         kept: options.kept,

@@ -12,7 +12,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The settings, with what is wrong with their file in words; a broken file counts as none.
+/// The settings, with what is wrong with their file or the environment in words; what is broken counts as not set.
 pub(crate) fn settings(place: &PlaceArguments) -> Result<(Settings, Option<String>), greenwich::Error> {
     settings_with(&place.run.overrides())
 }
@@ -20,17 +20,22 @@ pub(crate) fn settings(place: &PlaceArguments) -> Result<(Settings, Option<Strin
 /// As [`settings`], from dotted keys with their values.
 pub(crate) fn settings_with(flags: &[(String, String)]) -> Result<(Settings, Option<String>), greenwich::Error> {
     let file = [Some(PathBuf::from("greenwich.toml")), user_file()].into_iter().flatten().find(|path| path.is_file());
-    let Some(file) = file else {
-        return Ok((Settings::of(None, variable, flags).map_err(greenwich::Error::from)?, None));
+    let words = match file.map(|file| with_file(&file, flags)) {
+        Some(Ok(settings)) => return Ok((settings, None)),
+        Some(Err(words)) => Some(words),
+        None => None,
     };
-    let name = file.display().to_string();
-    let read = std::fs::read(&file).map_err(|error| format!("cannot read `{name}`: {error}"));
-    let found =
-        read.and_then(|bytes| Settings::of(Some((&name, &bytes)), variable, flags).map_err(|error| error.to_string()));
-    match found {
-        Ok(settings) => Ok((settings, None)),
-        Err(words) => Ok((Settings::of(None, variable, flags).map_err(greenwich::Error::from)?, Some(words))),
+    match Settings::of(None, variable, flags) {
+        Ok(settings) => Ok((settings, words)),
+        // A slip in the environment must not stop a run either; one in a flag is refused here.
+        Err(slip) => Ok((Settings::of(None, |_| None, flags)?, Some(slip.to_string()))),
     }
+}
+
+fn with_file(file: &Path, flags: &[(String, String)]) -> Result<Settings, String> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+    Settings::of(Some((&name, &bytes)), variable, flags).map_err(|error| error.to_string())
 }
 
 fn user_file() -> Option<PathBuf> {

@@ -23,11 +23,21 @@ mod wait;
 mod wall;
 
 use clap::Parser;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// `help plan` is what people type for `plan --help`.
+fn words(mut given: Vec<OsString>) -> Vec<OsString> {
+    if given.get(1).is_some_and(|word| word == "help") {
+        given.remove(1);
+        given.push("--help".into());
+    }
+    given
+}
+
 fn main() -> ExitCode {
-    match arguments::Arguments::try_parse() {
+    match arguments::Arguments::try_parse_from(words(std::env::args_os().collect())) {
         Ok(arguments) => {
             if let arguments::Command::Run(run) = &arguments.command {
                 return run::run(run, &arguments.common);

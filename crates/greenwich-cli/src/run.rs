@@ -45,6 +45,11 @@ pub(crate) fn run(arguments: &RunArguments, common: &Common) -> ExitCode {
         },
         accelerator: arguments.accelerator.clone(),
     };
+    let names_a_place = |(key, _): &(String, String)| key == "site.zone" || key == "site.region";
+    let is_place_by_flag = arguments.place.run.overrides().iter().any(names_a_place);
+    if let Err(error) = running::check_flags(&metering, &settings, is_place_by_flag) {
+        return terminal::finish(Err(Failure::from(error)));
+    }
     let live = &arguments.live;
     if let Err(failure) = metrics::allowed(live) {
         return terminal::finish(Err(failure));

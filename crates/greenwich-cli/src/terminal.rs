@@ -133,16 +133,56 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all; what a link leads to, and into a device or a pipe as it is.
 pub(crate) fn write_file(file: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let is_special = target.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir());
+    let written = if is_special { std::fs::write(&target, content) } else { replace(&target, content) };
+    written.map_err(|error| {
+        let mend = if error.kind() == std::io::ErrorKind::StorageFull {
+            "make room there, or name a file elsewhere"
+        } else {
+            "name a file in a folder that exists and that you may write to"
+        };
+        Failure::usage(&format!("cannot write `{}`: {error}", file.display()), mend)
+    })
+}
+
+fn replace(file: &Path, content: impl AsRef<[u8]>) -> std::io::Result<()> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = file.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, file));
-    written.map_err(|error| {
+    if written.is_err() {
         _ = std::fs::remove_file(&beside);
-        Failure::usage(
-            &format!("cannot write `{}`: {error}", file.display()),
-            "name a file in a folder that exists and that you may write to",
-        )
-    })
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileTypeExt;
+
+    #[test]
+    fn a_pipe_stays_a_pipe_and_a_link_a_link() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (real, link) = (folder.path().join("real.svg"), folder.path().join("link.svg"));
+        std::fs::write(&real, "old").expect("written");
+        std::os::unix::fs::symlink(&real, &link).expect("linked");
+        write_file(&link, "new").unwrap_or_else(|_| panic!("a link can be written through"));
+        assert!(link.symlink_metadata().is_ok_and(|there| there.is_symlink()));
+        assert_eq!(std::fs::read_to_string(&real).expect("readable"), "new");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("every Unix has mkfifo");
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read_to_string(pipe)
+        });
+        write_file(&pipe, "through").unwrap_or_else(|_| panic!("a pipe can be written to"));
+        assert!(pipe.metadata().is_ok_and(|there| there.file_type().is_fifo()));
+        assert_eq!(reader.join().expect("no panic").expect("readable"), "through");
+        let left = std::fs::read_dir(folder.path()).expect("readable").count();
+        assert_eq!(left, 3, "nothing is left beside the files");
+    }
 }

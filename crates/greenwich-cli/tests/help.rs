@@ -113,6 +113,16 @@ fn the_reference_page_has_the_help_of_every_command() {
 }
 
 #[test]
+fn help_is_a_word_as_well_as_a_flag() {
+    for (asked, flagged) in [(&["help", "ledger", "list"][..], &["ledger", "list"][..]), (&["help"], &[])] {
+        let output = run(&root(), asked);
+        assert!(output.status.success() && output.stderr.is_empty(), "{asked:?}");
+        let text = String::from_utf8(output.stdout).expect("help is UTF-8");
+        assert_eq!(text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"), help(flagged), "{asked:?}");
+    }
+}
+
+#[test]
 fn the_examples_of_every_help_run_as_they_stand() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     copy(&root().join("examples"), &folder.path().join("examples"));

@@ -62,7 +62,7 @@ fn answers_of_a_ledger() -> Vec<Value> {
     assert!(rig.meter(&["--zone", "GB", "--project", "p", "--phase", "final"], &["sleep", "0.3"]).status.success());
     let csv = "timestamp,run_id,duration,energy_consumed,codecarbon_version\n2026-03-01T12:30:00,a,5400,1.2,3.3.2\n";
     std::fs::write(rig.folder.path().join("emissions.csv"), csv).expect("writable");
-    rig.kill(&["--zone", "GB"]);
+    rig.kill(&["--zone", "GB"], 20.0);
     let answers = OF_A_LEDGER.iter().map(|words| rig.json(&words.split(' ').collect::<Vec<_>>())).collect();
     std::fs::write(rig.ledger().join("entries/stray.json"), "{}").expect("writable");
     let broken = rig.run(&["ledger", "verify", "--format", "json"]);

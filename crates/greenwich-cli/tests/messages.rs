@@ -73,6 +73,9 @@ fn bad_input_names_place_finding_limits_and_mend() {
         ("an unknown region", "plan", "gcp/us-central1", "gcp/us-centrl1"),
         ("a pattern that no region matches", "plan", "gcp/europe-*", "gpc/*"),
         ("an unknown zone", "plan", "region = \"gcp/us-central1\"", "zone = \"DEE\""),
+        ("a country for a zone", "plan", "region = \"gcp/us-central1\"", "zone = \"Germany\""),
+        ("an accelerator as its driver calls it", "plan", "a100-sxm4-80g", "NVIDIA H100 80GB HBM3"),
+        ("a provider for its regions", "plan", "gcp/europe-*", "gcp"),
         (
             "a zone that is not the region's",
             "plan",
@@ -130,6 +133,7 @@ fn files_that_are_not_job_files_are_told_apart() {
     std::fs::write(folder.path().join("job.toml"), JOB.replace("params = 7e9", "config = \"config.json\""))
         .expect("written");
     _ = write!(all, "# a config of unknown type\n{}\n", run(folder.path(), &["estimate", "job.toml"]));
+    _ = write!(all, "# a model's config for a job\n{}\n", run(folder.path(), &["estimate", "config.json"]));
     insta::assert_snapshot!("bad_files", all);
 }
 

@@ -1,10 +1,12 @@
 //! `greenwich simulate` as its user meets it: the same bytes on any number of threads, what is refused, and what Ctrl-C leaves.
 
+#[path = "rig/hears.rs"]
+mod hears;
+
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 const EXAMPLE: [&str; 12] = [
     "simulate",
@@ -108,8 +110,8 @@ fn ctrl_c_leaves_nothing_written() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program runs");
-    // It has begun to heed signals when it reads, which is at once; with that effort it goes on for minutes.
-    std::thread::sleep(Duration::from_millis(1500));
+    // With that effort it goes on for minutes. The one signal is heeded before the other.
+    hears::wait_until_it_hears(child.id(), &[Signal::INT, Signal::TERM]);
     let process = Pid::from_child(&child);
     kill_process(process, Signal::INT).expect("it is running");
     let status = child.wait().expect("it ends");

@@ -11,11 +11,12 @@ use crate::private;
 use crate::processes::{self, VARIABLE};
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, Signal, kill_process, setsid};
+use rustix::io::Errno;
+use rustix::process::{Signal, setsid};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -28,8 +29,12 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a job has between the signal to end and the one that it cannot refuse.
 const TO_END: Duration = Duration::from_secs(30);
-/// The exit status of a start that has happened already.
+/// The exit status of a start that has happened already, or that could not be written down.
 const STARTED_ALREADY: i32 = 79;
+/// A clock that went on by so much more or less than time did was set.
+const CLOCK_WAS_SET_S: f64 = 5.0;
+/// Times a start is put off twice as long as the time before.
+const MOST_DOUBLINGS: u32 = 6;
 
 pub(crate) const ORDER: &str = "order.json";
 pub(crate) const WISH: &str = "wish.json";
@@ -100,6 +105,11 @@ impl Status {
         SignedDuration::from_secs_f64(self.used_s + running)
     }
 
+    /// After the clock was set: what has run since the last start is what it was.
+    fn heed_clock(&mut self, stepped: SignedDuration) {
+        self.since = self.since.and_then(|since| since.checked_add(stepped).ok());
+    }
+
     fn stand_still(&mut self, now: Timestamp) {
         self.used_s = self.used(now).as_secs_f64();
         self.since = None;
@@ -134,16 +144,37 @@ pub fn carry(helper: &[OsString], folder: &Path) -> io::Result<()> {
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(());
     }
+    freezer::leave_that_of_a_job();
     let order: Order = read(folder, ORDER)?;
     let status = match read(folder, STATUS) {
         Ok(status) => status,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Status::new(),
         Err(error) => return Err(error),
     };
-    let mut carried = Carried { helper, folder, mark: order.mark.clone(), order, status, child: None };
-    carried.find()?;
+    let mut carried = Carried {
+        helper,
+        folder,
+        mark: order.mark.clone(),
+        order,
+        status,
+        child: None,
+        is_saved: true,
+        put_off: (0, Instant::now()),
+        last: (Timestamp::now(), Instant::now()),
+    };
+    // What cannot be written down now, since a disk is full, is so at a later look: who leaves now leaves a job that
+    // nobody starts or wakes.
+    _ = carried.find();
     while !matches!(carried.status.phase, Phase::Ended(_)) {
-        carried.look()?;
+        if let Err(error) = carried.look()
+            && !folder.exists()
+        {
+            carried.wake();
+            return Err(error);
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    while carried.close().is_err() && folder.exists() {
         thread::sleep(LOOK_EVERY);
     }
     Ok(())
@@ -154,10 +185,14 @@ pub fn carry(helper: &[OsString], folder: &Path) -> io::Result<()> {
 pub fn start(folder: &Path) -> i32 {
     let Ok(order) = read::<Order>(folder, ORDER) else { return STARTED_ALREADY };
     let (starts, group) = read::<Status>(folder, STATUS).map_or((0, None), |status| (status.ran.len(), status.group));
-    let taken = private_new(&folder.join(started(starts)));
-    if taken.is_err() {
+    let place = folder.join(started(starts));
+    let Ok(mut claim) = private_new(&place) else { return STARTED_ALREADY };
+    if io::Write::write_all(&mut claim, std::process::id().to_string().as_bytes()).is_err() {
+        // It is not begun: who carries it tries again.
+        _ = fs::remove_file(&place);
         return STARTED_ALREADY;
     }
+    drop(claim);
     // One that cannot enter its group is stopped by signals.
     _ = group.as_deref().map(|group| Freezer::at(group).enter());
     let words = order.resume.as_ref().filter(|_| starts > 1).unwrap_or(&order.command);
@@ -189,50 +224,87 @@ struct Carried<'a> {
     status: Status,
     /// `None` where it was started by an earlier supervisor.
     child: Option<Child>,
+    /// Whether the status on the disk is this one.
+    is_saved: bool,
+    /// How often in a row a start was put off, and until when.
+    put_off: (u32, Instant),
+    /// The clock that may be set and the one that may not, at the last look.
+    last: (Timestamp, Instant),
 }
 
 impl Carried<'_> {
-    fn save(&self) -> io::Result<()> {
-        write(self.folder, STATUS, &self.status)
+    fn save(&mut self) -> io::Result<()> {
+        let saved = write(self.folder, STATUS, &self.status);
+        self.is_saved = saved.is_ok();
+        saved
     }
 
     /// After a supervisor that died: what became of the job.
     fn find(&mut self) -> io::Result<()> {
-        let lives = !processes::of(&self.mark).is_empty();
+        let lives = !self.tree().is_empty();
         match self.status.phase {
-            Phase::Starting if !lives && !self.folder.join(started(self.status.ran.len())).exists() => {
-                // It never began: the start is taken back.
-                self.status.ran.pop();
-                self.status.phase = Phase::Waiting;
-                self.status.since = None;
-            }
+            Phase::Starting if !lives && !self.claim().exists() => self.take_back(),
             Phase::Starting if lives => self.status.phase = Phase::Running,
             _ => {}
         }
         self.save()
     }
 
+    /// The file that says that the last start has happened, and whose it is.
+    fn claim(&self) -> PathBuf {
+        self.folder.join(started(self.status.ran.len()))
+    }
+
+    /// The process that became the job.
+    fn starter(&self) -> Option<i32> {
+        private::read(&self.claim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse().ok())
+    }
+
+    /// A start that never happened is taken back, and tried again a little later.
+    fn take_back(&mut self) {
+        self.status.ran.pop();
+        self.status.phase = Phase::Waiting;
+        self.status.since = None;
+        self.is_saved = false;
+        let (times, _) = self.put_off;
+        self.put_off = (times + 1, Instant::now() + LOOK_EVERY * (1 << times.min(MOST_DOUBLINGS)));
+    }
+
     fn look(&mut self) -> io::Result<()> {
         let wish: Wish = read(self.folder, WISH)?;
-        let now = Timestamp::now();
+        let now = self.now();
         if wish.number > self.status.heeded {
             if let Some(once) = &wish.once {
                 self.do_once(once, now)?;
             }
             self.status.heeded = wish.number;
-            self.keep(&wish, now)?;
-            return self.save();
+            self.is_saved = false;
         }
-        self.keep(&wish, now)
+        // Ending a tree may have taken its time.
+        let now = self.now();
+        self.keep(&wish, now)?;
+        if self.is_saved { Ok(()) } else { self.save() }
+    }
+
+    /// What time it is; what was reckoned from a clock that has been set since is put right.
+    fn now(&mut self) -> Timestamp {
+        let (now, steady) = (Timestamp::now(), Instant::now());
+        if let Some(stepped) = stepped(self.last, (now, steady)) {
+            self.status.heed_clock(stepped);
+            self.is_saved = false;
+        }
+        self.last = (now, steady);
+        now
     }
 
     /// Brings the job to where it should be at this instant.
     fn keep(&mut self, wish: &Wish, now: Timestamp) -> io::Result<()> {
         match self.status.phase {
-            Phase::Waiting if !wish.held && now >= wish.begin => self.begin(now),
+            Phase::Waiting if !wish.held && now >= wish.begin && Instant::now() >= self.put_off.1 => self.begin(now),
             Phase::Running | Phase::Starting | Phase::Paused => {
                 if let Some(ending) = self.ended()? {
-                    return self.end(ending, now);
+                    self.end(ending, now);
+                    return Ok(());
                 }
                 let stop = wish.paused.is_some_and(|latest| now < latest);
                 match self.status.phase {
@@ -256,6 +328,14 @@ impl Carried<'_> {
     }
 
     fn begin(&mut self, now: Timestamp) -> io::Result<()> {
+        let begun = self.try_to_begin(now);
+        if begun.is_err() && self.status.phase == Phase::Starting {
+            self.take_back();
+        }
+        begun
+    }
+
+    fn try_to_begin(&mut self, now: Timestamp) -> io::Result<()> {
         self.status.ran.push(Stretch { start: now, end: None });
         self.status.used_s = 0.0;
         self.status.since = Some(now);
@@ -272,12 +352,16 @@ impl Carried<'_> {
         match command.spawn() {
             Ok(child) => {
                 self.child = Some(child);
+                self.put_off = (0, Instant::now());
                 self.status.phase = Phase::Running;
                 self.save()
             }
+            // The machine has no room for a process or a file just now.
+            Err(error) if is_passing(&error) => Err(error),
             Err(error) => {
                 self.status.words = format!("it cannot be started: {error}");
-                self.end(Ending::Failed(126), now)
+                self.end(Ending::Failed(126), now);
+                Ok(())
             }
         }
     }
@@ -290,24 +374,37 @@ impl Carried<'_> {
     }
 
     fn ended(&mut self) -> io::Result<Option<Ending>> {
-        match &mut self.child {
-            Some(child) => Ok(child.try_wait()?.map(ending_of)),
-            None if processes::of(&self.mark).is_empty() => {
+        let Some(child) = &mut self.child else {
+            let is_over = self.tree().is_empty();
+            if is_over {
                 "how it ended was seen by nobody".clone_into(&mut self.status.words);
-                Ok(Some(Ending::Lost))
             }
-            None => Ok(None),
+            return Ok(is_over.then_some(Ending::Lost));
+        };
+        let Some(status) = child.try_wait()? else { return Ok(None) };
+        let own = child.id() as i32;
+        if status.code() != Some(STARTED_ALREADY) || self.starter() == Some(own) {
+            return Ok(Some(ending_of(status)));
         }
+        // It did not become the job. Another start has, which is followed from here on, or none could be written down.
+        self.child = None;
+        if !self.claim().exists() {
+            self.take_back();
+        }
+        Ok(None)
     }
 
-    fn end(&mut self, ending: Ending, now: Timestamp) -> io::Result<()> {
+    fn end(&mut self, ending: Ending, now: Timestamp) {
         self.status.end_stretch(now);
         self.status.phase = Phase::Ended(ending);
         _ = self.group().map(Freezer::remove);
-        self.save()?;
-        // The environment may hold what is secret, and nobody needs it any more.
+    }
+
+    /// Writes down how it ended; whoever reads that finds no environment any more, which may hold what is secret.
+    fn close(&mut self) -> io::Result<()> {
         let order = Order { environment: Vec::new(), ..self.order.clone() };
-        write(self.folder, ORDER, &order)
+        write(self.folder, ORDER, &order)?;
+        self.save()
     }
 
     fn group(&self) -> Option<Freezer<'_>> {
@@ -330,8 +427,8 @@ impl Carried<'_> {
         match once {
             Once::Signal(name) if runs => {
                 // The root of the tree alone: it passes on what it wants its own to have.
-                if let (Some(signal), Some(root)) = (processes::named(name), self.root()) {
-                    _ = Pid::from_raw(root).map(|pid| kill_process(pid, signal));
+                if let Some(signal) = processes::named(name) {
+                    processes::signal_each(|| self.root().into_iter().collect(), signal);
                 }
                 Ok(())
             }
@@ -342,18 +439,24 @@ impl Carried<'_> {
                 self.child = None;
                 Ok(())
             }
-            Once::Withdraw if self.status.phase == Phase::Waiting => self.end(Ending::Cancelled, now),
+            Once::Withdraw | Once::Cancel if self.status.phase == Phase::Waiting => {
+                self.end(Ending::Cancelled, now);
+                Ok(())
+            }
             Once::Cancel if runs => {
                 self.stop_all()?;
-                self.end(Ending::Cancelled, Timestamp::now())
+                self.end(Ending::Cancelled, Timestamp::now());
+                Ok(())
             }
-            Once::Cancel if self.status.phase == Phase::Waiting => self.end(Ending::Cancelled, now),
             _ => Ok(()),
         }
     }
 
+    /// The process that the job was started as, while it lives.
     fn root(&self) -> Option<i32> {
-        self.child.as_ref().map(|child| child.id() as i32).or_else(|| processes::of(&self.mark).first().copied())
+        let tree = self.tree();
+        let own = self.child.as_ref().map(|child| child.id() as i32).or_else(|| self.starter());
+        own.filter(|own| tree.contains(own))
     }
 
     /// All that runs for the job: what carries its mark or descends from that, and what its control group holds besides.
@@ -385,10 +488,50 @@ impl Carried<'_> {
     }
 }
 
+/// By how much the clock was set between two looks; `None` where it was not.
+fn stepped(before: (Timestamp, Instant), now: (Timestamp, Instant)) -> Option<SignedDuration> {
+    let by_time = SignedDuration::try_from(now.1.saturating_duration_since(before.1)).ok()?;
+    let stepped = now.0.duration_since(before.0) - by_time;
+    (stepped.as_secs_f64().abs() > CLOCK_WAS_SET_S).then_some(stepped)
+}
+
+/// Whether the system may be able to do it a little later.
+fn is_passing(error: &io::Error) -> bool {
+    let passing = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::TXTBSY, Errno::INTR];
+    Errno::from_io_error(error).is_some_and(|errno| passing.contains(&errno))
+}
+
 fn ending_of(status: ExitStatus) -> Ending {
     match (status.code(), status.signal()) {
         (Some(0), _) => Ending::Done,
         (Some(code), _) => Ending::Failed(code),
         (None, signal) => Ending::Failed(128 + signal.unwrap_or(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_adds_nothing_to_what_has_run() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).expect("an instant");
+        let begun = Instant::now();
+        let after = |seconds: u64| begun + Duration::from_secs(seconds);
+        assert_eq!(stepped((at(0), begun), (at(64), after(60))), None, "it runs a little fast");
+        let forward = stepped((at(0), begun), (at(3660), after(60))).expect("it was set");
+        let back = stepped((at(0), begun), (at(-3540), after(60))).expect("it was set back");
+        let mut status = Status { since: Some(at(-40)), ..Status::new() };
+        for (step, now) in [(forward, 3660), (back, 60)] {
+            status.heed_clock(step);
+            assert_eq!(status.used(at(now)), SignedDuration::from_secs(100));
+        }
+    }
+
+    #[test]
+    fn a_start_is_put_off_where_the_system_is_short_of_something_and_fails_where_it_cannot_be() {
+        let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        assert!(is_passing(&error(Errno::AGAIN)) && is_passing(&error(Errno::MFILE)));
+        assert!(!is_passing(&error(Errno::NOENT)) && !is_passing(&error(Errno::ACCESS)));
     }
 }

@@ -13,9 +13,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the kernel may take to freeze a tree; a process that waits for a disk is frozen when it has it.
+/// How long freezing is waited for; a process that waits for a disk is frozen when it has it.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long processes that are ending may hold their group.
+const UNTIL_GONE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How the name of a job's group begins.
+const STEM: &str = "greenwich-";
 
 /// Where this process may make control groups.
 ///
@@ -72,13 +76,14 @@ impl<'a> Freezer<'a> {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    /// Freezes all that is in it; says whether the kernel has done so. Else all goes on.
+    /// Freezes all that is in it; says whether the kernel has taken that on. None that is frozen goes on while another
+    /// one is waited for, and whoever is late freezes as soon as it can: no signal would stop it sooner.
     pub(crate) fn freeze(self) -> bool {
-        let is_frozen = self.set("1") && self.until("frozen 1");
-        if !is_frozen {
-            self.set("0");
+        let is_taken_on = self.set("1");
+        if is_taken_on {
+            self.until("frozen 1", PATIENCE);
         }
-        is_frozen
+        is_taken_on
     }
 
     /// Lets all go on; says whether there was anything to let go.
@@ -87,24 +92,30 @@ impl<'a> Freezer<'a> {
         was && self.set("0")
     }
 
-    /// Takes the group away, once it is empty.
+    /// Takes the group away, once it is empty. One that holds a process is left.
     pub(crate) fn remove(self) {
-        // One that still holds a process of somebody's is left.
-        _ = fs::remove_dir(self.folder);
+        let asked = Instant::now();
+        // Who is just ending is no member any more, and holds the group until its memory is given back.
+        while fs::remove_dir(self.folder).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy)
+            && self.members().is_empty()
+            && asked.elapsed() < UNTIL_GONE
+        {
+            thread::sleep(LOOK_EVERY);
+        }
     }
 
     fn set(self, word: &str) -> bool {
         fs::write(self.folder.join("cgroup.freeze"), word).is_ok()
     }
 
-    fn until(self, wanted: &str) -> bool {
+    fn until(self, wanted: &str, patience: Duration) -> bool {
         let asked = Instant::now();
         loop {
             let told = fs::read_to_string(self.folder.join("cgroup.events")).unwrap_or_default();
             if told.lines().any(|line| line == wanted) {
                 return true;
             }
-            if asked.elapsed() > PATIENCE {
+            if asked.elapsed() > patience {
                 return false;
             }
             thread::sleep(LOOK_EVERY);
@@ -112,9 +123,18 @@ impl<'a> Freezer<'a> {
     }
 }
 
+/// Takes this process out of the group of a job that has handed over another one: what pauses the one is not to pause
+/// who carries the other.
+pub(crate) fn leave_that_of_a_job() {
+    let Ok(folder) = own_group() else { return };
+    let is_of_a_job = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(STEM));
+    // Where it may not leave, it is carried as well as can be.
+    _ = folder.parent().filter(|_| is_of_a_job).map(|above| Freezer::at(above).enter());
+}
+
 /// Makes a group for a job; `None` where that may not be done.
 pub(crate) fn make(mark: &Mark) -> Option<PathBuf> {
-    let folder = own_group().ok()?.join(format!("greenwich-{}-{}", mark.run, mark.attempt));
+    let folder = own_group().ok()?.join(format!("{STEM}{}-{}", mark.run, mark.attempt));
     match fs::create_dir(&folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => None,
         _ => Some(folder).filter(|folder| folder.join("cgroup.freeze").exists()),
@@ -126,6 +146,9 @@ mod tests {
     use super::*;
     use crate::processes;
     use std::process::Command;
+
+    /// A kernel that does not get on fails a test after this.
+    const LONG: Duration = Duration::from_secs(60);
 
     #[test]
     fn the_own_group_is_found_where_it_is_mounted() {
@@ -145,23 +168,25 @@ mod tests {
     #[test]
     fn a_tree_is_frozen_as_a_whole_with_what_hides_its_mark_and_its_parent() {
         let mark = Mark { run: format!("frozen-{}", std::process::id()), attempt: 1 };
-        let folder = match own_group() {
-            Ok(_) => make(&mark).expect("it may be made"),
-            Err(why) => return eprintln!("SKIPPED: no control group can be made: {why}"),
-        };
+        let why = own_group().err().unwrap_or_else(|| "it is refused".to_owned());
+        let Some(folder) = make(&mark) else { return eprintln!("SKIPPED: no control group can be made: {why}") };
         let freezer = Freezer::at(&folder);
-        let enter = format!("echo 0 > {}/cgroup.procs; (env -i sleep 600 &); exec sleep 600", folder.display());
+        let enter = format!("echo 0 > {}/cgroup.procs || exit; (env -i sleep 600 &); exec sleep 600", folder.display());
         let mut child = Command::new("sh").args(["-c", &enter]).spawn().expect("it runs");
         while freezer.members().len() < 2 {
-            thread::yield_now();
+            if child.try_wait().expect("it is ours").is_some() {
+                freezer.remove();
+                return eprintln!("SKIPPED: no process may enter a control group of its own here");
+            }
+            thread::sleep(LOOK_EVERY);
         }
         assert!(freezer.members().contains(&(child.id() as i32)));
         assert!(!freezer.thaw(), "nothing is frozen yet");
-        assert!(freezer.freeze());
-        assert!(freezer.thaw() && freezer.until("frozen 0"));
+        assert!(freezer.freeze() && freezer.until("frozen 1", LONG));
+        assert!(freezer.thaw() && freezer.until("frozen 0", LONG));
         assert!(processes::signal_each(|| freezer.members(), rustix::process::Signal::KILL));
         child.wait().expect("it ended");
-        assert!(freezer.until("populated 0"));
+        assert!(freezer.until("populated 0", LONG));
         freezer.remove();
         assert!(!folder.exists());
     }

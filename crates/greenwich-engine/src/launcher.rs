@@ -167,6 +167,8 @@ pub struct Seen {
     pub begin: Option<Timestamp>,
     /// When it ran, as far as the engine still knows: each start is a stretch. Pauses are inside.
     pub ran: Vec<Stretch>,
+    /// How often it has started, by the engine's own count: it may know more starts than stretches.
+    pub starts: u32,
     /// How long it has been running since its last start, pauses left out.
     pub used: SignedDuration,
     /// The engine's own words: why it waits, or how it ended.
@@ -180,7 +182,7 @@ impl Seen {
     }
     /// Whether it has ever started.
     pub fn has_started(&self) -> bool {
-        !self.ran.is_empty()
+        self.starts > 0 || !self.ran.is_empty()
     }
 }
 

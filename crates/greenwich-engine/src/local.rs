@@ -7,6 +7,7 @@ use crate::carry::{LOCK, ORDER, Once, Phase, STATUS, Status, WISH, Wish, read, w
 use crate::error::EngineError;
 use crate::launcher::{Abilities, Act, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Survey, words};
 use crate::private;
+use crate::processes::VARIABLE;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use std::ffi::OsString;
@@ -63,6 +64,8 @@ impl Local {
                 self.helper.split_first().ok_or_else(|| io::Error::other("no helper is named"))?;
             let mut command = Command::new(program);
             command.args(arguments).arg("supervise").arg(folder).current_dir("/");
+            // Where a job hands over another one, who carries that belongs to neither's tree.
+            command.env(VARIABLE, "supervisor");
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             let mut child = command.spawn()?;
             // Reaped in its own time, so that no dead supervisor is left standing.
@@ -80,7 +83,10 @@ impl Local {
     fn seen(folder: &Path, id: &str) -> io::Result<Seen> {
         let order: Order = read(folder, ORDER)?;
         let wish: Wish = read(folder, WISH)?;
-        let status = read::<Status>(folder, STATUS).unwrap_or_else(|_| Status::new());
+        let status = match read::<Status>(folder, STATUS) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Status::new(),
+            status => status?,
+        };
         let state = match status.phase {
             Phase::Waiting => SeenState::Waiting { held: wish.held },
             Phase::Starting | Phase::Running => SeenState::Running,
@@ -94,6 +100,7 @@ impl Local {
             state,
             begin: matches!(state, SeenState::Waiting { .. }).then_some(wish.begin),
             used: status.used(Timestamp::now()),
+            starts: status.ran.len() as u32,
             ran: status.ran,
             words: words(&status.words),
         })
@@ -160,10 +167,26 @@ impl Launcher for Local {
             }
         };
         let mut all = Vec::new();
-        for entry in entries.flatten() {
-            let Ok(id) = entry.file_name().into_string() else { continue };
+        for entry in entries {
+            let entry = entry.map_err(|error| EngineError::Unreachable {
+                engine: format!("`{}`", self.folder.display()),
+                said: error.to_string(),
+                look: LOOK,
+            })?;
+            // What begins with a dot was not handed over to its end.
+            let Some(id) = entry.file_name().into_string().ok().filter(|id| !id.starts_with('.')) else { continue };
             let folder = entry.path();
-            let Ok(seen) = Self::seen(&folder, &id) else { continue };
+            let seen = match Self::seen(&folder, &id) {
+                Ok(seen) => seen,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                // A job that cannot be read is not one that is gone.
+                Err(error) => {
+                    let engine = format!("`{}`", folder.display());
+                    return Err(EngineError::Unreachable { engine, said: error.to_string(), look: LOOK });
+                }
+            };
             if seen.is_over() {
                 all.extend(known.iter().any(|(_, one)| *one == id).then_some(seen));
             } else {

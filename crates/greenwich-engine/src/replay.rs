@@ -18,6 +18,8 @@ pub enum Fault {
     AnswerLost,
     /// It refuses.
     Refuses,
+    /// It does what was asked, and says that it refuses: a proxy or a tool lost its word.
+    RefusesWhatItDid,
 }
 
 /// A site of a replay.
@@ -47,6 +49,14 @@ struct Job {
     saved: SignedDuration,
 }
 
+/// Of which jobs it tells when they ran.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Stretches {
+    #[default]
+    OfAll,
+    OfWhatRuns,
+}
+
 #[derive(Debug, Default)]
 struct World {
     now: Timestamp,
@@ -59,6 +69,7 @@ struct World {
     next: u64,
     pauses: bool,
     exchanges: bool,
+    told: Stretches,
     calls: u64,
 }
 
@@ -110,6 +121,11 @@ impl Replay {
         self.world().exchanges = exchanges;
     }
 
+    /// It tells of no stretch of a job that waits again, as a queue without accounting does.
+    pub fn forgets_stretches(&self) {
+        self.world().told = Stretches::OfWhatRuns;
+    }
+
     /// Whether a site's nodes take new work from now on.
     pub fn set_up(&self, site: &str, is_up: bool) {
         if let Some(found) = self.world().sites.iter_mut().find(|one| one.name == site) {
@@ -143,23 +159,29 @@ impl Replay {
         world.jobs.iter().map(|(id, job)| job.seen(id)).collect()
     }
 
-    fn call(&self) -> Result<(MutexGuard<'_, World>, bool), EngineError> {
+    /// The world, and what is answered instead of what was done.
+    fn call(&self) -> Result<(MutexGuard<'_, World>, Option<EngineError>), EngineError> {
         let mut world = self.world();
         world.calls += 1;
         if world.is_down {
             return Err(silent());
         }
         match world.faults.pop_front() {
-            None => Ok((world, false)),
-            Some(Fault::AnswerLost) => Ok((world, true)),
+            None => Ok((world, None)),
+            Some(Fault::AnswerLost) => Ok((world, Some(silent()))),
+            Some(Fault::RefusesWhatItDid) => Ok((world, Some(refused()))),
             Some(Fault::Silent) => Err(silent()),
-            Some(Fault::Refuses) => Err(EngineError::Refused {
-                engine: "the replay".to_owned(),
-                what: "do that".to_owned(),
-                said: "a fault that was asked for".to_owned(),
-                mend: "ask for none".to_owned(),
-            }),
+            Some(Fault::Refuses) => Err(refused()),
         }
+    }
+}
+
+fn refused() -> EngineError {
+    EngineError::Refused {
+        engine: "the replay".to_owned(),
+        what: "do that".to_owned(),
+        said: "a fault that was asked for".to_owned(),
+        mend: "ask for none".to_owned(),
     }
 }
 
@@ -243,6 +265,7 @@ impl Job {
             state,
             begin: matches!(state, SeenState::Waiting { .. }).then_some(self.begin),
             ran: self.ran.clone(),
+            starts: self.ran.len() as u32,
             used: self.used,
             words: String::new(),
         }
@@ -252,8 +275,8 @@ impl Job {
 impl Launcher for Replay {
     fn survey(&mut self) -> Result<Survey, EngineError> {
         let (world, lost) = self.call()?;
-        if lost {
-            return Err(silent());
+        if let Some(answer) = lost {
+            return Err(answer);
         }
         let sites = world.sites.iter().map(|site| SiteSeen {
             name: site.name.clone(),
@@ -267,12 +290,18 @@ impl Launcher for Replay {
 
     fn jobs(&mut self, known: &[(Mark, String)]) -> Result<Vec<Seen>, EngineError> {
         let (world, lost) = self.call()?;
-        if lost {
-            return Err(silent());
+        if let Some(answer) = lost {
+            return Err(answer);
         }
         let wanted = |id: &str| known.iter().any(|(_, one)| one == id);
         let seen = world.jobs.iter().map(|(id, job)| job.seen(id)).filter(|seen| !seen.is_over() || wanted(&seen.id));
-        Ok(seen.collect())
+        let told = |mut seen: Seen| {
+            if world.told == Stretches::OfWhatRuns && matches!(seen.state, SeenState::Waiting { .. }) {
+                seen.ran.clear();
+            }
+            seen
+        };
+        Ok(seen.map(told).collect())
     }
 
     fn submit(&mut self, order: &Order) -> Result<String, EngineError> {
@@ -292,7 +321,7 @@ impl Launcher for Replay {
             order: order.clone(),
         };
         world.jobs.insert(id.clone(), job);
-        if lost { Err(silent()) } else { Ok(id) }
+        lost.map_or(Ok(id), Err)
     }
 
     fn act(&mut self, id: &str, act: &Act) -> Result<(), EngineError> {
@@ -336,6 +365,6 @@ impl Launcher for Replay {
             Act::Cancel => job.end(Ending::Cancelled, now),
             Act::Pause { .. } | Act::Resume | Act::Requeue { .. } | Act::Withdraw | Act::Move { .. } => {}
         }
-        if lost { Err(silent()) } else { Ok(()) }
+        lost.map_or(Ok(()), Err)
     }
 }

@@ -6,7 +6,9 @@
 //! does is the constant [`SCRIPT`]: the words of a command are its arguments and are never read by a shell.
 
 use crate::error::EngineError;
-use crate::launcher::{Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Survey, words};
+use crate::launcher::{
+    Abilities, Act, Ending, Launcher, Mark, Order, Seen, SeenState, SiteSeen, Stretch, Survey, words,
+};
 use crate::private;
 use crate::slurm_asked::{exchange, of_another_kind, of_exchanges, resources};
 use crate::slurm_refusal::{LOOK, refusal, unheard};
@@ -70,6 +72,9 @@ pub struct Slurm {
     version: Option<String>,
     /// Whether a survey also looks at what the installation lacks.
     is_thorough: bool,
+    /// Where the tools are, where not on PATH.
+    #[cfg(test)]
+    tools_at: Option<PathBuf>,
 }
 
 /// A job by Slurm's name of it.
@@ -82,7 +87,16 @@ impl Slurm {
     /// Slurm with these sites. `lock` is the act lock: tools hold it while they are under way.
     #[must_use]
     pub fn new(sites: Vec<SlurmSite>, folder: PathBuf, conf: Option<PathBuf>, lock: Option<Arc<File>>) -> Self {
-        Self { sites, folder, conf, tools: Tools { patience: PATIENCE, lock }, version: None, is_thorough: false }
+        Self {
+            sites,
+            folder,
+            conf,
+            tools: Tools { patience: PATIENCE, lock },
+            version: None,
+            is_thorough: false,
+            #[cfg(test)]
+            tools_at: None,
+        }
     }
 
     /// One whose surveys also ask what the installation lacks, and whose tools get so long each: for `doctor`.
@@ -124,7 +138,12 @@ impl Slurm {
     }
 
     fn command(&self, program: &str, cluster: Option<&str>) -> Command {
+        #[cfg(test)]
+        let program = &self.tools_at.as_ref().map_or_else(|| PathBuf::from(program), |folder| folder.join(program));
         let mut command = Command::new(program);
+        for name in std::env::vars_os().map(|(name, _)| name).filter(|name| is_anothers(&name.to_string_lossy())) {
+            command.env_remove(name);
+        }
         if let Some(conf) = &self.conf {
             command.env("SLURM_CONF", conf);
         }
@@ -165,8 +184,11 @@ impl Slurm {
 
     fn site_of(&self, cluster: Option<&str>, partition: &str) -> String {
         let there = || self.sites.iter().filter(|site| site.cluster.as_deref() == cluster);
-        let found = there().find(|site| site.partition.as_deref().is_some_and(|own| partition.contains(own)));
-        found.or_else(|| there().next()).map(|site| site.name.clone()).unwrap_or_default()
+        // One that waits may name several.
+        let has = |own: &str| partition.split(',').any(|one| one == own);
+        let named = there().find(|site| site.partition.as_deref().is_some_and(has));
+        let by_default = || there().find(|site| site.partition.is_none());
+        named.or_else(by_default).or_else(|| there().next()).map(|site| site.name.clone()).unwrap_or_default()
     }
 
     fn seen(&self, cluster: Option<&str>, row: Queued) -> Seen {
@@ -176,6 +198,7 @@ impl Slurm {
             state: row.state,
             begin: row.eligible,
             ran: row.ran.into_iter().collect(),
+            starts: row.starts,
             used: row.used,
             words: if row.reason == "None" { String::new() } else { words(&row.reason) },
             mark: row.mark,
@@ -190,23 +213,37 @@ impl Slurm {
             state: SeenState::Waiting { held: false },
             begin: None,
             ran: Vec::new(),
+            starts: 0,
             used: SignedDuration::ZERO,
             words: "it is moved by its federation".to_owned(),
             mark,
         }
     }
 
-    /// What accounting says of jobs of one cluster; nothing where there is no accounting.
-    fn accounting(&self, cluster: Option<&str>, ids: &[&str]) -> Vec<Accounted> {
+    /// What accounting says of jobs of one cluster; nothing where there is none.
+    ///
+    /// # Errors
+    /// Where there is one that does not answer.
+    fn accounting(&self, cluster: Option<&str>, ids: &[&str]) -> Result<Vec<Accounted>, EngineError> {
         let mut rows = Vec::new();
         for some in ids.chunks(MOST_IDS) {
             let mut command = self.asking("sacct", cluster);
             let jobs = format!("--jobs={}", some.join(","));
             command.args(["--noheader", "--parsable2", "--allocations", "--duplicates", &jobs, "--format", ACCOUNTING]);
-            // A cluster without accounting still has its queue: what is not told here is taken from there.
-            rows.extend(self.run(command, "tell what ran", "").map(|text| accounted(&text)).unwrap_or_default());
+            match self.run(command, "tell what ran", "") {
+                Ok(text) => rows.extend(accounted(&text)),
+                Err(error) if error.may_work_later() => return Err(error),
+                // A cluster without accounting still has its queue: what is not told here is taken from there.
+                Err(_) => {}
+            }
         }
-        rows
+        Ok(rows)
+    }
+
+    /// When a job with a mark has started, by the file that its batch script claims.
+    fn claimed(&self, mark: &Mark) -> Option<Timestamp> {
+        let about = std::fs::metadata(self.folder.join("claims").join(claim_of(mark))).ok()?;
+        about.modified().ok().and_then(|at| Timestamp::try_from(at).ok())
     }
 
     /// Puts what accounting knows of a job over what the queue says: each of its starts, and how it ended.
@@ -326,7 +363,7 @@ impl Slurm {
             Some(value) => format!("{name}={value}\n"),
             None => format!("{name}\n"),
         });
-        self.script(&format!("claims/{}-{}.at-{cluster}", mark.run, mark.attempt), &lines.collect::<String>())?;
+        self.script(&format!("claims/{}.at-{cluster}", claim_of(mark)), &lines.collect::<String>())?;
         let (of, to) = (format!("jobid={}", job.number), format!("clusters={cluster}"));
         self.control(&["update", &of, &to], job, "move a job")?;
         let asked = Instant::now();
@@ -409,20 +446,26 @@ impl Launcher for Slurm {
             let mut here: Vec<Seen> = queued(&text).into_iter().map(|row| self.seen(cluster, row)).collect();
             let shown: BTreeSet<String> = here.iter().map(|seen| seen.id.clone()).collect();
             // Jobs that were purged from the queue are asked of accounting.
-            let gone = known.iter().filter(|(_, id)| named(id).cluster == cluster && !shown.contains(id));
-            here.extend(gone.map(|(mark, id)| Seen {
+            let gone: Vec<_> =
+                known.iter().filter(|(_, id)| named(id).cluster == cluster && !shown.contains(id)).collect();
+            here.extend(gone.iter().map(|(mark, id)| Seen {
                 mark: mark.clone(),
                 id: id.clone(),
                 site: self.site_of(cluster, ""),
                 state: SeenState::Ended(Ending::Lost),
                 begin: None,
                 ran: Vec::new(),
+                starts: 0,
                 used: SignedDuration::ZERO,
                 words: String::new(),
             }));
             let over: Vec<&str> =
                 here.iter().filter(|seen| seen.is_over()).map(|seen| named(&seen.id).number).collect();
-            let rows = self.accounting(cluster, &over);
+            let rows = match self.accounting(cluster, &over) {
+                // Of a job that is purged from the queue nothing else tells: it is not taken for one that never was.
+                Err(error) if !gone.is_empty() => return Err(error),
+                told => told.unwrap_or_default(),
+            };
             let mut by_job: BTreeMap<&str, Vec<&Accounted>> = BTreeMap::new();
             for row in &rows {
                 by_job.entry(&row.id).or_default().push(row);
@@ -430,11 +473,14 @@ impl Launcher for Slurm {
             for seen in &mut here {
                 let rows = by_job.get(named(&seen.id).number).cloned().unwrap_or_default();
                 Self::complete(seen, &rows);
+                if !shown.contains(&seen.id) && seen.ran.is_empty() {
+                    seen.ran.extend(self.claimed(&seen.mark).map(|start| Stretch { start, end: None }));
+                }
             }
-            // Of what neither the queue nor accounting knows, nothing is said.
-            all.extend(
-                here.into_iter().filter(|seen| shown.contains(&seen.id) || by_job.contains_key(named(&seen.id).number)),
-            );
+            // Of what neither the queue nor accounting knows, and what has claimed nothing, nothing is said.
+            all.extend(here.into_iter().filter(|seen| {
+                shown.contains(&seen.id) || by_job.contains_key(named(&seen.id).number) || seen.has_started()
+            }));
         }
         // A copy tells of a job only while that is not seen where it went.
         copies.retain(|copy| all.iter().all(|seen| seen.mark != copy.mark));
@@ -462,7 +508,7 @@ impl Launcher for Slurm {
         if order.held {
             command.arg("--hold");
         }
-        let claim = self.folder.join("claims").join(format!("{}-{}", order.mark.run, order.mark.attempt));
+        let claim = self.folder.join("claims").join(claim_of(&order.mark));
         let again: &[String] = order.resume.as_deref().unwrap_or_default();
         command.arg(script).arg(claim);
         command.args([order.command.len(), again.len(), order.beside.len()].map(|count| count.to_string()));
@@ -533,6 +579,19 @@ fn without_copies(mut all: Vec<Seen>) -> Vec<Seen> {
     all
 }
 
+/// The name of the file that a job claims.
+fn claim_of(mark: &Mark) -> String {
+    format!("{}-{}", mark.run, mark.attempt)
+}
+
+/// Whether a variable of whoever runs us would change what a tool tells or does, or is about another job: one in whose
+/// shell we were started.
+fn is_anothers(name: &str) -> bool {
+    const OF_TOOLS: [&str; 5] = ["SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_", "SCONTROL_"];
+    const OURS: [&str; 4] = ["SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_CLUSTERS"];
+    OF_TOOLS.iter().any(|stem| name.starts_with(stem)) || name.starts_with("SLURM_") && !OURS.contains(&name)
+}
+
 /// Seconds since 1970, which every version reads in every time zone.
 fn begin(at: Timestamp) -> String {
     format!("uts{}", at.as_second().max(1))
@@ -553,6 +612,63 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_job_is_at_the_site_whose_partition_it_is_in_and_not_at_one_whose_name_is_part_of_that() {
+        let site = |name: &str, partition: Option<&str>| SlurmSite {
+            name: name.to_owned(),
+            partition: partition.map(str::to_owned),
+            ..SlurmSite::default()
+        };
+        let sites = vec![site("short", Some("gpu")), site("long", Some("gpu-long")), site("any", None)];
+        let slurm = Slurm::new(sites, PathBuf::from("/nowhere"), None, None);
+        let told = ["gpu", "gpu-long", "cpu,gpu-long", "cpu", ""].map(|partition| slurm.site_of(None, partition));
+        assert_eq!(told, ["short", "long", "long", "any", "any"]);
+    }
+
+    #[test]
+    fn what_users_set_for_tools_of_their_own_hides_no_job_and_a_job_hands_nothing_of_its_own_on() {
+        let told = ["SQUEUE_PARTITION", "SACCT_FORMAT", "SCANCEL_STATE", "SLURM_JOB_ID", "SLURM_MEM_PER_NODE"];
+        assert!(told.into_iter().all(is_anothers));
+        let kept = ["SLURM_CONF", "SLURM_JWT", "SLURM_CLUSTERS", "SBATCH_ACCOUNT", "PATH"];
+        assert!(!kept.into_iter().any(is_anothers));
+    }
+
+    #[test]
+    fn a_job_that_is_purged_is_not_taken_for_one_that_never_ran_while_accounting_is_away_or_where_there_is_none() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let tool = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("its mode");
+        };
+        tool("squeue", "exit 0");
+        let mut slurm = Slurm::new(vec![SlurmSite::default()], folder.path().join("slurm"), None, None);
+        slurm.tools_at = Some(folder.path().to_owned());
+        let mark = Mark { run: "k".to_owned(), attempt: 1 };
+        let known = [(mark.clone(), "7".to_owned())];
+        let begun = Instant::now();
+        let mut jobs = || loop {
+            let told = slurm.jobs(&known);
+            // While another test forks it may hold a script that was written just now.
+            let is_busy = told.as_ref().is_err_and(|error| error.to_string().contains("Text file busy"));
+            if !is_busy || begun.elapsed() > Duration::from_secs(60) {
+                return told;
+            }
+        };
+        tool("sacct", "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1");
+        let error = jobs().expect_err("nobody knows");
+        assert!(error.may_work_later(), "{error}");
+        tool("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
+        assert_eq!(jobs().expect("it answers"), []);
+        let claims = folder.path().join("slurm/claims");
+        std::fs::create_dir_all(&claims).expect("made");
+        std::fs::write(claims.join("k-1"), "7").expect("written");
+        let seen = jobs().expect("it answers");
+        assert_eq!((seen.len(), seen[0].state), (1, SeenState::Ended(Ending::Lost)));
+        assert!(seen[0].has_started() && seen[0].mark == mark, "its claim says that it ran: {seen:?}");
+    }
+
+    #[test]
     fn one_job_that_two_clusters_show_is_one() {
         let seen = |id: &str, state: SeenState| Seen {
             mark: Mark { run: "k".to_owned(), attempt: 1 },
@@ -561,6 +677,7 @@ mod tests {
             state,
             begin: None,
             ran: Vec::new(),
+            starts: 0,
             used: SignedDuration::ZERO,
             words: String::new(),
         };

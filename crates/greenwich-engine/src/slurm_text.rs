@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// The columns of [`Queued`]; the comment comes last, so that what others write there cannot shift a column.
-pub(crate) const QUEUE: &str =
-    "JobID:|,State:|,EligibleTime:|,StartTime:|,EndTime:|,TimeUsed:|,Partition:|,NodeList:|,Reason:|,Comment:|";
+pub(crate) const QUEUE: &str = "JobID:|,State:|,EligibleTime:|,StartTime:|,EndTime:|,TimeUsed:|,Partition:|,NodeList:|,RestartCnt:|,Reason:|,Comment:|";
+/// How many columns those are.
+const CELLS: usize = 11;
 /// The columns of [`Accounted`].
 pub(crate) const ACCOUNTING: &str = "JobIDRaw,State,ExitCode,Start,End,Suspended,NodeList";
 /// The columns of [`accelerators`].
@@ -26,6 +27,8 @@ pub(crate) struct Queued {
     pub(crate) state: SeenState,
     pub(crate) eligible: Option<Timestamp>,
     pub(crate) ran: Option<Stretch>,
+    /// Starts, this one among them.
+    pub(crate) starts: u32,
     pub(crate) used: SignedDuration,
     pub(crate) partition: String,
     pub(crate) reason: String,
@@ -37,10 +40,11 @@ pub(crate) fn queued(text: &str) -> Vec<Queued> {
 }
 
 fn queued_line(line: &str) -> Option<Queued> {
-    let mut cells = line.splitn(10, '|').map(str::trim);
+    let mut cells = line.splitn(CELLS, '|').map(str::trim);
     let mut next = || cells.next();
     let (id, state, eligible, start, end) = (next()?, next()?, next()?, next()?, next()?);
-    let (used, partition, nodes, reason, comment) = (next()?, next()?, next()?, next()?, next()?);
+    let (used, partition, nodes, restarts) = (next()?, next()?, next()?, next()?);
+    let (reason, comment) = (next()?, next()?);
     let mark = Mark::parse(comment.trim_end_matches('|'))?;
     let state = state_of(state, reason, None)?;
     let is_over = matches!(state, SeenState::Ended(_));
@@ -52,6 +56,8 @@ fn queued_line(line: &str) -> Option<Queued> {
         mark,
         state,
         eligible: instant(eligible),
+        // The first start is no restart: one that waits with none has not started, whoever has looked.
+        starts: restarts.parse::<u32>().unwrap_or(0).saturating_add(u32::from(ran.is_some())),
         ran,
         used: duration(used).unwrap_or(SignedDuration::ZERO),
         partition: partition.to_owned(),
@@ -62,7 +68,7 @@ fn queued_line(line: &str) -> Option<Queued> {
 /// Jobs of ours that an answer of `squeue` has as the copy that a federation keeps of a job that is at another cluster.
 pub(crate) fn elsewhere(text: &str) -> Vec<(String, Mark)> {
     let of = |line: &str| {
-        let cells: Vec<&str> = line.splitn(10, '|').map(str::trim).collect();
+        let cells: Vec<&str> = line.splitn(CELLS, '|').map(str::trim).collect();
         let [id, state, .., comment] = cells.as_slice() else { return None };
         let mark = Mark::parse(comment.trim_end_matches('|')).filter(|_| *state == "REVOKED")?;
         Some(((*id).to_owned(), mark))
@@ -98,7 +104,7 @@ pub(crate) fn guards<'a>(text: &'a str, stem: &str, folder: &str) -> Vec<&'a str
     }
     let (mut paused, mut waiting) = (BTreeSet::new(), Vec::new());
     for line in text.lines() {
-        let cells: Vec<&str> = line.splitn(10, '|').map(str::trim).collect();
+        let cells: Vec<&str> = line.splitn(CELLS, '|').map(str::trim).collect();
         let [id, state, .., reason, comment] = cells.as_slice() else { continue };
         match state_of(state, reason, None) {
             Some(SeenState::Paused) => _ = paused.insert(*id),
@@ -278,29 +284,31 @@ mod tests {
 
     /// As `squeue` of 22.05.8 printed it, but for the run's name.
     const SQUEUE: &str = "\
-67108866|PENDING|1795720928|1795720928|1795722728|0:00|train||BeginTime|greenwich:k3:1|
-67108865|RUNNING|1795720029|1795720029|1827256029|1-00:00:03|train|e1|None|greenwich:k2:1|
-67108867|PENDING|1795720928|1795720928|NONE|0:00|train||JobHeldAdmin|greenwich:k4:2|
-67108868|CANCELLED|1795720928|1795720060|1795720063|0:00|train||None|greenwich:k5:1|
-67108869|RUNNING|1795720029|1795720029|N/A|0:03|train|e1|None|(null)|
-67108870|REVOKED|1795720029|1795720029|N/A|0:03|train||None|greenwich:k6:1|
-67108871|RUNNING|1795720029|1795720029|N/A|0:03|train|e1|None|someone's own | with a bar|
+67108866|PENDING|1795720928|1795720928|1795722728|0:00|train||0|BeginTime|greenwich:k3:1|
+67108865|RUNNING|1795720029|1795720029|1827256029|1-00:00:03|train|e1|0|None|greenwich:k2:1|
+67108867|PENDING|1795720928|1795720928|NONE|0:00|train||2|JobHeldAdmin|greenwich:k4:2|
+67108868|CANCELLED|1795720928|1795720060|1795720063|0:00|train||0|None|greenwich:k5:1|
+67108869|RUNNING|1795720029|1795720029|N/A|0:03|train|e1|0|None|(null)|
+67108870|REVOKED|1795720029|1795720029|N/A|0:03|train||0|None|greenwich:k6:1|
+67108871|RUNNING|1795720029|1795720029|N/A|0:03|train|e1|0|None|someone's own | with a bar|
 ";
 
     #[test]
     fn only_jobs_of_ours_are_read_from_a_queue() {
         let found = queued(SQUEUE);
-        let told: Vec<(&str, SeenState, bool)> =
-            found.iter().map(|one| (one.mark.run.as_str(), one.state, one.ran.is_some())).collect();
+        let told: Vec<(&str, SeenState, u32)> =
+            found.iter().map(|one| (one.mark.run.as_str(), one.state, one.starts)).collect();
         assert_eq!(
             told,
             [
-                ("k3", SeenState::Waiting { held: false }, false),
-                ("k2", SeenState::Running, true),
-                ("k4", SeenState::Waiting { held: true }, false),
-                ("k5", SeenState::Ended(Ending::Cancelled), false),
-            ]
+                ("k3", SeenState::Waiting { held: false }, 0),
+                ("k2", SeenState::Running, 1),
+                ("k4", SeenState::Waiting { held: true }, 2),
+                ("k5", SeenState::Ended(Ending::Cancelled), 0),
+            ],
+            "one that was queued again has its starts, wherever it waits"
         );
+        assert!(found[1].ran.is_some() && found[2].ran.is_none());
         assert_eq!(found[1].used, SignedDuration::from_secs(86_403));
         assert_eq!(found[0].eligible, Timestamp::from_second(1_795_720_928).ok());
     }
@@ -330,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_guard_is_idle_where_its_job_is_not_suspended() {
-        let row = |id: &str, state: &str, comment: &str| format!("{id}|{state}|1|1|1|0:00|train|e1|None|{comment}|\n");
+        let row =
+            |id: &str, state: &str, comment: &str| format!("{id}|{state}|1|1|1|0:00|train|e1|0|None|{comment}|\n");
         let queue = [
             row("10", "SUSPENDED", "greenwich:k1:1"),
             row("11", "RUNNING", "greenwich:k2:1"),
@@ -391,7 +400,9 @@ mod tests {
 
     #[test]
     fn no_answer_of_a_tool_breaks_the_reader() {
-        for text in ["", "|", "||||||||||", "a|RUNNING|9999999999999999999|1|1|1|1|1|greenwich:a:1|", "\u{0}|\u{7f}"] {
+        for text in
+            ["", "|", "||||||||||", "a|RUNNING|9999999999999999999|1|1|1|1|1|x|1|greenwich:a:1|", "\u{0}|\u{7f}"]
+        {
             _ = (queued(text), accounted(text), accelerators(text, None), version(text));
             _ = (guards(text, "greenwich-guard", "/state"), lacks(text, true));
         }

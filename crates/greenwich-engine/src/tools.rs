@@ -8,11 +8,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The most that a tool may print.
-const MOST_BYTES: u64 = 64 << 20;
+const MOST_BYTES: usize = 64 << 20;
+/// How long after its end a tool is listened to whose streams somebody else holds open.
+const UNTIL_QUIET: Duration = Duration::from_secs(5);
 /// How often it is looked whether a tool has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -44,11 +47,16 @@ impl Tools {
             None => Stdio::null(),
         };
         let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let out = child.stdout.take().map(|stream| thread::spawn(move || read(stream)));
-        let err = child.stderr.take().map(|stream| thread::spawn(move || read(stream)));
+        let (out, err) = (child.stdout.take().map(listen), child.stderr.take().map(listen));
         let status = self.wait(&mut child)?;
-        let text = |reader: Option<thread::JoinHandle<Vec<u8>>>| {
-            let bytes = reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
+        let quiet = Instant::now() + UNTIL_QUIET;
+        let text = |pieces: Option<Receiver<Vec<u8>>>| {
+            let mut bytes = Vec::new();
+            // What it said is in the pipe by now; the end does not come while somebody whom it left behind holds it open.
+            let next = || pieces.as_ref()?.recv_timeout(quiet.saturating_duration_since(Instant::now())).ok();
+            while let Some(piece) = next() {
+                bytes.extend(piece);
+            }
             String::from_utf8_lossy(&bytes).into_owned()
         };
         Ok(Said { status, out: text(out), err: text(err) })
@@ -72,12 +80,26 @@ impl Tools {
     }
 }
 
-/// Reads what is kept of a stream, and lets the rest run out, so that the tool is not held up by it.
-fn read(mut stream: impl Read) -> Vec<u8> {
-    let mut kept = Vec::new();
-    _ = stream.by_ref().take(MOST_BYTES).read_to_end(&mut kept);
-    _ = io::copy(&mut stream, &mut io::sink());
-    kept
+/// Hears what is kept of a stream as it comes, and lets the rest run out, so that the tool is not held up by it.
+fn listen(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, pieces) = channel();
+    thread::spawn(move || {
+        let (mut kept, mut piece) = (0, vec![0; 1 << 16]);
+        loop {
+            let length = match stream.read(&mut piece) {
+                Ok(0) => return,
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return,
+            };
+            let more = length.min(MOST_BYTES - kept);
+            kept += more;
+            if more > 0 && sender.send(piece[..more].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    pieces
 }
 
 #[cfg(test)]
@@ -86,7 +108,8 @@ mod tests {
     use rustix::fs::{FlockOperation, flock};
 
     fn tools(lock: Option<Arc<File>>) -> Tools {
-        Tools { patience: Duration::from_secs(20), lock }
+        // However slow the machine is: nothing is measured by it.
+        Tools { patience: Duration::from_secs(600), lock }
     }
 
     #[test]
@@ -105,6 +128,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_that_leaves_somebody_behind_who_holds_its_streams_has_answered() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo $!; echo no >&2"]);
+        let said = tools(None).run(command).expect("it runs");
+        let left: i32 = said.out.trim().parse().expect("a pid");
+        assert_eq!((said.status.success(), said.err.as_str()), (true, "no\n"));
+        let left = rustix::process::Pid::from_raw(left).expect("not 0");
+        rustix::process::kill_process(left, rustix::process::Signal::KILL).expect("it is still there");
+    }
+
+    #[test]
+    fn of_a_tool_that_prints_without_end_only_so_much_is_kept() {
+        let mut command = Command::new("head");
+        command.args(["-c", &(MOST_BYTES + (1 << 20)).to_string(), "/dev/zero"]);
+        assert_eq!(tools(None).run(command).expect("it runs").out.len(), MOST_BYTES);
+    }
+
+    #[test]
     fn a_tool_holds_the_lock_of_whoever_started_it_until_it_ends() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let ours = File::open(file.path()).expect("readable");
@@ -115,6 +156,11 @@ mod tests {
         assert!(flock(&next, FlockOperation::NonBlockingLockExclusive).is_err(), "the tool is under way");
         child.kill().expect("it runs");
         child.wait().expect("it ended");
-        flock(&next, FlockOperation::NonBlockingLockExclusive).expect("nobody holds it now");
+        // Another test that forks just now may hold it for a moment, until its child is another program.
+        let begun = Instant::now();
+        while flock(&next, FlockOperation::NonBlockingLockExclusive).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nobody holds it now");
+            thread::sleep(LOOK_EVERY);
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::duration::TimeBasis;
 use crate::error::EstimateError;
-use crate::figures::{Figures, figures};
+use crate::figures::{Figures, beyond_peak, figures};
 use crate::flops::Work;
 use crate::inputs::Inputs;
 use crate::lognormal::{LogNormal, Z95};
@@ -50,6 +50,7 @@ pub fn run(inputs: &Inputs) -> Result<Footprint, EstimateError> {
     footprint.factors.extend(own_factors(inputs, &work, basis, &power, drawn));
     let unknown = unknown_quantities(inputs, &footprint);
     footprint.warnings.extend(Work::warnings(&inputs.model, inputs.seq_len));
+    footprint.warnings.extend(beyond_peak(inputs));
     footprint.warnings.extend(unknown);
     if basis == TimeBasis::UsefulShare && inputs.model.shape().is_some_and(|shape| shape.vocab == 0) {
         footprint.warnings.push(

@@ -136,6 +136,26 @@ fn share_of_peak(inputs: &Inputs, work: &Work, hours: LogNormal<Hours>) -> Optio
     Some(hours.map(|hours| flops / (paid_for * hours.seconds())))
 }
 
+/// A doubt about a time that only more than the peak of the accelerators could keep, by the key that it rests on.
+pub fn beyond_peak(inputs: &Inputs) -> Option<String> {
+    let work = Work::of(inputs);
+    let (hours, basis) = time(inputs, &work).ok()?;
+    let share = share_of_peak(inputs, &work, hours)?.median();
+    let key = match basis {
+        TimeBasis::Hours => "`machine.hours`",
+        TimeBasis::TokensPerSecond => "`machine.tokens_per_s`",
+        TimeBasis::Mfu | TimeBasis::Layout | TimeBasis::UsefulShare => return None,
+    };
+    (share > 1.0).then(|| {
+        let (count, precision) = (inputs.setting.count, &inputs.precision);
+        let times = if share < 10.0 { format!("{share:.1}") } else { format!("{share:.0}") };
+        format!(
+            "{key} cannot be: the run would take {times} times the peak of {count} {} in {precision}; check it, the tokens, the count and `model.precision`",
+            inputs.accelerator()
+        )
+    })
+}
+
 fn tier(inputs: &Inputs, basis: TimeBasis) -> Tier {
     match basis {
         TimeBasis::Layout => Tier::T1,

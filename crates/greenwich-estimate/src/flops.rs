@@ -69,6 +69,9 @@ impl Work {
             (Some(_), Some(tokens)) if counts.sample_tokens().is_some() && asked != Some(tokens) => warnings
                 .push(format!("`model.seq_len` has no bearing: a pass of this model is one sample of {tokens} tokens")),
             _ if counts.sample_tokens().is_some() => {}
+            (None, Some(longest)) if longest > CALIBRATED_SEQ_LEN => warnings.push(format!(
+                "`model.seq_len` is not given: {CALIBRATED_SEQ_LEN} is taken, since the config's longest, {longest}, comes in the last part of a run, if at all"
+            )),
             (None, Some(longest)) => {
                 warnings.push(format!("`model.seq_len` is not given: the config's longest, {longest}, is taken"));
             }
@@ -87,7 +90,7 @@ impl Work {
 
     fn of_shape(counts: &ModelCounts, tokens: Option<f64>, seq_len: Option<u32>) -> Self {
         let sample = counts.sample_tokens();
-        let seq_len = sample.or(seq_len.map(u64::from)).or(counts.max_seq_len);
+        let seq_len = sample.or(seq_len.map(u64::from)).or_else(|| counts.usual_seq_len());
         let at = seq_len.unwrap_or(1);
         let tokens_of_pass = counts.tokens_per_pass(at);
         let products = counts.pass.product_flops(at).flops();
@@ -156,6 +159,10 @@ mod tests {
         let work = Work::new(&llama(), Some(1e9), None, None);
         assert_eq!(work.training, Work::new(&llama(), Some(1e9), Some(4096), None).training);
         insta::assert_snapshot!(Work::warnings(&llama(), None).join("\n"), @"`model.seq_len` is not given: the config's longest, 4096, is taken");
+        let long = LLAMA_2_7B.replace("4096}", "131072}");
+        let long = Model::Shape(ModelCounts::from_config(&long).expect("known"));
+        assert_eq!(Work::new(&long, Some(1e9), None, None), Work::new(&llama(), Some(1e9), Some(4096), None));
+        insta::assert_snapshot!(Work::warnings(&long, None).join("\n"), @"`model.seq_len` is not given: 4096 is taken, since the config's longest, 131072, comes in the last part of a run, if at all");
         let without = LLAMA_2_7B.replace(r#", "max_position_embeddings": 4096"#, "");
         let without = Model::Shape(ModelCounts::from_config(&without).expect("known"));
         let work = Work::new(&without, Some(1e9), None, None);

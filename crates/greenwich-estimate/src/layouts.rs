@@ -84,6 +84,8 @@ pub struct Found {
     pub batch: Batch,
     /// The step's time and shares of peak.
     pub step: Step,
+    /// Share of the step's model FLOPs that is attention: what 6·N·D leaves out.
+    pub attention_share: f64,
     /// What each accelerator holds.
     pub held: Bytes,
     /// Whether it fits; where nothing does, the one that needs least is given.
@@ -105,6 +107,7 @@ pub fn quickest(
 ) -> Option<Found> {
     let body = Body::of(model, seq_len)?;
     let tokens = wanted.tokens.map_or_else(|| usual_batch_tokens(body.active_params, count), |tokens| tokens as f64);
+    let attention_share = body.attention_flops / body.forward_flops;
     let mut found: Option<Found> = None;
     let (mut layouts, mut slowest_mfu) = (0, f64::INFINITY);
     let mut holds_batch = false;
@@ -129,7 +132,7 @@ pub fn quickest(
             let is_better = |found: &Found| (holds, step.mfu) > (holds_batch, found.step.mfu);
             if found.as_ref().is_none_or(|found| !found.fits || is_better(found)) {
                 holds_batch = holds;
-                found = Some(Found { sharing, batch, step, held, fits, layouts, slowest_mfu });
+                found = Some(Found { sharing, batch, step, attention_share, held, fits, layouts, slowest_mfu });
             }
         }
     }

@@ -42,7 +42,7 @@ pub mod sweep;
 pub use duration::duration;
 pub use error::EstimateError;
 pub use estimate::run;
-pub use figures::{Figures, figures};
+pub use figures::{Figures, beyond_peak, figures};
 pub use inputs::{Given, Inputs, Layout, Transfer};
 pub use lognormal::LogNormal;
 pub use model::{Model, ModelCounts};

@@ -5,7 +5,7 @@
 //! products of `greenwich-core` compile here too.
 
 use greenwich_core::Range;
-use greenwich_core::range::Quantity;
+use greenwich_core::range::{Quantity, Spread};
 use std::ops::Mul;
 
 /// The standard normal's 95th percentile.
@@ -38,6 +38,11 @@ impl<Q: Copy> LogNormal<Q> {
     /// Standard deviation of the natural logarithm.
     pub const fn sigma(self) -> f64 {
         self.sigma
+    }
+    /// Factors down to the 5th and up to the 95th percentile.
+    pub fn spread(self) -> Spread {
+        let factor = (Z95 * self.sigma).exp();
+        Spread { down: factor, up: factor }
     }
     /// The product with another, independent quantity.
     pub fn times<R: Copy, S: Copy>(self, other: LogNormal<R>) -> LogNormal<S>

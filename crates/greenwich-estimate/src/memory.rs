@@ -32,7 +32,8 @@ impl Need {
     pub fn new(model: &Model, seq_len: Option<u32>, precision: &str) -> Option<Self> {
         let states = STATE_BYTES * model.params_total()? as f64;
         let activations = model.shape().map_or(0.0, |shape| {
-            let tokens = shape.sample_tokens().or(seq_len.map(u64::from)).or(shape.max_seq_len).unwrap_or(0) as f64;
+            let tokens =
+                shape.sample_tokens().or(seq_len.map(u64::from)).or_else(|| shape.usual_seq_len()).unwrap_or(0) as f64;
             let bytes = if matches!(precision, "fp32" | "tf32") { 2.0 } else { 1.0 };
             let inputs_of_blocks = 2.0 * shape.hidden as f64 * shape.layers as f64;
             let one_block = BLOCK_BYTES * shape.hidden as f64;

@@ -6,6 +6,7 @@
 
 use crate::architecture;
 use crate::error::EstimateError;
+use crate::flops::CALIBRATED_SEQ_LEN;
 use crate::pass::{Extent, Pass};
 use greenwich_core::quantity::Flops;
 
@@ -89,6 +90,15 @@ impl ModelCounts {
             Extent::Sequence | Extent::Distances(_) => None,
         });
         fixed.sum::<Option<u64>>().filter(|tokens| *tokens > 0)
+    }
+    /// Tokens of a sequence that it is trained on, where nothing says how many: the config's longest, but no more than
+    /// [`CALIBRATED_SEQ_LEN`]. Longer ones come in the last part of a run, if at all.
+    ///
+    /// # Sources
+    /// A. Grattafiori et al., "The Llama 3 Herd of Models", arXiv:2407.21783, section 3.4.2: 128,000 tokens in the last 0.8 of 15
+    /// trillion; DeepSeek-AI, "DeepSeek-V3", arXiv:2412.19437, section 4.3: 4,096 tokens but for two short phases at the end.
+    pub fn usual_seq_len(&self) -> Option<u64> {
+        self.max_seq_len.map(|longest| longest.min(CALIBRATED_SEQ_LEN))
     }
     /// Norms, biases and the like, which no product counts.
     pub(crate) fn small_params(&self) -> u64 {

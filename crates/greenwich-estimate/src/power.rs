@@ -130,6 +130,7 @@ impl Load {
     }
     /// Spread that the memory's part adds at a share.
     fn sigma(self, share: f64) -> f64 {
+        let share = share.min(MOST_OVER_MEASURED * self.at);
         (self.traffic * share).abs() / self.factor(share) * self.traffic_sigma
     }
 }
@@ -299,6 +300,10 @@ mod tests {
         assert!((at(0.0).power.median().watts() - 267.0).abs() < 0.01);
         assert!((at(2.0).power.median().watts() - 305.4).abs() < 0.01);
         assert!(at(2.0).own_sigma > at(0.0).own_sigma && at(-0.5).power.median() < at(0.0).power.median());
+        // A share that cannot be leaves the spread where the limit holds the power.
+        let load = Load::usual(0.3, 0.33).moving_beyond_usual(2.0, LogNormal::new(0.32, 0.5));
+        let spread = |share: f64| basis.drawn(Some(load), Some(LogNormal::exact(share))).own_sigma;
+        assert!((spread(1e5) - spread(0.45)).abs() < 1e-12);
     }
 
     #[test]

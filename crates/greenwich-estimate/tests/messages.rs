@@ -227,3 +227,17 @@ fn nothing_that_gives_the_time_or_the_power() {
     help: give `[machine] mean_power_w = …` (per accelerator, whole system, before PUE)
     ");
 }
+
+#[test]
+fn a_time_that_only_more_than_the_peak_could_keep() {
+    let doubt = |change: fn(&mut Inputs)| {
+        let mut inputs = seven_b();
+        change(&mut inputs);
+        greenwich_estimate::beyond_peak(&inputs)
+    };
+    assert_eq!(doubt(|inputs| inputs.given.hours = Some(Hours::from_hours(100.0))), None);
+    assert_eq!(doubt(|inputs| inputs.given.mfu = Fraction::new(1.0).ok()), None);
+    let words = doubt(|inputs| inputs.given.hours = Some(Hours::from_hours(0.7))).expect("a doubt");
+    assert_snapshot!(words, @"`machine.hours` cannot be: the run would take 100 times the peak of 1024 a100-sxm4-80g in bf16; check it, the tokens, the count and `model.precision`");
+    assert!(doubt(|inputs| inputs.given.tokens_per_s = Some(1e12)).is_some_and(|words| words.contains("tokens_per_s")));
+}

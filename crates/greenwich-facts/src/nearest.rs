@@ -7,9 +7,10 @@
 /// none that is clearly farther than the best: a slip of the pen gets one answer.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let wanted = name.to_lowercase();
+    let known: Vec<&str> = known.into_iter().collect();
     let mut scored: Vec<(usize, &str)> = known
-        .into_iter()
-        .filter_map(|candidate| {
+        .iter()
+        .filter_map(|&candidate| {
             let lower = candidate.to_lowercase();
             let contained =
                 (wanted.len() >= 2 && lower.contains(&wanted)) || (lower.len() >= 3 && wanted.contains(lower.as_str()));
@@ -25,6 +26,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
             }
         })
         .collect();
+    if scored.is_empty() {
+        return sharing_words(&wanted, &known);
+    }
     scored.sort_unstable();
     let farthest = scored.first().map_or(0, |(best, _)| best + 1);
     scored
@@ -33,6 +37,27 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
         .take(3)
         .map(|(_, candidate)| candidate.to_owned())
         .collect()
+}
+
+/// Those that share most words with `wanted`, at most three: `NVIDIA H100 80GB HBM3` is how a driver writes `h100-sxm5-80g`.
+fn sharing_words(wanted: &str, known: &[&str]) -> Vec<String> {
+    let shared = |candidate: &str| {
+        let lower = candidate.to_lowercase();
+        let same = |a: &str, b: &str| a == b || (b.len() >= 3 && a.strip_suffix('b') == Some(b));
+        let longest = words(wanted).filter(|word| words(&lower).any(|own| same(word, own)));
+        longest.fold((0, 0), |(count, longest), word| (count + 1, word.len().max(longest)))
+    };
+    let scored: Vec<((usize, usize), &str)> = known.iter().map(|&candidate| (shared(candidate), candidate)).collect();
+    let Some(best) = scored.iter().map(|(score, _)| *score).max() else { return Vec::new() };
+    // One word of three letters (`gpu`, `usa`) is an accident.
+    if best.1 < 3 || best == (1, 3) {
+        return Vec::new();
+    }
+    scored.into_iter().filter(|(score, _)| *score == best).take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| word.len() >= 2)
 }
 
 /// Edits (insert, delete, replace, swap of neighbours) that turn one text into the other.
@@ -65,5 +90,9 @@ mod tests {
         assert_eq!(nearest("h100", known), ["h100-pcie-80g", "h100-sxm5-80g"]);
         assert_eq!(nearest("tpuv4", known), ["tpu-v4"]);
         assert!(nearest("completely-else-where", known).is_empty());
+        assert_eq!(nearest("A100-80GB", known), ["a100-sxm4-80g"]);
+        assert_eq!(nearest("NVIDIA H100 80GB HBM3", known), ["h100-sxm5-80g", "h100-pcie-80g"]);
+        assert_eq!(nearest("US-CISO", ["US-CAL-CISO", "US-MIDA-PJM"]), ["US-CAL-CISO"]);
+        assert!(nearest("some gpu", ["gpu-9", "cpu"]).is_empty());
     }
 }

@@ -52,7 +52,22 @@ impl Catalog {
     /// # Errors
     /// [`FactsError::Unknown`] or [`FactsError::Ambiguous`].
     pub fn zone_id(&self, name: &str) -> Result<ZoneId, FactsError> {
-        find("zone", self.zones(), name).map(|(id, _)| ZoneId::new(id))
+        find("zone", self.zones(), name).map(|(id, _)| ZoneId::new(id)).map_err(|error| self.by_the_zones_name(error))
+    }
+
+    /// Whoever writes `Germany` means `DE`: zones whose name holds what was asked for are the nearest.
+    fn by_the_zones_name(&self, error: FactsError) -> FactsError {
+        let FactsError::Unknown { kind, name, nearest } = error else { return error };
+        let wanted = name.to_lowercase();
+        let mut named: Vec<(usize, &String)> = self
+            .zones()
+            .iter()
+            .filter(|(_, zone)| wanted.len() >= 4 && zone.name.to_lowercase().contains(&wanted))
+            .map(|(id, zone)| (zone.name.len(), id))
+            .collect();
+        named.sort_unstable();
+        let named: Vec<String> = named.into_iter().take(3).map(|(_, id)| id.clone()).collect();
+        FactsError::Unknown { kind, name, nearest: if named.is_empty() { nearest } else { named } }
     }
 
     /// Every region whose key matches one of the patterns (`gcp/*`, `*/eu-*`, `aws/eu-north-1`), in the catalog's
@@ -64,7 +79,8 @@ impl Catalog {
         let mut matched: Vec<RegionId> = Vec::new();
         for pattern in patterns {
             if !pattern.contains('*') {
-                matched.push(RegionId::new(find("region", self.regions(), pattern)?.0));
+                let found = find("region", self.regions(), pattern).map_err(|error| all_of_them(error, pattern));
+                matched.push(RegionId::new(found?.0));
                 continue;
             }
             let before = matched.len();
@@ -233,6 +249,17 @@ fn ratio(ratio: f64) -> Pue {
     Pue::new(ratio).expect("the loader held the range")
 }
 
+/// Where a beginning stands for several regions, the first thing to write instead is the pattern that takes all.
+fn all_of_them(error: FactsError, beginning: &str) -> FactsError {
+    match error {
+        FactsError::Ambiguous { kind, name, mut candidates } => {
+            candidates.insert(0, format!("{beginning}*"));
+            FactsError::Ambiguous { kind, name, candidates }
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,6 +292,22 @@ mod tests {
         let site = Catalog::load().zone("US-NW-PGE", Some(2024)).expect("a zone");
         assert_snapshot!(text(site.lifecycle.as_ref()), @"384 gCO2e/kWh lifecycle (figure of the parent zone US)");
         assert_snapshot!(text(site.direct.as_ref()), @"288 gCO2e/kWh direct (2023 figure for 2024)");
+    }
+
+    #[test]
+    fn a_country_by_its_name_and_a_provider_without_a_star_are_told_what_to_write() {
+        let catalog = Catalog::load();
+        let FactsError::Unknown { nearest, .. } = catalog.zone_id("germany").expect_err("no key") else {
+            panic!("a name that is no key is not known")
+        };
+        assert_eq!(nearest, ["DE"]);
+        let FactsError::Ambiguous { candidates, .. } =
+            catalog.regions_matching(&["gcp".to_owned()]).expect_err("several")
+        else {
+            panic!("a beginning of several is ambiguous")
+        };
+        assert_eq!(candidates[0], "gcp*");
+        assert!(catalog.regions_matching(&candidates[..1]).expect("all of them").len() > 20);
     }
 
     #[test]

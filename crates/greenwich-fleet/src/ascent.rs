@@ -16,23 +16,31 @@ const DECAY: f64 = 0.5;
 pub(crate) trait Bidders {
     /// How many they are.
     fn count(&self) -> usize;
-    /// What the best choices of a part cost under prices; `asked` becomes what they ask for, by step, site and hour.
+    /// What the best choices of a part cost under prices; `asked` becomes what they ask for, by step, site and hour, and of
+    /// the quotas where there are such.
     fn ask(&mut self, prices: &[f64], part: Part, asked: &mut Vec<f64>) -> f64;
 }
 
-/// Prices to begin with, and the use remembered with them: parts of the bidders answer in turn, prices move after
+/// What rows of capacity are measured by: where a step leaves no capacity, the price still has to rise, and one accelerator
+/// is the least scale.
+pub(crate) fn scales(capacity: &[f64]) -> Vec<f64> {
+    capacity.iter().map(|capacity| capacity.max(1.0)).collect()
+}
+
+/// Prices to go on from, and the use remembered with them: parts of the bidders answer in turn, prices move after
 /// each part by how full the sites are asked to be, and the second half is averaged. One pass of 16 small
 /// steps does what 16 passes of one step would: all at once, jobs swing to and fro between the same hours.
 pub(crate) fn begin(
     bidders: &mut impl Bidders,
-    capacity: &[f64],
+    (capacity, scales): (&[f64], &[f64]),
+    start: Vec<f64>,
     typical_cost: f64,
     passes: usize,
     stop: Stop,
 ) -> (Vec<f64>, Vec<f64>) {
     let parts = PARTS.min(bidders.count()).max(1);
     let cells = capacity.len();
-    let (mut prices, mut asked, mut answer) = (vec![0.0; cells], vec![0.0; cells], Vec::new());
+    let (mut prices, mut asked, mut answer) = (start, vec![0.0; cells], Vec::new());
     let mut answers = vec![vec![0.0; cells]; parts];
     let (mut mean, mut mean_asked, mut count) = (vec![0.0; cells], vec![0.0; cells], 0.0_f64);
     for pass in 0..=passes {
@@ -47,9 +55,8 @@ pub(crate) fn begin(
             }
             let progress = (pass - 1) as f64 + first as f64 / parts as f64;
             let step = typical_cost / (1.0 + DECAY * progress) / parts as f64;
-            for ((price, asked), capacity) in prices.iter_mut().zip(&asked).zip(capacity) {
-                // Where a step leaves no capacity, the price still has to rise: one accelerator is the least scale.
-                *price = (*price + step * (asked - capacity) / capacity.max(1.0)).max(0.0);
+            for (((price, asked), capacity), scale) in prices.iter_mut().zip(&asked).zip(capacity).zip(scales) {
+                *price = (*price + step * (asked - capacity) / scale).max(0.0);
             }
             if pass * 2 > passes || stop.is_set() {
                 count += 1.0;

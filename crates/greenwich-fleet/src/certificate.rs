@@ -17,6 +17,8 @@ pub struct Certificate {
     pub steps: Vec<u32>,
     /// Grams per accelerator-hour, by step, site and hour.
     pub prices_g: Vec<f64>,
+    /// What a gram of CO2e counts beyond itself, by project: 0 for one without a quota. Empty where no project has one.
+    pub quota_prices: Vec<f64>,
     /// The bound that the planner says they prove.
     pub bound: Co2e,
 }
@@ -24,15 +26,22 @@ pub struct Certificate {
 /// What jobs that cost the same have in common: window, hours, accelerators, power, sites, pauses.
 type Alike = (u32, u32, u32, u32, u64, u32, bool);
 
-/// Proves a bound from prices; `None` where they do not belong to the fleet: too few, negative or not numbers.
-pub fn prove(fleet: &Fleet, unplaced_penalty_g: f64, steps: &[u32], prices_g: &[f64]) -> Option<Co2e> {
+/// Proves a bound from prices of capacity and of quotas; `None` where they do not belong to the fleet: too few, negative or
+/// not numbers.
+pub fn prove(
+    fleet: &Fleet,
+    unplaced_penalty_g: f64,
+    steps: &[u32],
+    prices_g: &[f64],
+    quota_prices: &[f64],
+) -> Option<Co2e> {
     let (sites, hours) = (fleet.sites.len(), fleet.hours as usize);
     let cells = sites * hours;
     let fine = |price: &f64| price.is_finite() && *price >= 0.0;
     if prices_g.len() != steps.len() * cells || !prices_g.iter().all(fine) || steps.contains(&0) {
         return None;
     }
-    let mut held = Sum::default();
+    let mut held: Sum = fleet.quotas_held(quota_prices)?.into_iter().collect();
     for (&step, prices) in steps.iter().zip(prices_g.chunks_exact(cells)) {
         for (site, prices) in fleet.sites.iter().zip(prices.chunks_exact(hours)) {
             for (&capacity, price) in site.capacity.iter().zip(prices) {
@@ -41,7 +50,7 @@ pub fn prove(fleet: &Fleet, unplaced_penalty_g: f64, steps: &[u32], prices_g: &[
         }
     }
     if let Some(terms) = fleet.more() {
-        let charged = Charged { steps, prices_g };
+        let charged = Charged { steps, prices_g, quota_prices };
         let (mut jobs, mut magnitude) = (Sum::default(), 0.0);
         for index in 0..fleet.jobs.len() {
             let (least, size) = naive::least(fleet, terms, index, unplaced_penalty_g, charged);

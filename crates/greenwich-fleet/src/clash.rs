@@ -6,6 +6,7 @@
 //! (Baptiste, Le Pape and Nuijten 2001), here on jobs and not on accelerators. Prices do not see it: they let a job of
 //! the whole site run at three quarters beside one of a quarter.
 
+use crate::beside::Beside;
 use crate::model::{Model, Task};
 use crate::options::{Frame, Options};
 
@@ -27,12 +28,16 @@ pub(crate) struct Row {
 
 /// All rows of a site.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rows(pub(crate) Vec<Row>);
+pub(crate) struct Rows {
+    pub(crate) stretches: Vec<Row>,
+    /// Rows that have prices.
+    pub(crate) beside: Beside,
+}
 
 impl Rows {
     /// The rows of a model; none where it has several sites.
-    pub(crate) fn new(model: &Model) -> Self {
-        let mut found = Self::default();
+    pub(crate) fn new(model: &Model, frame: &Frame) -> Self {
+        let mut found = Self { beside: Beside::new(model, frame), ..Self::default() };
         let most = model.capacity.iter().copied().max().unwrap_or(0).max(0) as u32;
         if model.sites != 1 || most == 0 {
             return found;
@@ -49,7 +54,7 @@ impl Rows {
             let large: Vec<u32> = falling.iter().copied().filter(is_large).take(MOST_FAMILY).collect();
             let mut alike = stretches(model, &large, side, None);
             alike.truncate(MOST_ALIKE);
-            found.0.extend(alike);
+            found.stretches.extend(alike);
             let is_odd = |at: &&u32| {
                 let own = tasks[**at as usize].accelerators;
                 own < size && own > most - side * size
@@ -60,7 +65,7 @@ impl Rows {
                 let near: Vec<u32> = large.iter().copied().filter(meets).collect();
                 let mut beside = stretches(model, &near, side, Some(odd));
                 beside.truncate(MOST_BESIDE);
-                found.0.extend(beside);
+                found.stretches.extend(beside);
             }
         }
         found
@@ -68,12 +73,12 @@ impl Rows {
 
     /// Members of all rows: the measure of work.
     pub(crate) fn size(&self) -> u64 {
-        self.0.iter().map(|row| row.members.len() as u64).sum()
+        self.stretches.iter().map(|row| row.members.len() as u64).sum()
     }
 
     /// Closes what cannot be placed beside what has to be. Where that is too much, nothing stays open.
     pub(crate) fn tighten(&self, frame: &Frame, open: &mut Options) {
-        for row in &self.0 {
+        for row in &self.stretches {
             let needed = |at: &u32| !open.refuse[*at as usize];
             let held: u32 = row.members.iter().filter(|(at, _)| needed(at)).map(|(_, hours)| hours).sum();
             if held == 0 {
@@ -161,16 +166,16 @@ mod tests {
             capacity: vec![98; 168],
             steps: vec![1],
             profiles: vec![vec![1.0]],
-            classes: vec![crate::model::Class { watts: 700.0, profile: 0 }],
+            classes: vec![crate::model::Class { watts: 700.0, profile: 0, size: 0 }],
             sets: vec![vec![0]],
             tasks,
             penalty_g: 2000.0,
             refusals: Vec::new(),
             hopeless: Vec::new(),
         };
-        let rows = Rows::new(&model);
+        let rows = Rows::new(&model, &Frame::new(&model));
         let together = |row: &&Row| (0..4).all(|at| row.members.iter().any(|(member, _)| *member == at));
-        let row = rows.0.iter().find(together).expect("a row of the four");
+        let row = rows.stretches.iter().find(together).expect("a row of the four");
         assert!(row.members.iter().map(|(_, hours)| hours).sum::<u32>() > row.limit);
     }
 }

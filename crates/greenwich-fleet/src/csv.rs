@@ -97,11 +97,15 @@ pub(crate) fn header(
             return Err(FleetError::UnknownColumn {
                 file: file.to_owned(),
                 column: name.clone().into_owned(),
-                help: format!("known columns are {}; take this one out", known.join(", ")),
+                help: match ranges.len() {
+                    1 if line.contains([';', '\t']) => "part the columns by commas".to_owned(),
+                    _ => format!("known columns are {}; take this one out", known.join(", ")),
+                },
             });
         };
         if places[index].replace(place).is_some() {
-            return Err(FleetError::Twice { file: file.to_owned(), name: name.into_owned(), what: "column" });
+            let (file, name) = (file.to_owned(), name.into_owned());
+            return Err(FleetError::Twice { file, line: 1, first: 1, name, what: "column" });
         }
     }
     match places[..needed].iter().position(Option::is_none) {

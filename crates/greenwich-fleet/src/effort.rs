@@ -3,13 +3,13 @@
 //! In: how many jobs there are, and the effort asked for. Out: numbers of passes, rounds and tries. They are
 //! counts, never times: the same fleet gets the same work on every machine.
 
+use crate::assign;
 use crate::courses::Courses;
 use crate::extended::prices::Rounds;
-use crate::split;
 
-/// Jobs up to which a tree is searched.
-const MOST_TREE: usize = 150;
-/// Jobs from which each site is searched on its own as well.
+/// Jobs up to which who runs where is parted as well.
+const MOST_FEW: usize = 150;
+/// Jobs from which each site is searched on its own, in place of all together.
 const LEAST_SPLIT: usize = 60;
 /// Jobs up to which each site is searched on its own.
 const MOST_SPLIT: usize = 500;
@@ -47,7 +47,7 @@ pub(crate) struct Work {
     /// Options that the tree may look at; 0 where there is none.
     pub(crate) looks: u64,
     /// Work of the bound site by site, where there is one.
-    pub(crate) split: Option<split::Effort>,
+    pub(crate) split: Option<assign::Effort>,
 }
 
 impl Work {
@@ -58,13 +58,13 @@ impl Work {
         let times = |amount: f64| ((amount * effort) as usize).max(1);
         let exchanges = (24e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
         let tries = exchanges.max((150e3 + count).min(700e3).min(40e3 * count));
-        // Where sites are searched one by one, the tree of all of them together adds little.
+        // Where sites are searched one by one, a tree of all of them together adds nothing.
         let (tree, split) = if jobs < LEAST_SPLIT {
             (2e9, None)
-        } else if jobs <= MOST_TREE {
-            (3e8, Some((12, 8.4e8, 8e8)))
+        } else if jobs <= MOST_FEW {
+            (0.0, Some((16, 5e8, 9e8)))
         } else if jobs <= MOST_SPLIT {
-            (0.0, Some((1, 2e8, 1.2e9)))
+            (0.0, Some((6, 7e8, 7e8)))
         } else {
             (0.0, None)
         };
@@ -78,10 +78,12 @@ impl Work {
             courses: Courses::new(jobs, tries * effort),
             tree_rounds: 150,
             looks: (tree * effort) as u64,
-            split: split.map(|(rounds, looks, last)| split::Effort {
+            split: split.map(|(rounds, looks, all_looks)| assign::Effort {
                 rounds,
                 looks: (looks * effort) as u64,
-                last_looks: (last * effort) as u64,
+                all_looks: (all_looks * effort) as u64,
+                try_looks: 4_000_000,
+                half_looks: 20_000_000,
             }),
         }
     }

@@ -67,11 +67,15 @@ pub enum FleetError {
         wanted: usize,
     },
     /// A name that stands twice.
-    #[error("{file}: `{name}` stands twice")]
+    #[error("{file}:{line}: `{name}` stands twice, first on line {first}")]
     #[diagnostic(code(greenwich::fleet::twice), help("give each {what} a name of its own"))]
     Twice {
         /// The file.
         file: String,
+        /// The line of the second, counted from 1.
+        line: u64,
+        /// The line of the first.
+        first: u64,
         /// The name.
         name: String,
         /// What is named.

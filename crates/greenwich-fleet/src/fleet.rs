@@ -5,7 +5,7 @@
 
 use crate::terms::{Kind, Terms};
 use greenwich_core::ZoneId;
-use greenwich_core::quantity::{AverageIntensity, Bytes, Power, Pue, UsdPerAcceleratorHour, UsdPerKwh};
+use greenwich_core::quantity::{AverageIntensity, Bytes, Co2e, Power, Pue, UsdPerAcceleratorHour, UsdPerKwh};
 
 /// A site: so many accelerators in one grid zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +75,17 @@ pub struct Extras {
     pub speedup: Vec<(u32, f64)>,
     /// What an accelerator-hour costs.
     pub price: Option<UsdPerAcceleratorHour>,
+    /// Its project: an index into [`Fleet::projects`].
+    pub project: Option<u32>,
+}
+
+/// A project: jobs that share a budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// Its name in the files.
+    pub name: String,
+    /// What its placed jobs may emit in all; `None` where it has no quota.
+    pub quota: Option<Co2e>,
 }
 
 /// Names of many jobs, end to end: a million of them are one allocation.
@@ -120,6 +131,8 @@ pub struct Fleet {
     pub names: Names,
     /// What the file says beyond the plain columns, in the same order; empty where no such column is there.
     pub extras: Vec<Extras>,
+    /// The projects that jobs name.
+    pub projects: Vec<Project>,
     /// What is weighed beyond power, PUE and intensity; `None` where nothing is.
     pub terms: Option<Terms>,
 }

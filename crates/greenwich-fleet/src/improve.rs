@@ -6,6 +6,7 @@
 //! come exchanges.
 
 use crate::ascent::Volume;
+use crate::assign;
 use crate::clash::Rows;
 use crate::courses::{self, Exchanges, Tries};
 use crate::dual::Jobs;
@@ -14,12 +15,11 @@ use crate::exchange::{Exchange, Likings};
 use crate::lot::Lot;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE, Spot};
-use crate::proof::Proof;
+use crate::proof::{Proof, Split};
 use crate::shapes::{Part, Shapes};
-use crate::split;
 use crate::stop::Stop;
 use crate::tables::Tables;
-use crate::tree::{self, Reach};
+use crate::tree::{self, Begin, Reach};
 
 /// How far prices move in one round as they follow: a share of the bound over the squared excess.
 const FOLLOW_STEP: f64 = 0.00015;
@@ -57,19 +57,14 @@ pub(crate) fn search(
         let plain = Plain { model, tables: &tables, likings: Likings::new(model, &tables), stop };
         board = courses::best(&plain, board, mean, &mut lot, (&work.courses, threads));
     }
-    let mut by_site = (f64::NEG_INFINITY, None);
+    let mut by_site = None;
     if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
-        let mut least = vec![0.0; model.tasks.len()];
-        let mut priced = Tables::new(model);
-        priced.fill(model, &prices, 1.0);
-        for (index, least) in least.iter_mut().enumerate() {
-            *least = Board::least(model, &priced, index);
-        }
-        let (bound, proof) = split::raise(model, &board, &prices, &least, &order, (split, stop));
-        by_site = (bound, Some(proof).filter(|proof| !proof.parts.is_empty()));
+        let (better, proof) = assign::raise(model, board, &prices, (&order, base), (split, stop));
+        board = better;
+        by_site = Some(proof);
     }
-    if work.looks == 0 || stop.is_set() {
-        return (board, by_site.1);
+    if work.looks == 0 || stop.is_set() || by_site.is_some() {
+        return (board, by_site);
     }
     let reach = Reach {
         first_rounds: work.tree_rounds * 10,
@@ -78,11 +73,13 @@ pub(crate) fn search(
         tried: 8,
         looks: work.looks,
         near_g: 0.0,
+        known_rounds: 0,
     };
     let single: Vec<f32> = prices.iter().map(|price| *price as f32).collect();
-    let found = tree::search(model, &Rows::default(), board, &single, &order, base, (&reach, stop));
-    let whole = Proof { refusals_g: Vec::new(), parts: vec![found.proof] };
-    (found.board, if found.bound >= by_site.0 { Some(whole) } else { by_site.1 })
+    let begin = Begin { board, prices: &single, barred: &[], forced: &[], known: None, limit: f64::INFINITY };
+    let found = tree::search(model, &Rows::default(), begin, &order, base, (&reach, stop));
+    let proof = Proof { splits: vec![Split::Whole(0)], parts: vec![found.grown.steps] };
+    (found.board, Some(proof))
 }
 
 /// The exchange of a plain fleet.

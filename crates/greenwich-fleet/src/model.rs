@@ -39,6 +39,8 @@ impl Task {
 pub(crate) struct Class {
     pub(crate) watts: f64,
     pub(crate) profile: u32,
+    /// The size, where sizes are told apart; else 0.
+    pub(crate) size: u32,
 }
 
 /// The numbers of a fleet. Arrays by site and hour are laid out site by site.
@@ -135,7 +137,7 @@ impl Model {
                     let next = classes.len() as u32;
                     let watts = job.power.watts();
                     let class = *classes.entry((watts.to_bits(), profile)).or_insert_with(|| {
-                        self.classes.push(Class { watts, profile });
+                        self.classes.push(Class { watts, profile, size: 0 });
                         next
                     });
                     self.tasks.push(Task {
@@ -153,6 +155,45 @@ impl Model {
             };
             self.hopeless.push((index as u32, reason));
         }
+    }
+
+    /// Some of its sites as a fleet of their own, with the tasks that could run there as this one numbers them. Its
+    /// classes tell sizes apart.
+    pub(crate) fn of_sites(&self, sites: std::ops::Range<usize>) -> (Self, Vec<u32>) {
+        let cells = sites.start * self.hours..sites.end * self.hours;
+        let mut own = Self {
+            sites: sites.len(),
+            hours: self.hours,
+            grams_per_wh: self.grams_per_wh[cells.clone()].to_vec(),
+            capacity: self.capacity[cells].to_vec(),
+            steps: self.steps.clone(),
+            profiles: self.profiles.clone(),
+            classes: Vec::new(),
+            sets: Vec::new(),
+            tasks: Vec::new(),
+            penalty_g: self.penalty_g,
+            refusals: Vec::new(),
+            hopeless: Vec::new(),
+        };
+        for set in &self.sets {
+            let inside = set.iter().filter(|site| sites.contains(&(**site as usize)));
+            own.sets.push(inside.map(|site| site - sites.start as u32).collect());
+        }
+        let mut tasks = Vec::new();
+        for (task, index) in self.tasks.iter().zip(0..) {
+            if own.sets[task.set as usize].is_empty() {
+                continue;
+            }
+            let class = Class { size: task.accelerators, ..self.classes[task.class as usize].clone() };
+            let known = own.classes.iter().position(|known| *known == class);
+            let class = known.unwrap_or_else(|| {
+                own.classes.push(class);
+                own.classes.len() - 1
+            });
+            tasks.push(index);
+            own.tasks.push(Task { class: class as u32, ..*task });
+        }
+        (own, tasks)
     }
 
     /// The index of the profile of a size.

@@ -75,6 +75,19 @@ impl Frame {
         all
     }
 
+    /// Everything that is left where some tasks may not run and others have to.
+    pub(crate) fn open_to(&self, model: &Model, barred: &[bool], forced: &[bool]) -> Options {
+        let mut open = self.open(model);
+        let named = |of: &[bool], task: usize| of.get(task) == Some(&true);
+        for task in 0..model.tasks.len() {
+            open.refuse[task] = !named(forced, task);
+            if named(barred, task) {
+                self.of(task).for_each(|slot| open.close(&self.slots[slot]));
+            }
+        }
+        open
+    }
+
     /// Whether a cut is about what there is.
     pub(crate) fn has(&self, cut: &Cut, model: &Model) -> bool {
         let slot = |at: u32, bit: u32| self.slots.get(at as usize).is_some_and(|slot| bit < slot.bits);

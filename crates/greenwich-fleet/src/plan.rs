@@ -14,6 +14,7 @@ use crate::improve;
 use crate::model::Model;
 use crate::place::{Board, NOWHERE};
 use crate::proof::{self, Proof};
+use crate::quota::{QuotaUse, nanograms};
 use crate::shapes::Shapes;
 use crate::stop::Stop;
 use crate::tables::Tables;
@@ -34,6 +35,8 @@ pub enum Reason {
     NoSuchAccelerator,
     /// It holds more accelerators than any of its sites ever has.
     TooLarge,
+    /// There is room for it, and its project's quota of CO2e is used up by others, or is less than it emits anywhere.
+    Quota,
     /// It would fit alone; others use the capacity better.
     Crowded,
 }
@@ -74,6 +77,8 @@ pub struct FleetPlan {
     pub lower_bound: Co2e,
     /// What one more accelerator would save, in grams an hour, by site and then by hour.
     pub prices_g: Vec<f64>,
+    /// What the projects' quotas came to; empty where there is none.
+    pub quotas: Vec<QuotaUse>,
     /// Whether it was told to stop before its work was done: the plan keeps every rule, and the bound is proven, but
     /// both may be worse than they would have been.
     pub stopped: bool,
@@ -96,6 +101,17 @@ impl FleetPlan {
         self.sizes.get(segment).copied().unwrap_or_else(own)
     }
 
+    /// Who runs where and when, by job.
+    fn runs(&self, fleet: &Fleet) -> Vec<Option<tally::Run>> {
+        let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
+        for (at, part) in self.segments.iter().enumerate() {
+            let size = self.accelerators(fleet, at);
+            let run = runs[part.job as usize].get_or_insert_with(|| tally::Run { site: part.site, hours: Vec::new() });
+            run.hours.extend((part.start..part.end).map(|hour| (hour, size)));
+        }
+        runs
+    }
+
     /// What was minimised: emissions and penalties, and what cost and delay weigh.
     pub fn weighed(&self) -> Co2e {
         self.tally.as_ref().map_or(self.co2e, |tally| tally.weighed)
@@ -113,6 +129,11 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
     if let Some(terms) = fleet.more() {
         return plan_extended(fleet, terms, options, stop);
     }
+    plan_plain(fleet, options, stop)
+}
+
+/// Plans a fleet by power and hours alone.
+fn plan_plain(fleet: &Fleet, options: &Options, stop: Stop) -> FleetPlan {
     let model = Model::new(fleet, options);
     let shapes = Shapes::new(&model);
     let work = Work::new(model.tasks.len(), options.effort);
@@ -130,7 +151,8 @@ pub fn plan_until(fleet: &Fleet, options: &Options, stop: &AtomicBool) -> FleetP
 fn raise(model: &Model, shapes: &Shapes, work: &Work, stop: Stop) -> Volume {
     let (capacity, mut tables) = (model.stepped(&model.capacity), Tables::new(model));
     let mut jobs = Jobs { model, shapes, tables: &mut tables };
-    let (prices, mean) = ascent::begin(&mut jobs, &capacity, model.typical_cost(), work.passes, stop);
+    let (scales, start) = (ascent::scales(&capacity), vec![0.0; capacity.len()]);
+    let (prices, mean) = ascent::begin(&mut jobs, (&capacity, &scales), start, model.typical_cost(), work.passes, stop);
     let mut volume = Volume::new(&mut jobs, capacity, prices, mean);
     volume.rounds(&mut jobs, work.rounds, stop);
     volume
@@ -142,10 +164,23 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
     let work = ExtendedWork::new(model.tasks.len(), model.looks(), options.effort);
     let mut asking = extended::prices::Asking::new(&model);
     let found = extended::prices::raise(&mut asking, work.rounds, stop);
-    let bound = extended::prices::prove(&model, &found.centre);
     let prices = found.centre.clone();
+    let mut quota_prices = vec![0.0; if fleet.has_quotas() { fleet.projects.len() } else { 0 }];
+    for (quota, price) in model.quotas.iter().zip(model.quota_prices(&prices)) {
+        quota_prices[quota.project as usize] = price;
+    }
+    if fleet.has_quotas()
+        && quota_prices.iter().all(|price| *price == 0.0)
+        && let Some(planned) = plan_within_quotas(fleet, terms, options, stop)
+    {
+        return planned;
+    }
+    let bound = extended::prices::prove(&model, &prices, &fleet.quotas_held(&quota_prices).unwrap_or_default());
     let board = extended::search::search(&mut asking, found, &work, (options.threads, stop));
     let mut runs: Vec<Option<tally::Run>> = vec![None; fleet.jobs.len()];
+    let mut reasons = model.hopeless.clone();
+    reasons.extend(extended::search::reasons(&model, &board));
+    reasons.sort_unstable_by_key(|(job, _)| *job);
     for (task, choice) in model.tasks.iter().zip(board.choices) {
         if choice.slot != extended::oracle::NONE {
             let site = model.slots[choice.slot as usize].site;
@@ -156,10 +191,7 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
     let charge = |job: u32| fleet.refusal_g(job as usize, options.unplaced_penalty_g, terms);
     let hopeless: f64 = model.hopeless.iter().map(|(job, _)| charge(*job)).sum();
     let bound = Co2e::from_g(bound + hopeless * (1.0 - 1e-12));
-    let mut reasons = model.hopeless.clone();
-    let crowded = model.tasks.iter().filter(|task| runs[task.job as usize].is_none());
-    reasons.extend(crowded.map(|task| (task.job, Reason::Crowded)));
-    reasons.sort_unstable_by_key(|(job, _)| *job);
+    let quotas = fleet.quota_uses(&runs, &quota_prices, &reasons);
     let (segments, mut sizes) = tally::segments(&runs);
     if fleet.extras.iter().all(|extras| extras.speedup.is_empty()) {
         sizes.clear();
@@ -175,9 +207,33 @@ fn plan_extended(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) ->
         prices_g: prices[..model.sites * model.hours].to_vec(),
         stopped: stop.is_set(),
         proof: None,
-        certificate: Certificate { steps: model.steps.clone(), prices_g: prices, bound },
+        certificate: Certificate {
+            steps: model.steps.clone(),
+            prices_g: prices[..model.steps.len() * model.sites * model.hours].to_vec(),
+            quota_prices,
+            bound,
+        },
+        quotas,
         tally: Some(tally.beside),
     }
+}
+
+/// Plans a fleet that is plain but for quotas as if it had none; `None` where that plan goes over one. What no plan without
+/// quotas goes below, no plan with them does.
+fn plan_within_quotas(fleet: &Fleet, terms: &Terms, options: &Options, stop: Stop) -> Option<FleetPlan> {
+    if !fleet.is_plain_but_for_quotas() {
+        return None;
+    }
+    let planned = plan_plain(fleet, options, stop);
+    let runs = planned.runs(fleet);
+    let mut certificate = planned.certificate.clone();
+    certificate.quota_prices = vec![0.0; fleet.projects.len()];
+    let quotas = fleet.quota_uses(&runs, &certificate.quota_prices, &planned.unplaced);
+    if quotas.iter().any(|quota| nanograms(quota.used.g()) > nanograms(quota.quota.g())) {
+        return None;
+    }
+    let tally = tally::reckon(fleet, terms, options.unplaced_penalty_g, &runs);
+    Some(FleetPlan { quotas, certificate, co2e: tally.co2e, tally: Some(tally.beside), ..planned })
 }
 
 /// `bounds` are the prices' and the tree's.
@@ -233,8 +289,14 @@ fn finish(
         lower_bound: proven(bounds.0.max(bounds.1)),
         prices_g,
         tally: None,
+        quotas: Vec::new(),
         stopped: false,
         proof: None,
-        certificate: Certificate { steps: model.steps.clone(), prices_g: prices, bound: proven(bounds.0) },
+        certificate: Certificate {
+            steps: model.steps.clone(),
+            prices_g: prices,
+            quota_prices: Vec::new(),
+            bound: proven(bounds.0),
+        },
     }
 }

@@ -1,14 +1,14 @@
 //! The calendar file: what a site has in some hours and not in others.
 //!
-//! In: its bytes, the first planned hour and the sites. Out: the sites, with capacity and PUE changed in those hours,
-//! or what is wrong with which cell. A site's intensity is rescaled where its PUE changes, so that PUE × intensity is
-//! what it is in that hour.
+//! In: its bytes, the first planned hour, the sites and what energy costs there. Out: the sites, with capacity and PUE changed
+//! in those hours, or what is wrong with which cell. A site's intensity and its price of energy are rescaled where its PUE
+//! changes, so that PUE × intensity and PUE × price are what they are in that hour.
 
 use crate::csv::{Form, rows};
 use crate::error::FleetError;
 use crate::fleet::Site;
 use crate::hour;
-use greenwich_core::quantity::{AverageIntensity, Pue};
+use greenwich_core::quantity::{AverageIntensity, Pue, UsdPerKwh};
 
 const FORM: Form = Form {
     known: &["site", "start", "end", "accelerators", "pue"],
@@ -16,13 +16,21 @@ const FORM: Form = Form {
     wanted: "site, start, end, and accelerators or pue",
 };
 
-/// Reads a calendar into the sites. `start` is the first planned instant, in hours since 1970. A later row holds over
-/// an earlier one; hours that are not planned over are passed by.
+/// Reads a calendar into the sites and their prices of energy, by site and then by hour; `usd_per_kwh` is empty where none is
+/// known. `start` is the first planned instant, in hours since 1970. A later row holds over an earlier one; hours that are not
+/// planned over are passed by.
 ///
 /// # Errors
 /// [`FleetError`] for the first row or cell that cannot be.
-pub fn read_calendar(file: &str, bytes: &[u8], start: i64, sites: &mut [Site]) -> Result<(), FleetError> {
+pub fn read_calendar(
+    file: &str,
+    bytes: &[u8],
+    start: i64,
+    sites: &mut [Site],
+    usd_per_kwh: &mut [Vec<UsdPerKwh>],
+) -> Result<(), FleetError> {
     let before: Vec<Vec<AverageIntensity>> = sites.iter().map(|site| site.intensity.clone()).collect();
+    let prices_before = usd_per_kwh.to_vec();
     rows(file, bytes, &FORM, |row| {
         let refuse = |column: usize, problem: &str, help: &str| row.refuse(column, problem, help);
         let name = row.cell(0);
@@ -56,7 +64,10 @@ pub fn read_calendar(file: &str, bytes: &[u8], start: i64, sites: &mut [Site]) -
             let ratio = ratio.ok_or_else(|| refuse(4, "not a PUE", "give facility over IT energy, 1 or more"))?;
             let share = ratio.ratio() / site.pue.ratio();
             for hour in hours {
-                site.intensity[hour] = AverageIntensity::from_g_per_kwh(before[at][hour].g_per_kwh() * share);
+                site.intensity[hour] = before[at][hour] * share;
+                if let Some(prices) = usd_per_kwh.get_mut(at) {
+                    prices[hour] = prices_before[at][hour] * share;
+                }
             }
         }
         Ok(())

@@ -5,14 +5,14 @@
 
 use crate::csv::{Lines, cells, header, plain};
 use crate::error::FleetError;
-use crate::fleet::{Extras, Fleet, Job, Site, SiteSet};
+use crate::fleet::{Extras, Fleet, Job, Project, Site, SiteSet};
 use crate::hour;
 use crate::terms::Kind;
 use greenwich_core::quantity::{Bytes, Power, UsdPerAcceleratorHour};
 use std::collections::HashMap;
 use std::ops::Range;
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "job",
     "release",
     "deadline",
@@ -29,9 +29,14 @@ const KNOWN: [&str; 16] = [
     "max_accelerators",
     "speedup",
     "usd_per_hour",
+    "project",
 ];
+const PROJECT: usize = 16;
 const NEEDED: usize = 9;
 const WANTED: &str = "job, release, deadline, hours, accelerators, power_w, home, sites, interruptible";
+
+/// No accelerator draws more with its share of the system, by far: what does is a slip in the unit or the exponent.
+const MOST_WATTS: f64 = 1e6;
 
 /// What to do about a row that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +72,10 @@ pub struct JobsReader {
     width: usize,
     site_by_name: HashMap<String, u32>,
     sets: HashMap<String, SiteSet>,
+    projects: HashMap<String, u32>,
     read: JobsRead,
+    /// The line of each job.
+    line_of: Vec<u32>,
     ranges: Vec<Range<usize>>,
 }
 
@@ -86,12 +94,14 @@ impl JobsReader {
             width: 0,
             site_by_name,
             sets: HashMap::new(),
+            projects: HashMap::new(),
             read: JobsRead {
                 fleet: Fleet { hours, sites, ..Fleet::default() },
                 skipped: 0,
                 first_skipped: None,
                 clipped: 0,
             },
+            line_of: Vec::new(),
             ranges: Vec::new(),
         }
     }
@@ -125,7 +135,10 @@ impl JobsReader {
         }
         match order.windows(2).find(|pair| names.get(pair[0] as usize) == names.get(pair[1] as usize)) {
             Some(pair) => {
-                Err(FleetError::Twice { file: self.file, name: names.get(pair[0] as usize).to_owned(), what: "job" })
+                let [a, b] = [pair[0], pair[1]].map(|row| self.line_of[row as usize]);
+                let (first, line) = (u64::from(a.min(b)), u64::from(a.max(b)));
+                let name = names.get(pair[0] as usize).to_owned();
+                Err(FleetError::Twice { file: self.file, line, first, name, what: "job" })
             }
             None => Ok(self.read),
         }
@@ -193,7 +206,7 @@ impl JobsReader {
         }
         let accelerators =
             count(4).ok_or_else(|| refuse(4, "not a count", "give a whole number of accelerators, 1 or more"))?;
-        let watts = plain(cell(5)).parse().ok().filter(|watts: &f64| watts.is_finite() && *watts > 0.0);
+        let watts = plain(cell(5)).parse().ok().filter(|watts: &f64| *watts > 0.0 && *watts <= MOST_WATTS);
         let watts = watts.ok_or_else(|| {
             refuse(5, "not a power", "give watts per accelerator, whole system, before PUE, for example 700")
         })?;
@@ -232,13 +245,18 @@ impl JobsReader {
             _ => return Err(refuse(8, "neither 0 nor 1", "give 1 for a job that may be paused, 0 for another")),
         };
         if columns[NEEDED..].iter().any(Option::is_some) {
-            let extras = extras(cell, &refuse)?;
+            let mut extras = extras(cell, &refuse)?;
             elastic(&extras, accelerators, &refuse)?;
+            let project = plain(cell(PROJECT));
+            if !project.is_empty() {
+                extras.project = Some(numbered(&mut self.projects, &mut self.read.fleet.projects, &project));
+            }
             self.read.fleet.extras.push(extras);
         }
         let deadline = until.clamp(0, hours_planned);
         self.read.clipped += u64::from(until > hours_planned);
         self.read.fleet.names.push(&name);
+        self.line_of.push(line as u32);
         self.read.fleet.jobs.push(Job {
             // One after the planned hours has no window, whatever it says.
             release: release.min(hours_planned) as u32,
@@ -296,7 +314,19 @@ fn extras<'a>(
         max_accelerators: count(13)?,
         speedup,
         price: number(15)?.map(UsdPerAcceleratorHour::from_usd_per_hour),
+        project: None,
     })
+}
+
+/// The number of a project, which is the next where it is new.
+fn numbered(known: &mut HashMap<String, u32>, projects: &mut Vec<Project>, name: &str) -> u32 {
+    if let Some(&number) = known.get(name) {
+        return number;
+    }
+    let number = projects.len() as u32;
+    projects.push(Project { name: name.to_owned(), quota: None });
+    known.insert(name.to_owned(), number);
+    number
 }
 
 /// Whether a speed-up goes with the job's own accelerators and with the sizes that it allows.
@@ -336,7 +366,7 @@ fn kinds(text: &str) -> Option<Vec<Kind>> {
 }
 
 /// The known name that shares most with this one: fewest letters to change.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
     let mut sorted: Vec<&String> = known.collect();
     sorted.sort();
     sorted.into_iter().min_by_key(|known| distance(name, known)).cloned().unwrap_or_default()

@@ -1,13 +1,14 @@
 //! The plan file of the contract, read back and doubted.
 //!
 //! In: a fleet and the bytes of a plan. Out: what the plan emits, reckoned anew, or the first row that breaks the
-//! contract: a site, a window, a number of hours, a pause, a capacity.
+//! contract: a site, a window, a number of hours, a pause, a capacity, a quota.
 
 use crate::bound::Sum;
 use crate::csv::{Form, rows};
 use crate::error::FleetError;
-use crate::fleet::{Fleet, Job};
+use crate::fleet::{Fleet, Job, Project};
 use crate::hour;
+use crate::quota::{grams, nanograms};
 use crate::terms::Way;
 use greenwich_core::quantity::Co2e;
 use std::collections::HashMap;
@@ -63,6 +64,8 @@ pub fn check_plan(
     let hours = fleet.hours as usize;
     let mut used = vec![0_u64; fleet.sites.len() * hours];
     let (mut total, mut weighed) = (Sum::default(), Sum::default());
+    let mut left: Vec<Option<i128>> =
+        fleet.projects.iter().map(|project| project.quota.map(|quota| nanograms(quota.g()))).collect();
     let (mut placed, mut rest) = (0, parts.as_slice());
     for (index, job) in fleet.jobs.iter().enumerate() {
         let count = rest.iter().take_while(|part| part.job as usize == index).count();
@@ -112,6 +115,18 @@ pub fn check_plan(
             let bill = fleet.bill(index, first.site, &way, &held.collect::<Vec<_>>());
             total.add(bill.emitted_g());
             weighed.add(bill.weighed_g(terms));
+            if let Some(project) = fleet.budget_of(index)
+                && let Some(left) = &mut left[project as usize]
+            {
+                *left -= nanograms(bill.emitted_g());
+                if *left < 0 {
+                    let Project { name, quota } = &fleet.projects[project as usize];
+                    let quota = quota.map_or(0.0, Co2e::kg);
+                    let over = grams(-*left);
+                    let rule = format!("takes its project `{name}` {over} g over its quota of {quota} kgCO2e");
+                    return Err(broken(index, rule));
+                }
+            }
         }
     }
     let co2e = Co2e::from_g(total.total());

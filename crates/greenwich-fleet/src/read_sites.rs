@@ -7,7 +7,7 @@ use crate::error::FleetError;
 use crate::fleet::Site;
 use greenwich_core::ZoneId;
 use greenwich_core::quantity::{AverageIntensity, Pue, UsdPerKwh};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 const KNOWN: [&str; 9] =
     ["site", "zone", "pue", "accelerators", "accelerator", "region", "usd_per_kwh", "backend", "pue_curve"];
@@ -73,7 +73,7 @@ pub fn read_sites(file: &str, bytes: &[u8]) -> Result<Vec<SiteRow>, FleetError> 
                 return Err(FleetError::Cells { file: file.to_owned(), line, found: ranges.len(), wanted: width });
             }
             let cell = |column: usize| columns[column].map(|at: usize| plain(&text[ranges[at].clone()]).into_owned());
-            found.push(row(file, line, cell)?);
+            found.push((line, row(file, line, cell)?));
         }
         Ok(())
     };
@@ -82,13 +82,14 @@ pub fn read_sites(file: &str, bytes: &[u8]) -> Result<Vec<SiteRow>, FleetError> 
     if found.is_empty() {
         return Err(FleetError::Empty { file: file.to_owned(), what: "site" });
     }
-    let mut seen = HashSet::new();
-    for row in &found {
-        if !seen.insert(&row.name) {
-            return Err(FleetError::Twice { file: file.to_owned(), name: row.name.clone(), what: "site" });
+    let mut seen = HashMap::new();
+    for (line, row) in &found {
+        if let Some(first) = seen.insert(&row.name, *line) {
+            let (file, name) = (file.to_owned(), row.name.clone());
+            return Err(FleetError::Twice { file, line: *line, first, name, what: "site" });
         }
     }
-    Ok(found)
+    Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
 fn row(file: &str, line: u64, cell: impl Fn(usize) -> Option<String>) -> Result<SiteRow, FleetError> {

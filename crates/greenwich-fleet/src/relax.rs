@@ -4,6 +4,7 @@
 //! how often each choice was made; and options that cannot be part of a plan better than the one in hand.
 
 use crate::ascent::remember;
+use crate::beside::Charges;
 use crate::clash::Rows;
 use crate::model::Model;
 use crate::options::{Cut, Frame, Options, Slot};
@@ -39,6 +40,9 @@ pub(crate) struct Relax<'a> {
     pub(crate) choice: Vec<(u32, u32)>,
     /// Hours chosen by interruptible tasks, each with its own range.
     pub(crate) hours: Vec<Vec<u32>>,
+    charges: Charges,
+    /// Of each level of [`crate::beside`], by hour, what the large ask for.
+    large: Vec<f64>,
     asked: Vec<f64>,
     prices: Vec<f64>,
     centre: Vec<f64>,
@@ -64,7 +68,8 @@ pub(crate) struct Raised {
 
 impl<'a> Relax<'a> {
     pub(crate) fn new(model: &'a Model, frame: &'a Frame, rows: &'a Rows) -> Self {
-        let capacity = model.stepped(&model.capacity);
+        let mut capacity = model.stepped(&model.capacity);
+        capacity.extend(&rows.beside.capacity);
         let cells = capacity.len();
         let mut first_bit = Vec::with_capacity(frame.slots.len());
         let mut bits = 0;
@@ -77,6 +82,8 @@ impl<'a> Relax<'a> {
             frame,
             rows,
             tables: Tables::new(model),
+            charges: Charges::new(model, frame, &rows.beside),
+            large: vec![0.0; rows.beside.sizes.len() * model.sites * model.hours],
             choice: vec![(REFUSED, 0); model.tasks.len()],
             hours: vec![Vec::new(); model.tasks.len()],
             asked: vec![0.0; cells],
@@ -93,6 +100,26 @@ impl<'a> Relax<'a> {
         }
     }
 
+    /// Takes the prices in `self.prices`.
+    fn fill(&mut self) {
+        let (model, beside, prices) = (self.model, &self.rows.beside, &self.prices);
+        self.charges.fill(model, beside, prices);
+        let levels = beside.sizes.iter().copied().zip(self.charges.large.iter().map(Vec::as_slice));
+        self.tables.fill_with(model, prices, 1.0, levels);
+        let tables = &self.tables;
+        self.charges
+            .fill_own(model, beside, prices, |odd| tables.row(model.tasks[odd.task as usize].class, odd.site).cost);
+    }
+
+    /// The priced hours of a slot.
+    fn row(&self, at: usize) -> Row<'_> {
+        let slot = &self.frame.slots[at];
+        match self.charges.own(at) {
+            Some((cost, prefix)) => Row::plain(cost, prefix),
+            None => self.tables.row(self.model.tasks[slot.task as usize].class, slot.site),
+        }
+    }
+
     /// The least cost of a slot and the start of a whole task; infinite where it is closed.
     fn least(&mut self, open: &Options, at: usize) -> (f64, u32) {
         let slot = &self.frame.slots[at];
@@ -100,9 +127,9 @@ impl<'a> Relax<'a> {
         if !open.can_hold(slot, task) {
             return (f64::INFINITY, 0);
         }
-        let row = self.tables.row(task.class, slot.site);
         let (release, length) = (task.release as usize, task.hours as usize);
         self.looks += u64::from(slot.bits);
+        let row = self.row(at);
         if task.interruptible {
             let mut sum = 0.0;
             cheapest(open, slot, row, release, length, |_, cost| sum += cost);
@@ -127,8 +154,9 @@ impl<'a> Relax<'a> {
     /// task has no choice left.
     fn ask(&mut self, open: &Options, count: bool) -> f64 {
         let (model, frame) = (self.model, self.frame);
-        self.tables.fill(model, &self.prices, 1.0);
+        self.fill();
         self.asked.fill(0.0);
+        self.large.fill(0.0);
         let (hours, cells) = (model.hours, model.sites * model.hours);
         let (mut jobs, mut row_sum) = (0.0, 0.0);
         for (index, task) in model.tasks.iter().enumerate() {
@@ -149,10 +177,10 @@ impl<'a> Relax<'a> {
                 continue;
             }
             let slot = &frame.slots[best.1 as usize];
-            let chosen = &mut self.hours[index];
+            let mut chosen = std::mem::take(&mut self.hours[index]);
             chosen.clear();
             if task.interruptible {
-                let row = self.tables.row(task.class, slot.site);
+                let row = self.row(best.1 as usize);
                 cheapest(open, slot, row, task.release as usize, task.hours as usize, |hour, _| chosen.push(hour));
             } else {
                 chosen.extend(task.release + best.2..task.release + best.2 + task.hours);
@@ -161,7 +189,7 @@ impl<'a> Relax<'a> {
                 self.slot_count[best.1 as usize] += 1;
                 let first = self.first_bit[best.1 as usize];
                 if task.interruptible {
-                    for hour in &*chosen {
+                    for hour in &chosen {
                         self.bit_count[(first + hour - task.release) as usize] += 1;
                     }
                 } else {
@@ -172,21 +200,37 @@ impl<'a> Relax<'a> {
             let shares = &model.profiles[model.classes[task.class as usize].profile as usize];
             for (share, level) in shares.iter().zip(self.asked.chunks_exact_mut(cells)) {
                 if *share > 0.0 {
-                    for hour in &*chosen {
+                    for hour in &chosen {
                         level[from + *hour as usize] += share * size;
                     }
                 }
+            }
+            for (&least, level) in self.rows.beside.sizes.iter().zip(self.large.chunks_exact_mut(cells)) {
+                if task.accelerators >= least {
+                    chosen.iter().for_each(|hour| level[from + *hour as usize] += f64::from(least));
+                }
+            }
+            self.hours[index] = chosen;
+        }
+        for odd in &self.rows.beside.odds {
+            let level = &self.large[odd.level as usize * cells..][..cells];
+            let asked = &mut self.asked[odd.cells()];
+            asked.copy_from_slice(&level[odd.of_site(model)]);
+            if self.choice[odd.task as usize].0 == odd.slot {
+                let size = f64::from(self.rows.beside.sizes[odd.level as usize]);
+                let inside = self.hours[odd.task as usize].iter().filter(|hour| (odd.begin..odd.end).contains(*hour));
+                inside.for_each(|hour| asked[(hour - odd.begin) as usize] += size);
             }
         }
         self.counted += u32::from(count);
         if jobs.is_infinite() {
             return f64::INFINITY;
         }
-        self.looks += (cells * model.classes.len()) as u64;
+        self.looks += (cells * model.classes.len() + self.rows.beside.capacity.len()) as u64;
         let held: f64 = self.prices.iter().zip(&self.capacity).map(|(price, capacity)| price * capacity).sum();
         // Sums of at most `hours`, `tasks` and `cells` numbers that are not negative; see `bound`.
         let unit = f64::EPSILON * (hours + model.tasks.len() + self.prices.len() + 16) as f64 * 2.0;
-        (jobs - held) - unit * (jobs.abs() + held + row_sum * self.tables.largest_row())
+        (jobs - held) - unit * (jobs.abs() + held + row_sum * self.tables.largest_row().max(self.charges.largest()))
     }
 
     /// Where at most one plan is left of what is open: what it costs, infinite where it does not keep its capacity or
@@ -198,6 +242,18 @@ impl<'a> Relax<'a> {
             return Some(cost);
         }
         self.any_cut(open).is_none().then(|| if self.fits() { cost } else { f64::INFINITY })
+    }
+
+    /// What each task costs least per accelerator under prices: on any of its sites, or without a place.
+    pub(crate) fn leasts(&mut self, open: &Options, prices: &Prices) -> Vec<f64> {
+        self.prices.iter_mut().zip(&prices.centre).for_each(|(to, from)| *to = f64::from(*from));
+        self.fill();
+        let (model, frame) = (self.model, self.frame);
+        let mut least = |index: usize| {
+            let slots = frame.of(index).map(|at| self.least(open, at).0);
+            slots.fold(model.refusal(index), f64::min)
+        };
+        (0..model.tasks.len()).map(&mut least).collect()
     }
 
     /// Whether the last choices keep every capacity.
@@ -295,7 +351,7 @@ impl<'a> Relax<'a> {
                     open.close(slot);
                     continue;
                 }
-                let row = self.tables.row(task.class, slot.site);
+                let row = self.row(at);
                 let (release, length) = (task.release, task.hours as usize);
                 if !task.interruptible {
                     for bit in 0..slot.bits {
@@ -385,7 +441,7 @@ impl<'a> Relax<'a> {
     fn clashes(&self, open: &Options, count: f64, found: &mut Vec<(f64, Cut)>) {
         let often = |at: u32| 1.0 - f64::from(self.refused_count[at as usize]) / count;
         let mut worst: Vec<f64> = vec![0.0; self.model.tasks.len()];
-        for row in &self.rows.0 {
+        for row in &self.rows.stretches {
             let sum: f64 = row.members.iter().map(|(at, hours)| often(*at) * f64::from(*hours)).sum();
             let over = sum - f64::from(row.limit);
             if over <= 0.01 {

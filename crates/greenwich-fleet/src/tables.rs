@@ -4,7 +4,7 @@
 //! cost plus price (whole jobs), and the hours by rank with a mask of ranks for every hour (interruptible jobs:
 //! the cheapest hours of a window are the first bits of two masks' difference).
 
-use crate::model::Model;
+use crate::model::{Class, Model};
 
 /// Masks of ranks are kept up to so many hours; beyond, a window is sorted when it is asked for.
 const MOST_MASKED_HOURS: usize = 1024;
@@ -62,21 +62,36 @@ impl Tables {
 
     /// Takes new prices by step, site and hour, each `weight` times what is given.
     pub(crate) fn fill(&mut self, model: &Model, prices: &[f64], weight: f64) {
+        self.fill_with(model, prices, weight, std::iter::empty());
+    }
+
+    /// The same, and what jobs of at least a size are charged for each accelerator of that size, by site and hour.
+    pub(crate) fn fill_with<'a>(
+        &mut self,
+        model: &Model,
+        prices: &[f64],
+        weight: f64,
+        levels: impl Iterator<Item = (u32, &'a [f64])> + Clone,
+    ) {
         let (sites, hours) = (self.sites, self.hours);
         let cells = sites * hours;
         let mut priced = vec![0.0; cells];
         let mut order: Vec<usize> = (0..model.classes.len()).collect();
-        order.sort_by_key(|&class| model.classes[class].profile);
+        order.sort_by_key(|&class| (model.classes[class].profile, model.classes[class].size));
         let mut last = None;
         for class in order {
-            let (watts, profile) = (model.classes[class].watts, model.classes[class].profile);
-            if last.replace(profile) != Some(profile) {
+            let Class { watts, profile, size } = model.classes[class];
+            if last.replace((profile, size)) != Some((profile, size)) {
                 priced.fill(0.0);
                 for (share, level) in model.profiles[profile as usize].iter().zip(prices.chunks_exact(cells)) {
                     let factor = weight * share;
                     if factor > 0.0 {
                         priced.iter_mut().zip(level).for_each(|(priced, price)| *priced += factor * price);
                     }
+                }
+                for (least, level) in levels.clone().filter(|(least, _)| *least <= size) {
+                    let factor = weight * f64::from(least) / f64::from(size);
+                    priced.iter_mut().zip(level).for_each(|(priced, price)| *priced += factor * price);
                 }
             }
             for site in 0..sites {
@@ -142,7 +157,12 @@ impl Tables {
     }
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// Hours of one task alone.
+    pub(crate) fn plain(cost: &'a [f64], prefix: &'a [f64]) -> Self {
+        Self { cost, prefix, order: &[], ranked: &[], masks: &[], words: 0 }
+    }
+
     /// The least cost of `hours` in a row inside `[release, deadline)`.
     pub(crate) fn whole(&self, release: usize, deadline: usize, hours: usize) -> f64 {
         let begins = &self.prefix[release..=deadline - hours];

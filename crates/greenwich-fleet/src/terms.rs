@@ -5,7 +5,7 @@
 //! without terms, or whose jobs and terms ask for nothing of this, is plain: it is planned by the plain planner.
 
 use crate::fleet::{Extras, Fleet, Job};
-use greenwich_core::quantity::{UsdPerAcceleratorHour, UsdPerKwh};
+use greenwich_core::quantity::{Power, UsdPerAcceleratorHour, UsdPerKwh};
 
 /// Work that rounding left over is none, in hours at the job's own size and speed.
 pub(crate) const HAIR_H: f64 = 1e-9;
@@ -32,6 +32,15 @@ pub struct Kind {
     pub speed: f64,
     /// Watts per accelerator there, whole system, before PUE; the job's own where none is told.
     pub watts: Option<f64>,
+}
+
+/// What a site's accelerators are to a job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// How fast the job is there, against what the file says of it.
+    pub speed: f64,
+    /// Power per accelerator there, whole system, before PUE.
+    pub power: Power,
 }
 
 /// A size that a job can run at on a site.
@@ -92,6 +101,24 @@ impl Bill {
     }
 }
 
+/// What hours in order emit, each with the accelerators held: running, and going on after pauses.
+pub(crate) fn emitted_g(
+    watts: f64,
+    restart_h: f64,
+    hours: &[(u32, u32)],
+    g_per_it_kwh: impl Fn(u32) -> f64,
+) -> (f64, f64) {
+    let (mut run_g, mut restart_g) = (0.0, 0.0);
+    let mut before: Option<u32> = None;
+    for &(hour, accelerators) in hours {
+        let grams = watts * f64::from(accelerators) / 1e3 * g_per_it_kwh(hour);
+        run_g += grams;
+        restart_g += if before.is_some_and(|before| before + 1 < hour) { restart_h * grams } else { 0.0 };
+        before = Some(hour);
+    }
+    (run_g, restart_g)
+}
+
 impl Extras {
     /// Whether a job that may choose among sites, or may pause, is more than the plain planner reckons with.
     fn is_more(&self, job: &Job, moves: bool, terms: &Terms) -> bool {
@@ -115,41 +142,51 @@ impl Extras {
 impl Fleet {
     /// The terms, where they or the jobs ask for more than the plain planner reckons with.
     pub(crate) fn more(&self) -> Option<&Terms> {
-        let terms = self.terms.as_ref()?;
+        self.terms.as_ref().filter(|_| self.has_quotas() || !self.is_plain_but_for_quotas())
+    }
+
+    /// Whether nothing but quotas is beyond what the plain planner reckons with.
+    pub(crate) fn is_plain_but_for_quotas(&self) -> bool {
+        let Some(terms) = &self.terms else { return true };
         let weighs = terms.g_per_usd > 0.0 || terms.delay_g > 0.0;
         let asks =
             |(extras, job): (&Extras, &Job)| extras.is_more(job, self.site_sets[job.sites.0 as usize].len() > 1, terms);
-        (weighs || self.extras.iter().zip(&self.jobs).any(asks)).then_some(terms)
+        !weighs && !self.extras.iter().zip(&self.jobs).any(asks)
     }
 
     /// Whether the plan reckons with more than power, PUE and intensity: moved data, restarts, kinds of accelerators
-    /// with their own speed, sizes that may change, or weights of cost and delay.
+    /// with their own speed, sizes that may change, quotas of projects, or weights of cost and delay.
     pub fn is_more_than_plain(&self) -> bool {
         self.more().is_some()
     }
 
-    /// How a job runs on a site; `None` where the site has no kind that it can run on.
-    pub(crate) fn way(&self, index: usize, site: u32) -> Option<Way> {
-        let (job, place) = (&self.jobs[index], &self.sites[site as usize]);
-        let none = Extras::default();
-        let extras = self.extras.get(index).unwrap_or(&none);
-        let has = place.accelerator.as_deref();
-        let own = (1.0, job.power.watts());
-        let (speed, watts) = match (has, &extras.accelerator) {
-            (Some(has), Some(wanted)) if has != wanted => return None,
+    /// What a site's accelerators are to a job; `None` where the site has no kind that it can run on.
+    pub fn machine(&self, index: usize, site: u32) -> Option<Machine> {
+        let own = Machine { speed: 1.0, power: self.jobs[index].power };
+        let Some(extras) = self.extras.get(index) else { return Some(own) };
+        match (self.sites[site as usize].accelerator.as_deref(), &extras.accelerator) {
+            (Some(has), Some(wanted)) if has != wanted => None,
             (Some(has), None) if !extras.kinds.is_empty() => {
                 let kind = extras.kinds.iter().find(|kind| kind.name == has)?;
-                (kind.speed, kind.watts.unwrap_or(own.1))
+                Some(Machine { speed: kind.speed, power: kind.watts.map_or(own.power, Power::from_watts) })
             }
-            _ => own,
-        };
+            _ => Some(own),
+        }
+    }
+
+    /// How a job runs on a site; `None` where the site has no kind that it can run on.
+    pub(crate) fn way(&self, index: usize, site: u32) -> Option<Way> {
+        let job = &self.jobs[index];
+        let none = Extras::default();
+        let extras = self.extras.get(index).unwrap_or(&none);
+        let Machine { speed, power } = self.machine(index, site)?;
         let sizes = extras.curve(job.accelerators).into_iter().map(|(accelerators, factor)| {
             let speed = factor * speed;
             let hours = (f64::from(job.hours) / speed - HAIR_H).ceil().clamp(1.0, f64::from(u32::MAX / 4)) as u32;
             Size { accelerators, speed, hours }
         });
         Some(Way {
-            watts,
+            watts: power.watts(),
             sizes: sizes.collect(),
             transfer_g: self.transfer_g(index, site),
             restart_h: extras.restart_minutes.filter(|_| job.interruptible).unwrap_or(0.0) / 60.0,
@@ -188,14 +225,12 @@ impl Fleet {
     /// What a job's run comes to: its site, and its hours in order with the accelerators that it holds in each.
     pub(crate) fn bill(&self, index: usize, site: u32, way: &Way, hours: &[(u32, u32)]) -> Bill {
         let job = &self.jobs[index];
-        let mut bill = Bill { transfer_g: way.transfer_g, ..Bill::default() };
+        let (run_g, restart_g) = emitted_g(way.watts, way.restart_h, hours, |hour| self.g_per_it_kwh(site, hour));
+        let mut bill = Bill { run_g, restart_g, transfer_g: way.transfer_g, ..Bill::default() };
         let mut before: Option<u32> = None;
         for &(hour, accelerators) in hours {
             let kilowatts = way.watts * f64::from(accelerators) / 1e3;
             let restart = if before.is_some_and(|before| before + 1 < hour) { way.restart_h } else { 0.0 };
-            let grams = kilowatts * self.g_per_it_kwh(site, hour);
-            bill.run_g += grams;
-            bill.restart_g += restart * grams;
             bill.it_kwh += kilowatts;
             bill.usd += kilowatts * (1.0 + restart) * self.usd_per_it_kwh(site, hour)
                 + way.usd_per_accelerator_hour * f64::from(accelerators);

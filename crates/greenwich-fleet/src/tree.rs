@@ -20,6 +20,9 @@ const NEAR: f64 = 1e-10;
 /// Halves that wait at most: each keeps its prices.
 const MOST_OPEN: usize = 6000;
 
+/// Steps of a tree that is searched again, from which on it grows no more: each search goes through all of them.
+const MOST_STEPS: usize = 600;
+
 /// How far a search goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
@@ -35,6 +38,29 @@ pub(crate) struct Reach {
     pub(crate) looks: u64,
     /// A half whose bound comes this near the best plan, in grams, is left alone.
     pub(crate) near_g: f64,
+    /// Rounds that raise the bound of a half that was there before.
+    pub(crate) known_rounds: usize,
+}
+
+/// What a search begins with.
+pub(crate) struct Begin<'a> {
+    /// A plan, and prices.
+    pub(crate) board: Board,
+    pub(crate) prices: &'a [f32],
+    /// Tasks that may not run, and tasks that have to.
+    pub(crate) barred: &'a [bool],
+    pub(crate) forced: &'a [bool],
+    /// A tree of an earlier search, under other charges or of more that was open.
+    pub(crate) known: Option<&'a Grown>,
+    /// A bound above this is as good as any.
+    pub(crate) limit: f64,
+}
+
+/// A tree, to be searched again: a proof, and the use that is remembered with each of its prices.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Grown {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) means: Vec<Vec<f32>>,
 }
 
 /// What a search came to.
@@ -42,7 +68,9 @@ pub(crate) struct Reach {
 pub(crate) struct Found {
     pub(crate) board: Board,
     pub(crate) bound: f64,
-    pub(crate) proof: Vec<Step>,
+    pub(crate) grown: Grown,
+    /// Options that were looked at.
+    pub(crate) looks: u64,
 }
 
 /// What is open, and what is known about it.
@@ -52,6 +80,8 @@ struct Node {
     raised: Raised,
     /// Its place in the proof.
     number: u32,
+    /// And in the tree that was there before.
+    known: Option<u32>,
 }
 
 impl PartialEq for Node {
@@ -78,6 +108,7 @@ struct Best<'a> {
     base: &'a Tables,
     board: Board,
     total: f64,
+    barred: &'a [bool],
 }
 
 impl Best<'_> {
@@ -124,7 +155,8 @@ impl Best<'_> {
             for &index in order {
                 let index = index as usize;
                 let was = board.site[index];
-                if was != NOWHERE && std::ptr::eq(tables, &raw const relax.tables) {
+                let stays = was != NOWHERE && std::ptr::eq(tables, &raw const relax.tables);
+                if stays || self.barred.get(index) == Some(&true) {
                     continue;
                 }
                 board.give_back(model, index, &mut spot);
@@ -138,20 +170,24 @@ impl Best<'_> {
     }
 }
 
-/// Searches from a board and prices, as far as `reach` goes.
+/// Searches from what it begins with, as far as `reach` goes.
 pub(crate) fn search(
     model: &Model,
     rows: &Rows,
-    board: Board,
-    prices: &[f32],
+    begin: Begin,
     order: &[u32],
     base: &Tables,
     (reach, stop): (&Reach, Stop),
 ) -> Found {
     let frame = Frame::new(model);
     let relax = Relax::new(model, &frame, rows);
-    let best = Best { model, base, total: board.total(), board };
-    Tree { relax, best, frame: &frame, order, reach: *reach, stop, proof: Vec::new() }.grow(prices)
+    let mut open = frame.open_to(model, begin.barred, begin.forced);
+    rows.tighten(&frame, &mut open);
+    let best = Best { model, base, total: begin.board.total(), board: begin.board, barred: begin.barred };
+    let grown = Grown::default();
+    let known = begin.known;
+    Tree { relax, best, frame: &frame, order, reach: *reach, stop, limit: begin.limit, known, grown }
+        .grow(open, begin.prices)
 }
 
 struct Tree<'a> {
@@ -161,13 +197,20 @@ struct Tree<'a> {
     order: &'a [u32],
     reach: Reach,
     stop: Stop<'a>,
-    proof: Vec<Step>,
+    limit: f64,
+    known: Option<&'a Grown>,
+    grown: Grown,
 }
 
 impl Tree<'_> {
+    /// What a better plan has to stay below.
+    fn mark(&self) -> f64 {
+        self.best.total.min(self.limit)
+    }
+
     /// A bound that is as good as the best plan.
     fn enough(&self) -> f64 {
-        self.best.total - (NEAR * self.best.total.abs()).max(self.reach.near_g)
+        self.mark() - (NEAR * self.mark().abs()).max(self.reach.near_g)
     }
 
     fn raise(&mut self, open: &Options, prices: &Prices, rounds: usize, parts: bool) -> Raised {
@@ -182,58 +225,107 @@ impl Tree<'_> {
     }
 
     /// A step of the proof that is not parted yet.
-    fn note(&mut self, prices: Vec<f32>) -> u32 {
-        self.proof.push(Step { prices, narrowed_at: f64::INFINITY, then: Then::Done });
-        self.proof.len() as u32 - 1
+    fn note(&mut self, prices: Prices) -> u32 {
+        self.grown.steps.push(Step { prices: prices.centre, narrowed_at: f64::INFINITY, then: Then::Done });
+        self.grown.means.push(prices.mean);
+        self.grown.steps.len() as u32 - 1
+    }
+
+    fn then(&mut self, number: u32, then: Then) {
+        self.grown.steps[number as usize].then = then;
     }
 
     /// Takes away what no better plan has, and notes by which prices.
     fn narrow(&mut self, open: &mut Options, prices: &Prices, step: u32) -> f64 {
-        self.proof[step as usize].narrowed_at = self.best.total;
-        let bound = self.relax.narrow(open, prices, self.best.total);
+        let mark = self.mark();
+        self.grown.steps[step as usize].narrowed_at = mark;
+        let bound = self.relax.narrow(open, prices, mark);
         self.relax.rows.tighten(self.frame, open);
         bound
     }
 
-    fn grow(mut self, prices: &[f32]) -> Found {
+    /// A step of the tree that was there before.
+    fn step(&self, known: Option<u32>) -> Option<&Step> {
+        known.and_then(|number| self.known?.steps.get(number as usize))
+    }
+
+    /// How a step of it went on, unless it was a last one.
+    fn went_on(&self, known: Option<u32>) -> Option<Then> {
+        self.step(known).map(|step| step.then).filter(|then| matches!(then, Then::Again(_) | Then::Cut(..)))
+    }
+
+    /// The prices of a step of it.
+    fn known_prices(&self, known: Option<u32>) -> Option<Prices> {
+        let step = self.step(known).filter(|step| !step.prices.is_empty())?;
+        let mean = self.known?.means.get(known? as usize)?;
+        Some(Prices { centre: step.prices.clone(), mean: mean.clone() })
+    }
+
+    /// All that is open: narrowed by the first prices and raised.
+    fn root(&mut self, mut open: Options, prices: &[f32]) -> Node {
+        let free = std::slice::from_ref(self.best.base);
+        let first = Prices { mean: vec![0.0; prices.len()], centre: prices.to_vec() };
+        let root = self.note(first.clone());
+        self.narrow(&mut open, &first, root);
+        // The tree before begins with such a step too.
+        let known = match self.went_on(Some(0)) {
+            Some(Then::Again(next)) => Some(next),
+            _ => None,
+        };
+        let goes_on = self.went_on(known).is_some();
+        let rounds = if goes_on { self.reach.known_rounds * 3 } else { self.reach.first_rounds };
+        let raised = self.raise(&open, &self.known_prices(known).unwrap_or(first), rounds, !goes_on);
+        self.best.mend(&self.relax, self.order, free);
+        let number = self.note(raised.prices.clone());
+        self.then(root, Then::Again(number));
+        self.narrow(&mut open, &raised.prices, number);
+        Node { open, raised, number, known }
+    }
+
+    fn grow(mut self, open: Options, prices: &[f32]) -> Found {
         let (order, base) = (self.order, self.best.base);
         let free = std::slice::from_ref(base);
-        let mut open = self.frame.open(self.best.model);
-        let first = Prices { mean: vec![0.0; prices.len()], centre: prices.to_vec() };
-        let root = self.note(prices.to_vec());
-        self.narrow(&mut open, &first, root);
-        let raised = self.raise(&open, &first, self.reach.first_rounds, true);
-        self.best.mend(&self.relax, order, free);
-        let number = self.note(raised.prices.centre.clone());
-        self.proof[root as usize].then = Then::Again(number);
-        self.narrow(&mut open, &raised.prices, number);
-        let mut waiting = BinaryHeap::from([Node { open, raised, number }]);
+        let root = self.root(open, prices);
+        let mut waiting = BinaryHeap::from([root]);
         let mut left_alone = f64::INFINITY;
         while let Some(mut node) = waiting.pop() {
             let done = node.raised.bound >= self.enough();
-            if done || self.stop.is_set() || self.relax.looks > self.reach.looks || waiting.len() >= MOST_OPEN {
+            let went_on = self.went_on(node.known);
+            // What was parted before is parted again, whatever it takes: else less would be proven than before.
+            let is_large = waiting.len() >= MOST_OPEN || self.known.is_some() && self.grown.steps.len() >= MOST_STEPS;
+            let spent = went_on.is_none() && (self.relax.looks > self.reach.looks || is_large);
+            if done || spent || self.stop.is_set() {
                 left_alone = left_alone.min(node.raised.bound);
                 break;
             }
-            if node.raised.cuts.is_empty() {
+            if went_on.is_none() && node.raised.cuts.is_empty() {
                 // One plan is left. If it keeps every capacity it was taken when it was chosen; else there is none.
-                self.proof[node.number as usize].then = Then::One;
+                self.then(node.number, Then::One);
                 continue;
             }
-            let choice = self.choose(&mut node);
+            let (choice, known) = match went_on {
+                Some(Then::Cut(cut, first, second)) => (Choice::Cut(cut), [Some(first), Some(second)]),
+                Some(Then::Again(next)) => (Choice::Same, [Some(next), None]),
+                _ => (self.choose(&mut node), [None, None]),
+            };
             let halves = match choice {
                 Choice::None => Vec::new(),
                 Choice::Same => vec![node.open.clone()],
                 Choice::Cut(cut) => [true, false].map(|first| self.half(&node.open, cut, first)).to_vec(),
             };
             let mut numbers = Vec::with_capacity(2);
-            for mut open in halves {
-                let mut raised = self.raise(&open, &node.raised.prices, self.reach.rounds, true);
-                let number = self.note(raised.prices.centre.clone());
+            for (mut open, known) in halves.into_iter().zip(known) {
+                let begin = self.known_prices(known).unwrap_or_else(|| node.raised.prices.clone());
+                let goes_on = self.went_on(known).is_some();
+                let rounds = if goes_on { self.reach.known_rounds } else { self.reach.rounds };
+                let mut raised = self.raise(&open, &begin, rounds, !goes_on);
+                let number = self.note(raised.prices.clone());
                 numbers.push(number);
                 raised.bound = raised.bound.max(node.raised.bound);
                 if raised.bound < self.enough() {
-                    self.best.mend(&self.relax, order, free);
+                    if !goes_on {
+                        self.best.mend(&self.relax, order, free);
+                    }
                     let bound = self.narrow(&mut open, &raised.prices, number);
                     raised.bound = raised.bound.max(bound);
                 }
@@ -241,18 +333,16 @@ impl Tree<'_> {
                     left_alone = left_alone.min(raised.bound);
                     continue;
                 }
-                waiting.push(Node { open, raised, number });
+                waiting.push(Node { open, raised, number, known });
             }
             match (choice, numbers.as_slice()) {
-                (Choice::Cut(cut), [first, second]) => {
-                    self.proof[node.number as usize].then = Then::Cut(cut, *first, *second);
-                }
-                (Choice::Same, [next]) => self.proof[node.number as usize].then = Then::Again(*next),
+                (Choice::Cut(cut), [first, second]) => self.then(node.number, Then::Cut(cut, *first, *second)),
+                (Choice::Same, [next]) => self.then(node.number, Then::Again(*next)),
                 _ => left_alone = left_alone.min(self.enough()),
             }
         }
-        let bound = left_alone.min(self.best.total * (1.0 - NEAR));
-        Found { board: self.best.board, bound, proof: self.proof }
+        let bound = left_alone.min(self.mark() * (1.0 - NEAR));
+        Found { board: self.best.board, bound, grown: self.grown, looks: self.relax.looks }
     }
 
     /// Tries the cuts of a node for a few rounds each and takes the one whose halves gain most. A half that cannot
@@ -263,12 +353,12 @@ impl Tree<'_> {
             let cut = node.raised.cuts[at];
             let least_gain = 1e-6 * self.best.total.abs();
             let mut gains = [0.0; 2];
-            let mut closed: [Option<Vec<f32>>; 2] = [None, None];
+            let mut closed: [Option<Prices>; 2] = [None, None];
             for (side, first) in [true, false].into_iter().enumerate() {
                 let open = self.half(&node.open, cut, first);
                 let tried = self.raise(&open, &node.raised.prices, self.reach.try_rounds, false);
                 if tried.bound >= self.enough() {
-                    closed[side] = Some(tried.prices.centre);
+                    closed[side] = Some(tried.prices);
                 } else {
                     gains[side] = (tried.bound - node.raised.bound).max(least_gain);
                 }
@@ -276,8 +366,9 @@ impl Tree<'_> {
             let is_closed = [closed[0].is_some(), closed[1].is_some()];
             if is_closed != [false, false] {
                 // What is not closed goes on from here with the prices that it has.
-                let [first, second] = closed.map(|prices| self.note(prices.unwrap_or_default()));
-                self.proof[node.number as usize].then = Then::Cut(cut, first, second);
+                let none = || Prices { centre: Vec::new(), mean: Vec::new() };
+                let [first, second] = closed.map(|prices| self.note(prices.unwrap_or_else(none)));
+                self.then(node.number, Then::Cut(cut, first, second));
                 if is_closed == [true, true] {
                     return Choice::None;
                 }

@@ -1,6 +1,6 @@
 //! The files of the contract: what is read, what is refused and with which mend, what is written.
 
-use greenwich_core::quantity::AverageIntensity;
+use greenwich_core::quantity::{AverageIntensity, UsdPerKwh};
 use greenwich_fleet::{
     BadRows, FleetError, JobsRead, JobsReader, Options, Reason, Site, plan, read_calendar, read_sites, write_plan,
 };
@@ -88,7 +88,7 @@ fn a_bad_cell_is_named_with_file_line_column_and_mend() {
 #[test]
 fn a_name_that_stands_twice_and_a_file_without_jobs_are_refused() {
     assert_snapshot!(refused(&format!("{GOOD}{GOOD}")), @r"
-    jobs.csv: `a` stands twice
+    jobs.csv:3: `a` stands twice, first on line 2
       help: give each job a name of its own
     ");
     assert_snapshot!(refused(""), @r"
@@ -129,12 +129,16 @@ fn a_calendar_changes_capacity_and_pue_by_the_hour() {
     let mut sites = sites();
     let text = "site,start,end,accelerators,pue\nnorth,2022-07-04T02:00:00Z,2022-07-04T04:00:00Z,0,\n\
                 \"south, old\",2022-07-03T00:00:00Z,2022-07-04T01:00:00Z,,2.6\n";
-    read_calendar("calendar.csv", text.as_bytes(), START, &mut sites).expect("the calendar is good");
+    let mut prices = vec![vec![UsdPerKwh::from_usd_per_kwh(0.1); 24]; 2];
+    read_calendar("calendar.csv", text.as_bytes(), START, &mut sites, &mut prices).expect("the calendar is good");
     assert_eq!(sites[0].capacity[..6], [4, 4, 0, 0, 4, 4]);
     let grams = |hour: usize| sites[1].pue.ratio() * sites[1].intensity[hour].g_per_kwh();
     assert!((grams(0) - 2.6 * 200.0).abs() < 1e-9 && (grams(1) - 1.3 * 201.0).abs() < 1e-9);
+    let usd = |site: usize, hour: usize| sites[site].pue.ratio() * prices[site][hour].usd_per_kwh();
+    assert!((usd(1, 0) - 2.6 * 0.1).abs() < 1e-12 && (usd(1, 1) - 1.3 * 0.1).abs() < 1e-12, "as intensity does");
+    assert_eq!(prices[0], [UsdPerKwh::from_usd_per_kwh(0.1); 24], "fewer accelerators cost no more");
     let refused = |text: &str| {
-        let error = read_calendar("calendar.csv", text.as_bytes(), START, &mut sites.clone());
+        let error = read_calendar("calendar.csv", text.as_bytes(), START, &mut sites.clone(), &mut []);
         error.expect_err("the calendar is bad").to_string()
     };
     let header = "site,start,end,accelerators,pue\n";
@@ -192,7 +196,8 @@ fn a_header_that_lacks_or_misspells_a_column_is_refused() {
     assert_snapshot!(header(&format!("{HEADER},colour\n")), @"jobs.csv:1: unknown column `colour`");
     let sites = |text: &str| read_sites("sites.csv", text.as_bytes()).expect_err("the sites are bad").to_string();
     assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,0.9,4\n"), @"sites.csv:2: column `pue`: not a PUE, found `0.9`");
-    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv: `a` stands twice");
+    assert_snapshot!(sites("site,zone,pue,accelerators\na,DE,1.1,4\na,FR,1.1,4\n"), @"sites.csv:3: `a` stands twice, first on line 2");
+    assert_snapshot!(sites("site;zone;pue;accelerators\na;DE;1.1;4\n"), @"sites.csv:1: unknown column `site;zone;pue;accelerators`");
     assert_snapshot!(sites("site,zone,pue,accelerators\n"), @"sites.csv: no site");
 }
 

@@ -185,7 +185,7 @@ proptest! {
         // On fleets this small the tree is searched to its end.
         prop_assert!(found.lower_bound.g() >= best * (1.0 - 1e-6), "bound {} below {best}", found.lower_bound.g());
         let certificate = &found.certificate;
-        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g);
+        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g, &certificate.quota_prices);
         let proven = proven.expect("the prices are those of this fleet").g();
         prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
         prop_assert!((proven - certificate.bound.g()).abs() <= 1e-9 * best, "{proven} is not {:?}", certificate.bound);

@@ -25,7 +25,7 @@ pub enum ForecastError {
     },
     /// The horizon is longer than any forecast reaches, or nought.
     #[error("{hours} h ahead were asked for, a forecast reaches 1 to {most} h")]
-    #[diagnostic(code(greenwich::forecast::horizon), help("ask for {most} h or fewer"))]
+    #[diagnostic(code(greenwich::forecast::horizon), help("ask for 1 to {most} h"))]
     Horizon {
         /// Hours asked for.
         hours: usize,

@@ -183,6 +183,7 @@ mod tests {
             state,
             begin: matches!(state, SeenState::Waiting { .. }).then(|| at(begin)),
             ran: if state == SeenState::Running { vec![Stretch { start: at(begin), end: None }] } else { Vec::new() },
+            starts: u32::from(state == SeenState::Running),
             used: SignedDuration::ZERO,
             words: String::new(),
         }

@@ -47,11 +47,14 @@ pub enum KeeperError {
     },
     /// A file of the state folder.
     #[error("`{path}` cannot be {verb}: {cause}")]
-    #[diagnostic(code(greenwich::keeper::file), help("name a folder of your own by --state DIR"))]
+    #[diagnostic(
+        code(greenwich::keeper::file),
+        help("name a folder of your own, on a file system that has locks, by --state DIR")
+    )]
     File {
         /// The file.
         path: PathBuf,
-        /// `opened`, `made`.
+        /// `opened`, `made`, `locked`.
         verb: &'static str,
         /// The system's words.
         cause: io::Error,

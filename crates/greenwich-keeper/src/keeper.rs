@@ -132,6 +132,13 @@ struct Sight {
 }
 
 impl Sight {
+    /// A job that is not over of the attempt of a run that comes next: it was taken, whatever was answered.
+    fn taken(&self, run: &Run) -> Option<&Seen> {
+        let next = Mark { attempt: run.attempt + 1, ..mark(run) };
+        let places = self.by_mark.get(&next).into_iter().flatten();
+        places.map(|place| &self.seen[*place]).find(|seen| !seen.is_over())
+    }
+
     /// What is seen of the last attempt of a run; of two jobs with its mark the one that lives.
     fn current(&self, run: &Run) -> Option<&Seen> {
         let own = run.handed.as_ref().and_then(|handed| handed.id.as_deref());
@@ -424,12 +431,14 @@ impl Keeper {
         let step = &due.step;
         let site = run.site().to_owned();
         let Some(engine) = engine_of(engines, &site) else {
-            let words = format!("no engine serves site `{site}`: is it still in sites.toml?");
-            if matches!(step, Step::Submit { .. }) {
-                (run.handed, run.phase) = (None, Phase::New);
-            }
-            told.lines.push(format!("{}: {words}", run.job.name));
-            return Ok(Some(words));
+            let error = EngineError::Absent {
+                engine: format!("site `{site}`"),
+                said: "no engine serves it".to_owned(),
+                mend: format!("describe site `{site}` in sites.toml again, or cancel the run"),
+            };
+            self.refused(run, step, &error, now);
+            told.lines.push(format!("{}: {error}", run.job.name));
+            return Ok(Some(error.to_string()));
         };
         told.steps += 1;
         let outcome = match (step, &due.id) {
@@ -476,6 +485,8 @@ impl Keeper {
                 run.refused = Some((times, now + SignedDuration::from_secs(wait)));
                 run.handed = None;
                 run.phase = Phase::New;
+                // Should it have been taken all the same, the next one has its mark, which can be claimed once.
+                run.attempt -= 1;
                 run.words = error.to_string();
             }
             Step::Move { .. } if !error.may_work_later() => run.cannot_move = true,

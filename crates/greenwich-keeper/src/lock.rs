@@ -5,6 +5,7 @@
 
 use crate::error::KeeperError;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -30,7 +31,11 @@ impl ActLock {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let file = file.map_err(|cause| KeeperError::File { path: path.clone(), verb: "opened", cause })?;
         let begun = Instant::now();
-        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if !matches!(error, Errno::WOULDBLOCK | Errno::INTR) {
+                // A file system that knows no locks, say: nobody would ever let go of it.
+                return Err(KeeperError::File { path, verb: "locked", cause: error.into() });
+            }
             if begun.elapsed() > patience {
                 return Err(KeeperError::Busy { path });
             }

@@ -1,7 +1,8 @@
-//! The state: a private SQLite file in WAL mode, in which every step is written before it is done.
+//! The state: a private SQLite file, in which every step is written before it is done.
 //!
 //! In: runs, steps, accounts. Out: the same, as they were last written whole. Each commit is forced to the disk. A
-//! ledger's entry can be accounted once: its id is a primary key.
+//! ledger's entry can be accounted once: its id is a primary key. It is in WAL mode, but for a file system that several
+//! machines share: there SQLite's WAL is not safe (<https://sqlite.org/wal.html>), and a rollback journal is kept.
 
 use crate::budget::Sum;
 use crate::desire::Step;
@@ -88,6 +89,10 @@ impl State {
     pub fn open(folder: &Path, durability: Durability) -> Result<Self, KeeperError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|cause| KeeperError::File { path: folder.to_owned(), verb: "made", cause })?;
+        Self::open_by(folder, durability, journal(kind_of(folder)))
+    }
+
+    fn open_by(folder: &Path, durability: Durability, journal: &str) -> Result<Self, KeeperError> {
         let path = folder.join("state.db");
         // Made before SQLite makes it, so that it is private from its first byte; the files beside it take its mode.
         // One that is there is never opened beside SQLite: a process that closes a file gives up every lock that it has
@@ -106,7 +111,7 @@ impl State {
         let db = Connection::open(&path).map_err(|error| failed(&error))?;
         let set_up = || {
             db.busy_timeout(BUSY)?;
-            db.pragma_update(None, "journal_mode", "WAL")?;
+            db.pragma_update(None, "journal_mode", journal)?;
             db.pragma_update(None, "synchronous", if durability == Durability::PowerCut { "FULL" } else { "OFF" })?;
             db.pragma_update(None, "secure_delete", "ON")?;
             db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
@@ -412,6 +417,39 @@ impl State {
     }
 }
 
+/// The kind of file system that a folder is on, by its number in the kernel; 0 where that is not told.
+fn kind_of(folder: &Path) -> u32 {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::statfs(folder).map_or(0, |about| about.f_type as u32);
+    #[cfg(not(target_os = "linux"))]
+    return u32::from(folder.as_os_str().is_empty());
+}
+
+/// File systems that several machines may share, by `statfs(2)`: NFS, SMB and CIFS, Lustre, GPFS, BeeGFS, Ceph, PanFS,
+/// OrangeFS, OCFS2, GFS2, AFS, 9P, and FUSE, which may be anything.
+const SHARED: [u32; 15] = [
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x0bd0_0bd0,
+    0x4750_4653,
+    0x1983_0326,
+    0x00c3_6400,
+    0xaad7_aaea,
+    0x2003_0528,
+    0x7461_636f,
+    0x0116_1970,
+    0x5346_414f,
+    0x0102_1997,
+    0x6573_5546,
+];
+
+/// SQLite's journal mode for a kind of file system.
+fn journal(kind: u32) -> &'static str {
+    if SHARED.contains(&kind) { "DELETE" } else { "WAL" }
+}
+
 fn failure(path: &Path, verb: &'static str, error: &rusqlite::Error) -> KeeperError {
     KeeperError::State { path: path.to_owned(), verb, said: error.to_string() }
 }
@@ -452,4 +490,26 @@ fn put(db: &Connection, run: &Run) -> rusqlite::Result<()> {
 fn tell(db: &Connection, run: Option<&str>, at: Timestamp, who: &str, words: &str) -> rusqlite::Result<()> {
     let sql = "INSERT INTO events (run, at, who, words) VALUES (?1, ?2, ?3, ?4)";
     db.execute(sql, params![run, at.to_string(), who, words]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keeper::tests::{at, job};
+    use crate::run::{Phase, Plan};
+
+    #[test]
+    fn where_machines_share_the_folder_the_journal_is_one_that_they_can_share() {
+        let (nfs, lustre, ext4, tmpfs) = (0x6969, 0x0bd0_0bd0, 0xef53, 0x0102_1994);
+        assert_eq!([nfs, lustre, ext4, tmpfs, 0].map(journal), ["DELETE", "DELETE", "WAL", "WAL", "WAL"]);
+        let folder = tempfile::tempdir().expect("a folder");
+        // One that was in WAL mode before is taken over.
+        drop(State::open_by(folder.path(), Durability::ProcessEnd, "WAL").expect("it opens"));
+        let mut one = State::open_by(folder.path(), Durability::ProcessEnd, journal(nfs)).expect("it opens");
+        let other = State::open_by(folder.path(), Durability::ProcessEnd, journal(nfs)).expect("it opens");
+        let plan = Plan { segments: Vec::new(), co2e_g: None, made: at(0) };
+        one.take(&Run::new(job("a", 100.0, 1000), plan, Phase::New), &[]).expect("written");
+        assert_eq!(other.find("a").expect("it is seen at once").job.run, "a");
+        assert!(!folder.path().join("state.db-wal").exists(), "there is no journal of one machine's memory");
+    }
 }

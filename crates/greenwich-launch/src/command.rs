@@ -234,15 +234,19 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
     use miette::Diagnostic;
+    use std::time::{Duration, Instant};
 
     fn error_text(command: &Command) -> String {
-        let error = (0..200).find_map(|_| {
+        let begun = Instant::now();
+        let error = loop {
             let error = command.spawn().expect_err("it cannot be started");
             // Another test that forks just now holds the file that was written here, until its child is another program.
-            let is_busy = error.to_string().contains("Text file busy");
-            is_busy.then(|| std::thread::sleep(std::time::Duration::from_millis(5))).is_none().then_some(error)
-        });
-        let error = error.expect("nobody holds the file for a second");
+            if !error.to_string().contains("Text file busy") {
+                break error;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "somebody holds the file: {error}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
         let help = error.help().map(|help| help.to_string()).unwrap_or_default();
         format!("{}: {error}\n{help}", error.exit_code())
     }

@@ -17,9 +17,9 @@
 use greenwich_core::footprint::{Account, Factor, Footprint, Phase, Setting, Stage};
 use greenwich_core::quantity::{
     AcceleratorHours, AverageIntensity, Co2e, FacilityEnergy, Flops, Hours, Power, Pue, SiteWaterIntensity,
-    SourceWaterIntensity, UsdPerAcceleratorHour, UsdPerKwh,
+    SourceWaterIntensity, UsdPerAcceleratorHour, UsdPerKwh, Water,
 };
-use greenwich_core::range::Quantity;
+use greenwich_core::range::{Quantity, Spread};
 use greenwich_core::{Range, Tier};
 
 /// One phase as it was measured, with the factors that apply to it.
@@ -43,20 +43,22 @@ pub struct Measured {
     pub mean_power: Range<Power>,
     /// Facility over IT energy.
     pub pue: Pue,
+    /// How far that may be off.
+    pub pue_spread: Spread,
     /// Grid mean (lifecycle where known), where known.
-    pub location_based: Option<AverageIntensity>,
+    pub location_based: Option<Range<AverageIntensity>>,
     /// Grid mean at the stack, where known.
-    pub location_based_direct: Option<AverageIntensity>,
+    pub location_based_direct: Option<Range<AverageIntensity>>,
     /// After contracts, where known.
-    pub market_based: Option<AverageIntensity>,
+    pub market_based: Option<Range<AverageIntensity>>,
     /// Share of manufacture per accelerator-hour, where known.
     pub embodied_per_accelerator_hour: Option<Range<Co2e>>,
     /// Site water per IT kWh.
-    pub wue: Option<SiteWaterIntensity>,
+    pub wue: Option<Range<SiteWaterIntensity>>,
     /// Power plants' water per facility kWh.
-    pub source_water: Option<SourceWaterIntensity>,
+    pub source_water: Option<Range<SourceWaterIntensity>>,
     /// Price of an accelerator-hour.
-    pub price: Option<UsdPerAcceleratorHour>,
+    pub price: Option<Range<UsdPerAcceleratorHour>>,
     /// Price of a facility kWh, for a room of one's own.
     pub electricity_price: Option<UsdPerKwh>,
     /// What entered.
@@ -112,14 +114,16 @@ pub fn account(
 fn footprint(job: &str, phase: &Measured) -> Footprint {
     let accelerator_hours = phase.hours.on(phase.setting.count);
     let it_energy = phase.mean_power.map(|power| power * accelerator_hours);
-    let facility_energy = it_energy.map(|energy| energy * phase.pue);
-    let emitted = |intensity: AverageIntensity| facility_energy.map(|energy| energy * intensity);
-    let water = phase.wue.zip(phase.source_water).map(|(site, source)| Range {
-        p5: it_energy.p5 * site + facility_energy.p5 * source,
-        p50: it_energy.p50 * site + facility_energy.p50 * source,
-        p95: it_energy.p95 * site + facility_energy.p95 * source,
+    let facility_energy = it_energy.map(|energy| energy * phase.pue).widened(phase.pue_spread);
+    let emitted = |intensity: Range<AverageIntensity>| {
+        facility_energy.map(|energy| energy * intensity.p50).widened(intensity.spread())
+    };
+    let water = phase.wue.zip(phase.source_water).map(|(site, source)| {
+        let at_site = it_energy.map(|energy| energy * site.p50).widened(site.spread());
+        let at_plants = facility_energy.map(|energy| energy * source.p50).widened(source.spread());
+        sum_of_two(at_site, at_plants)
     });
-    let rent = phase.price.map(|price| Range::exact(price * accelerator_hours));
+    let rent = phase.price.map(|price| price.map(|price| price * accelerator_hours));
     let bill = phase.electricity_price.map(|price| facility_energy.map(|energy| price * energy));
     Footprint {
         stage: Stage::Account,
@@ -147,6 +151,18 @@ fn footprint(job: &str, phase: &Measured) -> Footprint {
         cost: rent.or(bill),
         factors: phase.factors.clone(),
         warnings: phase.warnings.clone(),
+    }
+}
+
+/// Of two that err independently: distances from the median add in squares.
+fn sum_of_two(a: Range<Water>, b: Range<Water>) -> Range<Water> {
+    let litres = |amount: Water| amount.litres();
+    let off = |at: fn(&Range<Water>) -> Water| (litres(at(&a)) - litres(a.p50)).hypot(litres(at(&b)) - litres(b.p50));
+    let mid = litres(a.p50 + b.p50);
+    Range {
+        p5: Water::from_litres(mid - off(|range| range.p5)),
+        p50: a.p50 + b.p50,
+        p95: Water::from_litres(mid + off(|range| range.p95)),
     }
 }
 
@@ -221,12 +237,13 @@ mod tests {
             hours: Hours::from_days(days),
             mean_power: Range::exact(Power::from_watts(watts)),
             pue: Pue::new(pue).expect("in range"),
-            location_based: Some(AverageIntensity::from_g_per_kwh(g)),
+            pue_spread: Spread::NONE,
+            location_based: Some(Range::exact(AverageIntensity::from_g_per_kwh(g))),
             location_based_direct: None,
             market_based: None,
             embodied_per_accelerator_hour: None,
-            wue: Some(SiteWaterIntensity::from_l_per_kwh(1.0)),
-            source_water: Some(SourceWaterIntensity::from_l_per_kwh(3.1)),
+            wue: Some(Range::exact(SiteWaterIntensity::from_l_per_kwh(1.0))),
+            source_water: Some(Range::exact(SourceWaterIntensity::from_l_per_kwh(3.1))),
             price: None,
             electricity_price: None,
             factors: Vec::new(),
@@ -243,6 +260,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_measured_is_exact_and_what_was_looked_up_is_not() {
+        let mut phase = measured("final", 512, 20.0, 310.0, 1.12, 400.0);
+        phase.pue_spread = Spread { down: 1.1, up: 1.2 };
+        let g = AverageIntensity::from_g_per_kwh;
+        phase.location_based = Some(Range { p5: g(200.0), p50: g(400.0), p95: g(800.0) });
+        phase.wue = phase.wue.map(|wue| wue.widened(Spread { down: 4.0, up: 4.0 }));
+        let total = account("t", &[phase], None, None).total;
+        assert!(total.it_energy.is_exact());
+        assert!((total.facility_energy.p95 / total.facility_energy.p50 - 1.2).abs() < 1e-12);
+        let co2e = total.location_based.expect("known");
+        assert!((co2e.p50 / co2e.p5 - 1.1f64.ln().hypot(2f64.ln()).exp()).abs() < 1e-12);
+        let water = total.water.expect("known");
+        assert!(water.p5.litres() > 0.0 && water.p5 < water.p50 && water.p50 < water.p95);
+    }
+
+    #[test]
     fn water_takes_pue_once() {
         let account = account("w", &[measured("final", 1, 1.0, 1000.0, 1.5, 0.0)], None, None);
         let litres = 24.0 * 1.0 + 24.0 * 1.5 * 3.1;
@@ -254,7 +287,7 @@ mod tests {
         let mut search = measured("search", 8, 10.0, 300.0, 1.1, 400.0);
         search.market_based = None;
         let mut last = measured("final", 8, 30.0, 300.0, 1.1, 400.0);
-        last.market_based = Some(AverageIntensity::from_g_per_kwh(10.0));
+        last.market_based = Some(Range::exact(AverageIntensity::from_g_per_kwh(10.0)));
         let flights = Flights { passenger: Co2e::from_tonnes(1.2), plane: Co2e::from_tonnes(180.4) };
         let account = account("both", &[search, last], Some(FacilityEnergy::from_mwh(100.0)), Some(flights));
         assert!((account.phases[0].energy_share - 0.25).abs() < 1e-12);

@@ -103,6 +103,20 @@ impl Tree {
 
     /// Adds a powercap zone, laid out as the kernel does: nested folders, and a link in `class/powercap`.
     pub fn zone(&mut self, id: &str, name: &str, power: Power, start_uj: u64, max_uj: Option<u64>) -> &mut Self {
+        let path = self.zone_folder(id, name, max_uj).join("energy_uj");
+        self.counter(id, &path, power, start_uj, max_uj.unwrap_or(INTEL_MAX_UJ), false)
+    }
+
+    /// Adds a zone that shows the counter of another one, as some dies do: the same value at every instant.
+    pub fn mirror(&mut self, id: &str, name: &str, of: &str, max_uj: Option<u64>) -> &mut Self {
+        let path = self.zone_folder(id, name, max_uj).join("energy_uj");
+        let original = self.root.join("class/powercap").join(of).join("energy_uj");
+        fs::hard_link(original, path).expect("the other zone was added");
+        self
+    }
+
+    /// A new zone's folder, with all but its counter.
+    fn zone_folder(&self, id: &str, name: &str, max_uj: Option<u64>) -> PathBuf {
         let control = id.split(':').next().unwrap_or(id);
         let mut dir = self.root.join("devices/virtual/powercap").join(control);
         let mut so_far = control.to_owned();
@@ -116,8 +130,7 @@ impl Tree {
             fs::write(dir.join("max_energy_range_uj"), format!("{max_uj}\n")).expect("writable");
         }
         symlink(&dir, self.root.join("class/powercap").join(id)).expect("a zone is added once");
-        let path = dir.join("energy_uj");
-        self.counter(id, &path, power, start_uj, max_uj.unwrap_or(INTEL_MAX_UJ), false)
+        dir
     }
 
     /// Adds a file of a hwmon sensor: `energy1_input` (µJ) or `power1_average` and `power1_input` (µW).

@@ -185,8 +185,14 @@ fn infeasible(request: &Request, horizon: Horizon, work: &[i64]) -> PlanError {
         count: candidate.count,
         needs_h: candidate.work.hours(),
         has_h: request.window.hours(),
-        earliest_finish: horizon.at(work[quickest]),
+        earliest_finish: whole_second_after(horizon.at(work[quickest])),
     }
+}
+
+/// Nobody types nanoseconds.
+fn whole_second_after(at: Timestamp) -> Timestamp {
+    let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
 /// What the hours of a candidate are cut from: its series, and its PUE where that changes.

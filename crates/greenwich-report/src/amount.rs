@@ -51,8 +51,10 @@ pub(crate) fn amount<Q: Printed>(amount: Q) -> String {
 pub(crate) fn range<Q: Printed>(range: &Range<Q>) -> String {
     let (size, _) = unit(range.p50);
     let mut text = amount(range.p50);
-    if !range.is_exact() {
-        let _ = write!(text, " ({}–{})", three(range.p5.base() / size), three(range.p95.base() / size));
+    let (low, high) = (three(range.p5.base() / size), three(range.p95.base() / size));
+    // A range that three figures cannot show is none to the reader.
+    if low != high {
+        let _ = write!(text, " ({low}–{high})");
     }
     text
 }
@@ -71,6 +73,7 @@ mod tests {
         assert_eq!(range(&energy(1600.0, 1840.0, 2100.0)), "1.84 MWh (1.60–2.10)");
         assert_eq!(range(&energy(900.0, 1840.0, 4100.0)), "1.84 MWh (0.900–4.10)");
         assert_eq!(range(&energy(5.0, 5.0, 5.0)), "5.00 kWh");
+        assert_eq!(range(&energy(4.999, 5.0, 5.001)), "5.00 kWh");
         assert_eq!(amount(Co2e::ZERO), "0 gCO2e");
         assert_eq!(amount(Hours::from_days(300.0)), "7,200 h");
     }

@@ -94,7 +94,9 @@ impl<'a> Table<'a> {
             none if none.is_empty() => "the file is empty".to_owned(),
             names => format!("the header is `{}`", names.chars().take(80).collect::<String>()),
         };
-        refuse(self.file, 1, found, &format!("begin the file with the line `utc,{}`", wanted.name))
+        let parted = self.header.len() == 1 && self.header.iter().any(|name| name.contains([';', '\t']));
+        let by = if parted { ", its columns parted by commas" } else { "" };
+        refuse(self.file, 1, found, &format!("begin the file with the line `utc,{}`{by}", wanted.name))
     }
 
     fn find(&self, name: &str) -> Option<usize> {

@@ -1,8 +1,8 @@
 //! Hour by hour: who arrives, what a policy lets run, what that emitted.
 //!
 //! In: a [`World`], a [`Foresight`], a policy. Out: an [`Outcome`]. A job that may not pause goes on once it began,
-//! whatever the policy says. Work is counted in hours at a job's own size and done once: what a restart takes is paid for
-//! and does none.
+//! whatever the policy says. Work is counted in hours at a job's own size and speed and done once: what a restart takes is
+//! paid for and does none.
 
 use crate::foresight::Foresight;
 use crate::now::{Hour, Now, Run, State};
@@ -73,12 +73,12 @@ fn account(world: &World, hour: u32, run: Run, state: &mut State, ran: &mut Ran)
         state.restarts += 1;
         state.owed_h = world.restart_hours(job);
     }
-    let speed = world.curve(job).iter().find(|(size, _)| *size == accelerators).map_or(1.0, |(_, speed)| *speed);
+    let speed = world.curve(job, site).iter().find(|(size, _)| *size == accelerators).map_or(1.0, |(_, speed)| *speed);
     let owed = state.owed_h.min(1.0);
     let work = (1.0 - owed).min(state.left_h / speed);
     state.owed_h -= owed;
     state.left_h -= work * speed;
-    ran.energy_kwh += world.energy(job, accelerators, owed + work).kwh();
+    ran.energy_kwh += world.energy(job, site, accelerators, owed + work).kwh();
     ran.run_g += world.grams(job, site, hour, accelerators, owed + work);
     ran.restart_g += world.grams(job, site, hour, accelerators, owed);
     ran.work_h += work * speed;

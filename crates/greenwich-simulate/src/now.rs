@@ -5,11 +5,12 @@
 
 use crate::foresight::{Foresight, Horizon};
 use crate::world::World;
+use greenwich_core::quantity::Power;
 
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct State {
-    /// Hours of work left, at its own size.
+    /// Hours of work left, at its own size and speed.
     pub left_h: f64,
     /// Where it began; it stays there.
     pub site: Option<u32>,
@@ -75,9 +76,25 @@ impl<'a> Now<'a> {
     pub fn extras(&self, job: u32) -> &greenwich_fleet::Extras {
         self.world.extras(job)
     }
-    /// Sizes at which it may run, with the work of an hour at each.
-    pub fn curve(&self, job: u32) -> Vec<(u32, f64)> {
-        self.world.curve(job)
+    /// Sizes at which it may run on a site, with the work of an hour at each.
+    pub fn curve(&self, job: u32, site: u32) -> Vec<(u32, f64)> {
+        self.world.curve(job, site)
+    }
+    /// Whether it may change its size.
+    pub fn is_elastic(&self, job: u32) -> bool {
+        self.world.sizes(job).len() > 1
+    }
+    /// What an accelerator of a site draws under this job, whole system, before PUE.
+    pub fn power(&self, job: u32, site: u32) -> Power {
+        self.world.machine(job, site).power
+    }
+    /// Hours that the whole job takes on a site, begun ones whole.
+    pub fn hours_at(&self, job: u32, site: u32) -> u32 {
+        whole(self.world.hours_at(job, site))
+    }
+    /// Hours of work that are left of it on a site, at its own size.
+    pub fn left_at(&self, job: u32, site: u32) -> f64 {
+        self.state(job).left_h / self.world.machine(job, site).speed
     }
     /// Hours at full power, without work, when it goes on after a pause.
     pub fn restart_hours(&self, job: u32) -> f64 {
@@ -121,25 +138,34 @@ impl<'a> Now<'a> {
     pub fn miss_g(&self) -> f64 {
         self.world.charges.miss_g
     }
-    /// Hours that it needs if it runs from now on at its own size: what is left, and the restart after a pause.
-    pub fn needs(&self, job: u32) -> u32 {
+    /// Hours that it needs on a site if it runs from now on at its own size: what is left, and the restart after a pause.
+    pub fn needs(&self, job: u32, site: u32) -> u32 {
         let state = self.state(job);
         let paused = state.began.is_some() && state.held == 0;
         let restart = if paused { self.restart_hours(job) } else { state.owed_h };
-        // A last minute that rounding left is none.
-        (state.left_h + restart - 1e-9).ceil().max(1.0) as u32
+        whole(self.left_at(job, site) + restart)
+    }
+    /// The same on the site where it needs the fewest; its own hours where it has no site.
+    pub fn needs_at_least(&self, job: u32) -> u32 {
+        let needs = self.sites_of(job).into_iter().map(|site| self.needs(job, site)).min();
+        needs.unwrap_or_else(|| whole(self.state(job).left_h))
     }
     /// Hours until its deadline, 0 where that has passed.
     pub fn window(&self, job: u32) -> u32 {
         self.job(job).deadline.saturating_sub(self.hour)
     }
-    /// Whether it has to run now to be in time; or is late already. Who runs has to go on where there is no time left
-    /// for the restart after a pause.
-    pub fn is_pressed(&self, job: u32) -> bool {
-        let (state, window) = (self.state(job), self.window(job));
-        let paused_h = state.left_h + self.restart_hours(job) - 1e-9;
-        self.needs(job) >= window || (state.held > 0 && paused_h.ceil() as u32 >= window)
+    /// Whether it has to run now to be in time on a site; or is late already. Who runs has to go on where there is no time
+    /// left for the restart after a pause.
+    pub fn is_pressed(&self, job: u32, site: u32) -> bool {
+        let window = self.window(job);
+        let paused_h = self.left_at(job, site) + self.restart_hours(job);
+        self.needs(job, site) >= window || (self.state(job).held > 0 && whole(paused_h) >= window)
     }
+}
+
+/// Hours, begun ones whole and one at least. A last minute that rounding left is none.
+fn whole(hours: f64) -> u32 {
+    (hours - 1e-9).ceil().max(1.0) as u32
 }
 
 /// A job that runs in an hour.
@@ -186,7 +212,7 @@ impl Hour {
         let state = now.state(job);
         let is_open = now.job(job).release <= now.hour && state.ended_h.is_none() && !self.has(job);
         let may = is_open && now.sites_of(job).contains(&site);
-        let sized = may && now.curve(job).iter().any(|(size, _)| *size == accelerators);
+        let sized = may && now.curve(job, site).iter().any(|(size, _)| *size == accelerators);
         if !sized || self.free(site) < accelerators {
             return false;
         }

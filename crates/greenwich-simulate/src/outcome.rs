@@ -14,7 +14,7 @@ pub struct Ran {
     pub began: Option<u32>,
     /// Hours from the start at which it ended; `None` where the replay ended before it did.
     pub ended_h: Option<f64>,
-    /// Hours of work done, at its own size.
+    /// Hours of work done, at its own size and speed.
     pub work_h: f64,
     /// Hours between its end and the end had it run at once.
     pub delay_h: f64,
@@ -67,12 +67,14 @@ pub struct Outcome {
 impl Outcome {
     pub(crate) fn of(world: &World, states: &[State], mut jobs: Vec<Ran>, held: Vec<u32>) -> Self {
         let end = f64::from(world.fleet.hours);
-        for ((ran, state), job) in jobs.iter_mut().zip(states).zip(&world.fleet.jobs) {
+        for (((ran, state), job), index) in jobs.iter_mut().zip(states).zip(&world.fleet.jobs).zip(0..) {
             ran.site = state.site;
             ran.began = state.began;
             ran.ended_h = state.ended_h;
             ran.restarts = state.restarts;
-            ran.delay_h = state.ended_h.unwrap_or(end) - f64::from(job.release + job.hours);
+            // On the kind of accelerators that its home has.
+            let at_once_h = world.hours_at(index, job.home);
+            ran.delay_h = state.ended_h.unwrap_or(end) - f64::from(job.release) - at_once_h;
             // An elastic job may end before it would have at its own size.
             ran.missed = state.ended_h.is_none_or(|ended| ended > f64::from(job.deadline) + 1e-6);
         }

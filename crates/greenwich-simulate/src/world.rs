@@ -2,8 +2,8 @@
 //!
 //! In: a fleet whose sites hold what was measured. Out: a [`World`]; the same at another utilisation.
 
-use greenwich_core::quantity::{ItEnergy, Power};
-use greenwich_fleet::{Extras, Fleet, Job};
+use greenwich_core::quantity::ItEnergy;
+use greenwich_fleet::{Extras, Fleet, Job, Machine};
 
 /// What is charged beside the hours that jobs run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,14 +46,10 @@ impl World {
 
     /// Sites that have room for the job at its smallest and are of its kind.
     pub fn sites_of(&self, job: u32) -> impl Iterator<Item = u32> + '_ {
-        let (kind, listed) = (self.extras(job).accelerator.as_deref(), &self.extras(job).kinds);
-        let least = self.curve(job).first().map_or(self.job(job).accelerators, |(size, _)| *size);
+        let least = self.sizes(job).first().map_or(self.job(job).accelerators, |(size, _)| *size);
         self.fleet.site_sets[self.job(job).sites.0 as usize].iter().copied().filter(move |site| {
-            let site = &self.fleet.sites[*site as usize];
-            let has = site.accelerator.as_deref();
-            let is_listed = |has: &str| listed.is_empty() || listed.iter().any(|kind| kind.name == has);
-            let kind_fits = has.is_none_or(|has| kind.is_none_or(|kind| kind == has) && is_listed(has));
-            kind_fits && site.capacity.iter().any(|room| *room >= least)
+            let is_able = self.fleet.machine(job as usize, *site).is_some();
+            is_able && self.fleet.sites[*site as usize].capacity.iter().any(|room| *room >= least)
         })
     }
 
@@ -62,9 +58,27 @@ impl World {
         self.extras(job).restart_minutes.unwrap_or(self.charges.restart_minutes) / 60.0
     }
 
+    /// How fast the job is on a site's accelerators and what each draws there: as its row says where the site has no
+    /// kind that it can run on.
+    pub fn machine(&self, job: u32, site: u32) -> Machine {
+        let own = Machine { speed: 1.0, power: self.job(job).power };
+        self.fleet.machine(job as usize, site).unwrap_or(own)
+    }
+
+    /// Hours that the whole job takes on a site at its own size.
+    pub fn hours_at(&self, job: u32, site: u32) -> f64 {
+        f64::from(self.job(job).hours) / self.machine(job, site).speed
+    }
+
+    /// The same sizes with the work of an hour on a site's accelerators.
+    pub fn curve(&self, job: u32, site: u32) -> Vec<(u32, f64)> {
+        let speed = self.machine(job, site).speed;
+        self.sizes(job).into_iter().map(|(size, work)| (size, work * speed)).collect()
+    }
+
     /// Sizes at which it may run and the work of an hour at each, its own size being 1: one entry where it is not
     /// elastic. Only jobs that may pause are elastic: to hold fewer accelerators is to pause a part.
-    pub fn curve(&self, job: u32) -> Vec<(u32, f64)> {
+    pub fn sizes(&self, job: u32) -> Vec<(u32, f64)> {
         let (job, extras) = (self.job(job), self.extras(job));
         let own = job.accelerators;
         let speed_of = |size: u32| extras.speedup.iter().find(|(k, _)| *k == size).map(|(_, factor)| *factor);
@@ -84,18 +98,17 @@ impl World {
 
     /// Grams of a site's grid for so many accelerators of a job over a share of an hour.
     pub(crate) fn grams(&self, job: u32, site: u32, hour: u32, accelerators: u32, share: f64) -> f64 {
-        let site = &self.fleet.sites[site as usize];
-        let energy = self.energy(job, accelerators, share).kwh() * site.pue.ratio();
-        energy * site.intensity[hour as usize].g_per_kwh()
+        let place = &self.fleet.sites[site as usize];
+        let energy = self.energy(job, site, accelerators, share).kwh() * place.pue.ratio();
+        energy * place.intensity[hour as usize].g_per_kwh()
     }
 
     /// Energy before PUE.
-    pub(crate) fn energy(&self, job: u32, accelerators: u32, share: f64) -> ItEnergy {
-        let power: Power = self.job(job).power;
-        ItEnergy::from_kwh(power.kw() * f64::from(accelerators) * share)
+    pub(crate) fn energy(&self, job: u32, site: u32, accelerators: u32, share: f64) -> ItEnergy {
+        ItEnergy::from_kwh(self.machine(job, site).power.kw() * f64::from(accelerators) * share)
     }
 
-    /// Accelerator-hours that the jobs ask for, at their own sizes.
+    /// Accelerator-hours that the jobs ask for, at their own sizes and speeds.
     pub fn work(&self) -> f64 {
         work(&self.fleet)
     }

@@ -134,7 +134,7 @@ proptest! {
         prop_assert_eq!(oracle.misses, 0);
         // A restart takes time, which the plan makes up for as it goes, and the greedy choice of an elastic job ends in a part
         // of an hour: neither is the least there is.
-        let is_rigid = (0..world.fleet.jobs.len() as u32).all(|job| world.curve(job).len() == 1);
+        let is_rigid = (0..world.fleet.jobs.len() as u32).all(|job| world.sizes(job).len() == 1);
         if world.charges.restart_minutes == 0.0 && is_rigid {
             for (kind, outcome, _) in all.iter().filter(|(_, outcome, _)| outcome.misses == 0) {
                 prop_assert!(oracle.co2e_g <= outcome.co2e_g * (1.0 + 1e-9), "{kind}: {} {}", oracle.co2e_g, outcome.co2e_g);
@@ -146,7 +146,7 @@ proptest! {
     /// late jobs and crowds included. Where there is room and nothing is lost on the way the oracle comes down to it.
     #[test]
     fn nobody_goes_below_the_bound(world in worlds(3..8)) {
-        let is_elastic = (0..world.fleet.jobs.len() as u32).any(|job| world.curve(job).len() > 1);
+        let is_elastic = (0..world.fleet.jobs.len() as u32).any(|job| world.sizes(job).len() > 1);
         let Some(bound) = bound_g(&world, 0.02) else {
             prop_assert!(is_elastic);
             return Ok(());

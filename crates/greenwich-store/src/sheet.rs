@@ -37,9 +37,9 @@ impl Cells {
 impl From<Cells> for Values {
     fn from(cells: Cells) -> Self {
         match cells {
-            Cells::Text(rows) => Self::Text(rows),
-            Cells::Whole(rows) => Self::Whole(rows),
-            Cells::Real(rows) => Self::Real(rows),
+            Cells::Text(rows) => Self::Text(rows.into_iter().collect()),
+            Cells::Whole(rows) => Self::Whole(rows.into_iter().collect()),
+            Cells::Real(rows) => Self::Real(rows.into_iter().collect()),
         }
     }
 }
@@ -72,7 +72,8 @@ pub fn parquet_groups(
         let about = vec![("greenwich.schema", schema.to_owned())];
         let mut table = FigureTable::new(Vec::new(), columns, &[], about)?;
         for group in groups {
-            table.group(group)?;
+            let group = table.encoder().encode(group)?;
+            table.append(group)?;
         }
         table.finish()
     };

@@ -40,6 +40,10 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
     };
     let inputs = job.inputs(spec, machine, &job.home);
     let mut warnings = inputs.warnings.clone();
+    // A phase that does not state its FLOPs is not the whole of the model's.
+    if whole || spec.total_flops.is_some() {
+        warnings.extend(greenwich_estimate::beyond_peak(&inputs));
+    }
     let mean_power = match spec.mean_power_w {
         Some(watts) => Range::exact(Power::from_watts(watts)),
         None => {
@@ -81,7 +85,10 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
     );
     known("market-based CO2e", "site.market_based_gco2e_per_kwh", home.market_based.is_some(), &mut warnings);
     warnings.extend(job.spec.site.cooling.unused());
-    known("water", "site.wue_l_per_kwh", home.wue.is_some() && home.source_water.is_some(), &mut warnings);
+    known("water", "site.wue_l_per_kwh", home.wue.is_some(), &mut warnings);
+    if home.wue.is_some() && home.source_water.is_none() {
+        warnings.push("water is not known: nothing is published of the power plants; give `site.zone`".to_owned());
+    }
     known("embodied CO2e", "a catalog row of the accelerator", inputs.site.embodied.is_some(), &mut warnings);
     let priced = inputs.site.price.is_some() || home.electricity_price.is_some();
     known("the cost", "site.usd_per_accelerator_hour", priced, &mut warnings);
@@ -100,17 +107,18 @@ fn measured(job: &Job<'_>, name: &str, spec: &MachineSpec, machine: &Machine, wh
         hours: Hours::from_hours(hours),
         mean_power,
         pue: home.pue.median(),
-        location_based: home.lifecycle.or(home.direct).map(LogNormal::median),
-        location_based_direct: home.direct.map(LogNormal::median),
-        market_based: home.market_based.map(LogNormal::median),
+        pue_spread: home.pue.spread(),
+        location_based: home.lifecycle.or(home.direct).map(LogNormal::range),
+        location_based_direct: home.direct.map(LogNormal::range),
+        market_based: home.market_based.map(LogNormal::range),
         embodied_per_accelerator_hour: inputs
             .site
             .embodied
             .as_ref()
             .map(|embodied| embodied.per_accelerator_hour().range()),
-        wue: home.wue.map(LogNormal::median),
-        source_water: home.source_water.map(LogNormal::median),
-        price: inputs.site.price.map(LogNormal::median),
+        wue: home.wue.map(LogNormal::range),
+        source_water: home.source_water.map(LogNormal::range),
+        price: inputs.site.price.map(LogNormal::range),
         electricity_price: home.electricity_price,
         factors: inputs.factors.into_iter().filter(|factor| !factor.quantity.starts_with("useful share")).collect(),
         warnings,

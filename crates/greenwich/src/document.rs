@@ -37,6 +37,17 @@ pub enum DocumentError {
         /// What to do.
         mend: String,
     },
+    /// A flag that cannot be meant.
+    #[error("{COMMAND_LINE}: `{flag}`: {reason}")]
+    #[diagnostic(code(greenwich::file::value), help("{mend}"))]
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// What was found.
+        reason: String,
+        /// What to do.
+        mend: String,
+    },
     /// It is not text.
     #[error("`{file}` is not UTF-8: byte {at} is 0x{byte:02x}")]
     #[diagnostic(
@@ -287,6 +298,10 @@ impl Table {
     /// [`DocumentError::Missing`] without the key, [`DocumentError::Value`] for another schema.
     pub fn hold_to_schema(&self, schema: &str) -> Result<(), DocumentError> {
         match self.text("schema", schema)? {
+            None if self.entries.iter().any(|entry| entry.key == "model_type" || entry.key == "architectures") => {
+                let mend = "this is a model's own config: give it by --config FILE, or in a job file as model.config";
+                Err(DocumentError::Missing { place: self.place("schema"), mend: mend.to_owned() })
+            }
             None => Err(self.missing("schema", format!("begin the file with schema = \"{schema}\""))),
             Some(found) if found != schema => Err(self.place("schema").refuse(
                 format!("\"{found}\""),
@@ -363,7 +378,10 @@ impl Table {
             Node::Text(text) => Err(self.place(key).refuse(
                 format!("the text \"{text}\""),
                 format!("a bare number, {allowed}"),
-                format!("write the number alone, in {unit}: the unit is in the key's name"),
+                match unit.strip_prefix('(') {
+                    Some(meaning) => format!("write the number alone: `{key}` is {}", meaning.trim_end_matches(')')),
+                    None => format!("write the number alone, in {unit}: the unit is in the key's name"),
+                },
             )),
             other => Err(self.place(key).refuse(other.describe(), allowed, format!("write a number in {unit}"))),
         }

@@ -184,8 +184,13 @@ fn identity(catalog: &Catalog, subject: &str) -> Vec<String> {
         lines.push(format!("{}, {} {}, one is a {}{seller}", one.name, one.maker, one.year, one.one_is));
     }
     for one in catalog.region_names().filter(|one| one.id == subject) {
-        let (north, east) = (one.latitude, one.longitude);
-        lines.push(format!("{}, grid zone {}, at {north}° N {east}° E, {}", one.name, one.zone, one.status));
+        let at = [degrees(one.latitude, ["N", "S"]), degrees(one.longitude, ["E", "W"])].join(" ");
+        lines.push(format!("{}, grid zone {}, at {at}, {}", one.name, one.zone, one.status));
+    }
+    let of_generation = catalog.accelerator_names().filter(|one| one.generation == subject && one.id != subject);
+    let chips: Vec<&str> = of_generation.map(|one| one.id.as_str()).collect();
+    if !chips.is_empty() {
+        lines.push(format!("a generation of accelerators: {}", chips.join(", ")));
     }
     for one in catalog.zone_names().filter(|one| one.id == subject) {
         let parent = one.parent.as_ref().map_or_else(String::new, |parent| format!(", part of {parent}"));
@@ -197,6 +202,10 @@ fn identity(catalog: &Catalog, subject: &str) -> Vec<String> {
         lines.push(config.to_owned());
     }
     lines
+}
+
+fn degrees(value: f64, [positive, negative]: [&str; 2]) -> String {
+    format!("{}° {}", value.abs(), if value < 0.0 { negative } else { positive })
 }
 
 /// What a run would take of a region, a zone or an accelerator, and how each figure answers.
@@ -341,4 +350,18 @@ fn check_text(catalog: &Catalog) -> String {
         if unverified.is_empty() { "none".to_owned() } else { unverified.join(", ") }
     );
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_names_its_chips_and_a_place_its_hemispheres() {
+        let catalog = Catalog::load();
+        let chips = identity(&catalog, "h100").concat();
+        assert!(chips.contains("h100-pcie-80g") && chips.contains("h100-sxm5-80g"), "{chips}");
+        assert!(identity(&catalog, "gcp/us-central1").concat().contains("41.26° N 95.86° W"));
+        assert!(identity(&catalog, "gcp/australia-southeast1").concat().contains("° S"));
+    }
 }

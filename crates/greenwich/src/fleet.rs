@@ -7,7 +7,7 @@ use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet_terms::FleetWeights;
 use crate::forecasting::Family;
-use crate::{fleet_grid, fleet_terms, load};
+use crate::{fleet_grid, fleet_quotas, fleet_terms, load};
 use greenwich_core::{Signal, Window, ZoneId};
 use greenwich_fleet::{
     BadRows, Fleet, FleetPlan, JobsReader, Options, Reason, Site, SiteRow, read_calendar, read_sites, write_plan,
@@ -37,6 +37,8 @@ pub struct FleetOptions {
     pub sites: PathBuf,
     /// The calendar file: capacity and PUE that change by the hour.
     pub calendar: Option<PathBuf>,
+    /// The quotas file: what each project may emit.
+    pub quotas: Option<PathBuf>,
     /// The folder of signals; empty where there is none, and kept histories and what is typical answer.
     pub signals: PathBuf,
     /// The plan is made at this instant: nothing in the traces stamped then or later is used, and forecasts go on.
@@ -149,14 +151,20 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     let zones = rows.iter().map(|row| row.zone.clone()).collect();
     let replay = fleet_grid::traces(options)?;
     let (by_zone, mut warnings) = fleet_grid::hourly(options, replay.as_ref(), &zones, window)?;
-    let mut weighed = Vec::new();
-    for row in &rows {
-        weighed.push(fleet_grid::weighed(options, row, (replay.as_ref(), &by_zone[&row.zone]), window, &mut warnings)?);
+    let mut terms = fleet_terms::terms(options, &rows, replay.as_ref(), window)?;
+    let mut sites: Vec<Site> = Vec::new();
+    for row in rows {
+        let mut intensity = by_zone[&row.zone].clone();
+        if let Some(relative) = fleet_grid::relative_pue(options, &row, replay.as_ref(), window, &mut warnings)? {
+            intensity.iter_mut().zip(&relative).for_each(|(grams, share)| *grams = *grams * *share);
+            let prices = terms.usd_per_kwh.get_mut(sites.len()).into_iter().flatten();
+            prices.zip(&relative).for_each(|(price, share)| *price = *price * *share);
+        }
+        sites.push(row.with(intensity));
     }
-    let terms = fleet_terms::terms(options, &rows, replay.as_ref(), window)?;
-    let mut sites: Vec<Site> = rows.into_iter().zip(weighed).map(|(row, intensity)| row.with(intensity)).collect();
     if let Some(calendar) = &options.calendar {
-        let read = read_calendar(&name(calendar), &load::whole(calendar)?, start, &mut sites);
+        let bytes = load::whole(calendar)?;
+        let read = read_calendar(&name(calendar), &bytes, start, &mut sites, &mut terms.usd_per_kwh);
         read.map_err(|error| load::refused(calendar, error))?;
     }
     let mut reader = JobsReader::new(&name(&options.jobs), start, sites, options.bad_rows);
@@ -164,6 +172,9 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     load::pieces(&options.jobs, |piece| reader.feed(piece).map_err(refused))?;
     let mut read = reader.finish().map_err(refused)?;
     read.fleet.terms = Some(terms);
+    if let Some(quotas) = &options.quotas {
+        warnings.extend(fleet_quotas::read(quotas, &options.jobs, &mut read.fleet)?);
+    }
     if let Some(first) = read.first_skipped.take() {
         warnings.push(format!("{} rows were left out; the first: {}", read.skipped, refused(first)));
     }
@@ -171,22 +182,26 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
         let clipped = read.clipped;
         warnings.push(format!("{clipped} deadlines lie after the planned hours: those jobs are planned to end within them, and the bound holds for plans that do"));
     }
+    let faint = read.fleet.jobs.iter().filter(|job| job.power.watts() < 1.0).count();
+    if faint > 0 {
+        warnings.push(format!(
+            "the `power_w` of {faint} jobs is below 1 W an accelerator: it is watts, so write 700 for 0.7 kW"
+        ));
+    }
     warnings.extend(fleet_terms::passed_by(&read.fleet, options));
     Ok(FleetRead { fleet: read.fleet, warnings, skipped: read.skipped })
 }
 
 fn window_of(options: &FleetOptions) -> Result<(i64, u32), Error> {
-    let refuse = |reason: String, mend: &str| {
-        Error::Document(DocumentError::Read { file: "--start, --hours".to_owned(), reason, mend: mend.to_owned() })
-    };
+    let refuse =
+        |flag, reason: String, mend: &str| Error::Document(DocumentError::Flag { flag, reason, mend: mend.to_owned() });
     if options.start.as_second() % 3600 != 0 || options.start.subsec_nanosecond() != 0 {
-        return Err(refuse(format!("`{}` is not a whole hour", options.start), "give --start 2022-07-04T00:00:00Z"));
+        let reason = format!("`{}` is not a whole hour", options.start);
+        return Err(refuse("--start", reason, "give --start 2022-07-04T00:00:00Z"));
     }
     if !(1..=MOST_HOURS).contains(&options.hours) {
-        return Err(refuse(
-            format!("`{}` hours", options.hours),
-            "plan over 1 to 87672 hours, for example --hours 168",
-        ));
+        let reason = format!("`{}` hours", options.hours);
+        return Err(refuse("--hours", reason, "plan over 1 to 87672 hours, for example --hours 168"));
     }
     Ok((options.start.as_second() / 3600, options.hours))
 }
@@ -281,6 +296,7 @@ impl PlannedFleet {
             "warnings": self.warnings,
         });
         self.tell_terms(&mut value);
+        self.tell_quotas(&mut value);
         value
     }
 
@@ -305,6 +321,7 @@ impl PlannedFleet {
         };
         _ = writeln!(out, "  run at once  {} at home, capacity ignored: {against}", co2e(plan.baseline.kg()));
         self.terms_text(&mut out);
+        self.quotas_text(&mut out);
         let what = if self.has_weights() { " so weighed" } else { "" };
         _ = writeln!(
             out,
@@ -384,7 +401,10 @@ impl PlannedFleet {
             split.time += grams(index, job.home, job.release..job.release + job.hours) - at_home;
             split.place += at_home - there;
         }
-        split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - split.time - split.place;
+        // Where every job has its place, what is left is the rounding of sums.
+        if !self.plan.unplaced.is_empty() {
+            split.unplaced = (self.plan.baseline.g() - self.plan.co2e.g()) - split.time - split.place;
+        }
         split
     }
 }
@@ -412,6 +432,7 @@ pub(crate) fn word(reason: Reason) -> &'static str {
         Reason::NoSite => "no site is allowed",
         Reason::NoSuchAccelerator => "no allowed site has its accelerator",
         Reason::TooLarge => "no allowed site has so many accelerators",
+        Reason::Quota => "the quota of its project leaves no CO2e for it",
         _ => "others use the capacity better",
     }
 }

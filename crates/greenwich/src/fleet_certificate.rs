@@ -8,6 +8,7 @@ use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet::{FleetOptions, PlannedFleet, read_fleet};
 use crate::fleet_proof;
+use crate::fleet_quotas;
 use crate::fleet_terms::FleetWeights;
 use crate::load;
 use greenwich_core::Signal;
@@ -97,6 +98,10 @@ impl PlannedFleet {
         if plan.tally.is_some() {
             value["weights"] = options.weights.json();
         }
+        if let Some(quotas) = &options.quotas {
+            value["quotas"] = json!(path(quotas));
+            value["quota_prices"] = fleet_quotas::prices(&self.fleet, &plan.certificate.quota_prices);
+        }
         value
     }
 }
@@ -123,6 +128,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
         jobs: PathBuf::from(text("jobs")?),
         sites: PathBuf::from(text("sites")?),
         calendar: value["calendar"].as_str().map(PathBuf::from),
+        quotas: value["quotas"].as_str().map(PathBuf::from),
         signals: PathBuf::from(text("signals")?),
         as_of: value["as_of"].as_str().and_then(|at| at.parse().ok()),
         kept: None,
@@ -156,13 +162,14 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
             prices.extend(row.iter().map(|price| price.as_f64().unwrap_or(f64::NAN)));
         }
     }
-    let proven = prove(&read.fleet, options.unplaced_penalty_g, &steps, &prices)
+    let quota_prices = fleet_quotas::read_prices(&read.fleet, &value["quota_prices"])
+        .ok_or_else(|| refuse("its `quota_prices` are not numbers of 0 or more, one for each project with a quota"))?;
+    let proven = prove(&read.fleet, options.unplaced_penalty_g, &steps, &prices, &quota_prices)
         .ok_or_else(|| refuse("its prices are not those of these sites and hours, or are below 0"))?;
     let by_tree = if value["proof"].is_null() {
         None
     } else {
-        let cells = steps.len() * read.fleet.hours as usize;
-        let proof = fleet_proof::read(&value["proof"], cells, read.fleet.sites.len());
+        let proof = fleet_proof::read(&value["proof"]);
         let followed = proof.and_then(|proof| follow(&read.fleet, options.unplaced_penalty_g, &proof));
         let followed = followed.ok_or_else(|| refuse("its proof is not one of these jobs, sites and hours"))?;
         Some(followed.kg())

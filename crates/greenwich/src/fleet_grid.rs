@@ -61,6 +61,7 @@ pub(crate) fn hourly(
             other if other.to_string().contains(" filled by ") => warnings.push(format!("{zone}: {other}")),
             _ => {}
         }
+        warnings.extend(crate::grid::series_in_kilograms(&series));
         let cells = series.cells_g_per_kwh(window, HOUR).expect("a series that is given covers the window");
         by_zone.insert(zone.clone(), cells.into_iter().map(AverageIntensity::from_g_per_kwh).collect());
     }
@@ -81,25 +82,25 @@ pub(crate) fn hourly(
     Ok((by_zone, warnings))
 }
 
-/// Intensity at a site hour by hour: that of its zone, times its PUE relative to the usual one where it has a curve, so
-/// that power × PUE × intensity is what the weather makes of it.
-pub(crate) fn weighed(
+/// A site's PUE hour by hour relative to its usual one, where it has a curve and the weather is known; else `None`. Intensity
+/// and price of energy are multiplied by it, so that PUE times either is what the weather makes of it.
+pub(crate) fn relative_pue(
     options: &FleetOptions,
     row: &SiteRow,
-    (replay, intensity): (Option<&Replay>, &[AverageIntensity]),
+    replay: Option<&Replay>,
     window: Window,
     warnings: &mut Vec<String>,
-) -> Result<Vec<AverageIntensity>, Error> {
-    let Ok(curve) = Curve::new(row.pue_curve.clone()) else { return Ok(intensity.to_vec()) };
+) -> Result<Option<Vec<f64>>, Error> {
+    let Ok(curve) = Curve::new(row.pue_curve.clone()) else { return Ok(None) };
     let cooling = CoolingSpec { pue: Some(curve), ..CoolingSpec::default() };
     let Some(weather) = Weather::of(&cooling, Some(&row.zone), replay, options.as_of)? else {
-        return Ok(intensity.to_vec());
+        return Ok(None);
     };
     let by_hour = weather.by_hour(window, row.pue, None);
     warnings.extend(by_hour.warnings().into_iter().map(|words| format!("{}: {words}", row.name)));
-    let starts = std::iter::successors(Some(window.start()), |at| Some(*at + HOUR));
+    let starts = std::iter::successors(Some(window.start()), |at| Some(*at + HOUR)).take(options.hours as usize);
     let relative = |at| by_hour.hour(at).map_or(1.0, |hour| hour.pue.ratio() / row.pue.ratio());
-    Ok(intensity.iter().zip(starts).map(|(grams, at)| *grams * relative(at)).collect())
+    Ok(Some(starts.map(relative).collect()))
 }
 
 /// The past and the forecast of a zone, else what is typical there.

@@ -79,8 +79,8 @@ pub(crate) fn terms(
 }
 
 fn no_price(row: &SiteRow, why: &str) -> Error {
-    Error::Document(DocumentError::Read {
-        file: "--carbon-price".to_owned(),
+    Error::Document(DocumentError::Flag {
+        flag: "--carbon-price",
         reason: format!("cost weighs, and site `{}` {why}", row.name),
         mend: "give each site `usd_per_kwh`, or its zone's trace the column `price_usd_per_mwh`".to_owned(),
     })

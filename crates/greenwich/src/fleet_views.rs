@@ -69,6 +69,7 @@ impl PlannedFleet {
             used,
             price_g: &self.plan.prices_g[index * hours..(index + 1) * hours],
         });
+        let notes: Vec<String> = self.quotas_note().into_iter().chain(self.warnings.iter().cloned()).collect();
         svg::fleet(&FleetPicture {
             jobs: fleet.jobs.len(),
             unplaced: self.plan.unplaced.len(),
@@ -81,7 +82,7 @@ impl PlannedFleet {
             start: self.start(),
             end: self.instant(fleet.hours),
             sites: sites.collect(),
-            warnings: &self.warnings,
+            warnings: &notes,
         })
     }
 
@@ -94,8 +95,8 @@ impl PlannedFleet {
         let index = fleet.sites.iter().position(|site| site.name == name).ok_or_else(|| {
             let names: Vec<&str> = fleet.sites.iter().map(|site| site.name.as_str()).take(MOST_NAMED).collect();
             let more = if fleet.sites.len() > MOST_NAMED { " …" } else { "" };
-            Error::Document(DocumentError::Read {
-                file: "--svg-site".to_owned(),
+            Error::Document(DocumentError::Flag {
+                flag: "--svg-site",
                 reason: format!("no site is called `{name}`"),
                 mend: format!("name one of {}{more}", names.join(", ")),
             })

@@ -8,7 +8,7 @@ use crate::document::DocumentError;
 use crate::error::Error;
 use crate::fleet::PlannedFleet;
 use greenwich_core::quantity::{Co2e, Usd};
-use greenwich_fleet::{Stay, at_once, best_by_site, planned};
+use greenwich_fleet::{Stay, at_once, best_by_site, kept_away, planned};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -26,6 +26,8 @@ pub struct Place {
     pub co2e: Co2e,
     /// What the room is worth to others, by the shadow prices.
     pub room: Co2e,
+    /// What its share of its project's quota is worth to the project's others, by the quota's shadow price.
+    pub share: Co2e,
     /// The part of its emissions that moves its data there.
     pub transfer: Co2e,
     /// The part that restarts after pauses take.
@@ -50,6 +52,19 @@ pub struct Why {
     pub at_once: Place,
     /// The best hours of each of its sites, what the room is worth included; the best site first.
     pub others: Vec<Place>,
+    /// Where it would rather be, and its project's quota does not let it.
+    pub kept_away: Option<KeptAway>,
+}
+
+/// What a quota keeps a job from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptAway {
+    /// The project whose quota it is.
+    pub project: String,
+    /// What the job may emit beside the project's others.
+    pub left: Co2e,
+    /// Where it would be without the quota.
+    pub rather: Place,
 }
 
 impl PlannedFleet {
@@ -61,8 +76,8 @@ impl PlannedFleet {
         let fleet = &self.fleet;
         let index = (0..fleet.jobs.len()).find(|&index| fleet.names.get(index) == name).ok_or_else(|| {
             let first = fleet.names.get(0);
-            Error::Document(DocumentError::Read {
-                file: "--why".to_owned(),
+            Error::Document(DocumentError::Flag {
+                flag: "--why",
                 reason: format!("no job is called `{name}`"),
                 mend: format!("name a job of the jobs file, for example --why {first}"),
             })
@@ -91,6 +106,7 @@ impl PlannedFleet {
                 end: instant(last + 1),
                 co2e: Co2e::from_g(hours.iter().map(|&hour| grams(site, hour)).sum()),
                 room: Co2e::from_g(hours.iter().map(|&hour| room(site, hour)).sum()),
+                share: Co2e::ZERO,
                 transfer: Co2e::ZERO,
                 restart: Co2e::ZERO,
                 accelerators: None,
@@ -123,7 +139,8 @@ impl PlannedFleet {
         let both = |place: &Place| place.co2e.g() + place.room.g();
         others.sort_by(|a, b| both(a).total_cmp(&both(b)));
         let at_once: Vec<u32> = (job.release..job.release.saturating_add(job.hours).min(fleet.hours)).collect();
-        Ok(Why { job: name.to_owned(), planned, reason, at_once: place(job.home, &at_once), others })
+        let at_once = place(job.home, &at_once);
+        Ok(Why { job: name.to_owned(), planned, reason, at_once, others, kept_away: None })
     }
 }
 
@@ -144,16 +161,26 @@ impl PlannedFleet {
             end: instant(stay.hours.last().map_or(0, |(hour, _)| *hour + 1)),
             co2e: stay.co2e,
             room: stay.room,
+            share: stay.share,
             transfer: stay.transfer,
             restart: stay.restart,
             cost: self.weights.carbon_price_usd_per_t.map(|_| stay.cost),
         };
+        let own = planned(fleet, plan, index);
+        let emits = own.as_ref().map_or(Co2e::ZERO, |own| own.co2e);
+        let kept_away =
+            kept_away(fleet, plan, index).zip(plan.quota_of(fleet, index)).map(|(rather, quota)| KeptAway {
+                project: fleet.projects[quota.project as usize].name.clone(),
+                left: quota.quota - quota.used + emits,
+                rather: place(Stay { share: Co2e::ZERO, ..rather }),
+            });
         Why {
             job: name.to_owned(),
-            planned: planned(fleet, plan, index).map(place),
+            planned: own.map(place),
             reason,
             at_once: place(at_once(fleet, plan, index)),
             others: best_by_site(fleet, plan, index).into_iter().map(place).collect(),
+            kept_away,
         }
     }
 }
@@ -169,7 +196,8 @@ impl Why {
                 "co2e_g": place.co2e.g(),
                 "room_g": place.room.g(),
             });
-            for (key, part) in [("transfer_g", place.transfer), ("restart_g", place.restart)] {
+            let parts = [("transfer_g", place.transfer), ("restart_g", place.restart), ("quota_g", place.share)];
+            for (key, part) in parts {
                 if part > Co2e::ZERO {
                     told[key] = json!(part.g());
                 }
@@ -182,13 +210,17 @@ impl Why {
             }
             told
         };
-        json!({
+        let mut value = json!({
             "job": self.job,
             "planned": self.planned.as_ref().map(told),
             "unplaced_reason": self.reason,
             "at_once": told(&self.at_once),
             "best_by_site": self.others.iter().map(told).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(kept) = &self.kept_away {
+            value["quota"] = json!({"project": kept.project, "left_g": kept.left.g(), "rather": told(&kept.rather)});
+        }
+        value
     }
 
     /// For people.
@@ -206,8 +238,12 @@ impl Why {
                 grams => format!(" ({:.0} g of it {what})", grams.g()),
             };
             let parts = part(place.transfer, "to move its data") + &part(place.restart, "to restart");
+            let share = match place.share {
+                Co2e::ZERO => String::new(),
+                share => format!(", and quota worth {:.0} g to its project", share.g()),
+            };
             format!(
-                "{} from {} to {}{sizes}: {:.0} g{parts}{cost}, and room worth {:.0} g to others",
+                "{} from {} to {}{sizes}: {:.0} g{parts}{cost}, and room worth {:.0} g to others{share}",
                 place.site,
                 place.start,
                 place.end,
@@ -223,6 +259,11 @@ impl Why {
         _ = writeln!(out, "  at once   {}", line(&self.at_once));
         for place in &self.others {
             _ = writeln!(out, "  best on   {}", line(place));
+        }
+        if let Some(KeptAway { project, left, rather }) = &self.kept_away {
+            let left = left.g().max(0.0);
+            _ = writeln!(out, "  rather    {}", line(rather));
+            _ = writeln!(out, "            but the quota of `{project}` leaves it {left:.0} g");
         }
         out
     }

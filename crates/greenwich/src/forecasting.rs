@@ -276,6 +276,9 @@ pub fn foretell(known: &Known, asked: &Asked) -> Result<Foretold, Error> {
         forecaster: rung.is_forecast().then_some(forecaster),
     };
     told.warn(rung, history, from);
+    if told.is_forecast {
+        told.warnings.extend(crate::grid::series_in_kilograms(&told.series()));
+    }
     Ok(told)
 }
 

@@ -13,6 +13,24 @@ use greenwich_facts::Catalog;
 use greenwich_signals::{GridSignal, Replay, flat, typical};
 use jiff::SignedDuration;
 
+/// Below this an intensity that is not 0 is more likely kilograms taken for grams.
+const LEAST_OF_A_GRID_G_PER_KWH: f64 = 2.0;
+
+/// A doubt about a lifecycle intensity that is lower than any grid's.
+pub(crate) fn in_kilograms(what: &str, g_per_kwh: f64) -> Option<String> {
+    (g_per_kwh > 0.0 && g_per_kwh < LEAST_OF_A_GRID_G_PER_KWH)
+        .then(|| format!("{what} is {g_per_kwh} g/kWh, less than any grid has: it is in grams, so 0.4 kg/kWh is 400"))
+}
+
+/// The same of a user's own hours, by the highest of them.
+pub(crate) fn series_in_kilograms(series: &IntensitySeries) -> Option<String> {
+    let is_own = matches!(series.provenance, Provenance::Replayed { .. } | Provenance::Forecast { .. });
+    let highest = series.values_g_per_kwh().iter().copied().fold(0.0, f64::max);
+    let doubted = is_own && series.signal == Signal::Lifecycle;
+    let shown = (highest * 1e3).round() / 1e3;
+    doubted.then(|| in_kilograms(&format!("the highest intensity of {} in these hours", series.zone), shown)).flatten()
+}
+
 /// Where intensities come from.
 #[derive(Debug)]
 pub(crate) struct Grid<'a> {

@@ -41,6 +41,7 @@ pub mod fleet;
 pub mod fleet_certificate;
 pub mod fleet_delay;
 pub mod fleet_proof;
+mod fleet_quotas;
 pub mod fleet_terms;
 mod fleet_views;
 mod fleet_why;

@@ -99,7 +99,17 @@ fn table(error: StoreError) -> Error {
 /// What to say of a file that the system refuses.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> DocumentError {
     let mend = "check the path, and that it may be read".to_owned();
-    DocumentError::Read { file: path.display().to_string(), reason: error.to_string(), mend }
+    DocumentError::Read { file: path.display().to_string(), reason: reason(error), mend }
+}
+
+/// Why the system refuses a file, in words of ours where it is one of the common reasons.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// Reads a whole job file or model config; `mend` says what to do when it is not there.
@@ -107,8 +117,8 @@ pub(crate) fn bytes(path: &Path, mend: &str) -> Result<Vec<u8>, DocumentError> {
     let file = path.display().to_string();
     let refuse = |reason: String, mend: String| DocumentError::Read { file: file.clone(), reason, mend };
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => refuse("there is no such file".to_owned(), mend.to_owned()),
-        _ => refuse(error.to_string(), "make it readable".to_owned()),
+        ErrorKind::NotFound => refuse(reason(&error), mend.to_owned()),
+        _ => refuse(reason(&error), "make it readable".to_owned()),
     })?;
     if metadata.is_dir() {
         return Err(refuse("it is a folder".to_owned(), "name the file in it".to_owned()));
@@ -121,5 +131,5 @@ pub(crate) fn bytes(path: &Path, mend: &str) -> Result<Vec<u8>, DocumentError> {
         };
         return Err(refuse(reason, format!("name a text file of at most {} MiB", MOST_BYTES >> 20)));
     }
-    std::fs::read(path).map_err(|error| refuse(error.to_string(), "make it readable".to_owned()))
+    std::fs::read(path).map_err(|error| refuse(reason(&error), "make it readable".to_owned()))
 }

@@ -12,9 +12,9 @@ use crate::settings::Settings;
 use crate::site::Place;
 use crate::weather::Weather;
 use greenwich_core::footprint::{Setting, Stage};
-use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, Power, SiteWaterIntensity};
+use greenwich_core::quantity::{AverageIntensity, Co2e, FacilityEnergy, Hours, ItEnergy, Power, SiteWaterIntensity};
 use greenwich_core::reading::DeviceKind;
-use greenwich_core::{Factor, Footprint, IntensitySeries, Provenance, Range, Signal, Window};
+use greenwich_core::{Factor, Fit, Footprint, IntensitySeries, Provenance, Range, Signal, Window};
 use greenwich_estimate::{Given, Inputs, LogNormal, Model, PowerBasis, Site};
 use greenwich_facts::{Catalog, Precision};
 use greenwich_meter::model::{Figures, Load, Model as LoadModel};
@@ -102,21 +102,10 @@ pub(crate) const ACCOUNT_WARNINGS: &str = "account_warnings";
 
 /// Adds PUE, CO2e by both methods, water, embodied and cost to an entry; `hours` are UTC hours with their joules.
 pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timestamp, f64)], terms: &Terms<'_>) {
-    let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose();
-    let answer = replay.map_err(crate::Error::from).and_then(|replay| {
-        let grid = Grid { catalog, replay, signal: Signal::Lifecycle, ahead: None };
-        let basis = Basis {
-            catalog,
-            site: &terms.settings.site,
-            node: terms.settings.node,
-            accelerator: terms.accelerator,
-            series: &|place, signal, span| grid.beside(place, signal, span),
-            weather: &|place| {
-                let cooling = &terms.settings.site.cooling;
-                Ok(Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), None)?.map(Rc::new))
-            },
-        };
-        footprint(&basis, entry, hours)
+    let answer = account_at(catalog, entry, hours, terms).or_else(|error| {
+        entry.warnings.push(format!("{NOT_USED}{error}"));
+        let settings = Settings { node: terms.settings.node, ..Settings::default() };
+        account_at(catalog, entry, hours, &Terms { settings: &settings, signals: None, accelerator: None })
     });
     match answer {
         Ok(Some((footprint, grid))) => {
@@ -134,6 +123,31 @@ pub(crate) fn add_account(catalog: &Catalog, entry: &mut Entry, hours: &[(Timest
         Err(error) => entry.warnings.push(format!("there is no account: {error}")),
     }
 }
+
+fn account_at(
+    catalog: &Catalog,
+    entry: &Entry,
+    hours: &[(Timestamp, f64)],
+    terms: &Terms<'_>,
+) -> Result<Option<(Footprint, Value)>, crate::Error> {
+    let replay = terms.signals.map(|path| Replay::open(path, Fill::Hold)).transpose()?;
+    let grid = Grid { catalog, replay, signal: Signal::Lifecycle, ahead: None };
+    let basis = Basis {
+        catalog,
+        site: &terms.settings.site,
+        node: terms.settings.node,
+        accelerator: terms.accelerator,
+        series: &|place, signal, span| grid.beside(place, signal, span),
+        weather: &|place| {
+            let cooling = &terms.settings.site.cooling;
+            Ok(Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), None)?.map(Rc::new))
+        },
+    };
+    footprint(&basis, entry, hours)
+}
+
+/// How the warning begins that a run's place, traces or accelerator are not known: its account is then one of no place.
+pub(crate) const NOT_USED: &str = "what is set of the place is not used: ";
 
 /// Where intensities over a span are from.
 pub(crate) type SeriesOf<'a> = dyn Fn(&Place, Signal, Window) -> Option<IntensitySeries> + 'a;
@@ -223,11 +237,7 @@ pub(crate) fn footprint(
     let seconds = lasted_h * 3600.0 * f64::from(count);
     let power = |joules: f64| Power::from_watts((joules / seconds).max(f64::MIN_POSITIVE));
     let exact = (most_j - least_j).abs() <= 1e-9 * most_j;
-    let basis = if exact {
-        PowerBasis::Given(power(middle_j))
-    } else {
-        PowerBasis::Measured { mean: power(middle_j), low: Some(power(least_j)), high: Some(power(most_j)) }
-    };
+    let rented = price.is_some();
     let inputs = Inputs {
         job: entry.run.clone(),
         model: Model::Unknown,
@@ -245,7 +255,7 @@ pub(crate) fn footprint(
         utilisation: LogNormal::exact(1.0),
         goodput: LogNormal::exact(1.0),
         goodput_of_steps: LogNormal::exact(1.0),
-        power: Some(basis),
+        power: Some(PowerBasis::Given(power(middle_j))),
         load: None,
         chip: None,
         given: Given { hours: Some(Hours::from_hours(lasted_h)), mean_power_given: exact, ..Given::default() },
@@ -269,12 +279,31 @@ pub(crate) fn footprint(
     let mut footprint = greenwich_estimate::run(&inputs)
         .map_err(|source| crate::Error::Estimate { file: format!("run {}", entry.run), source })?;
     footprint.stage = Stage::Account;
-    // What the meter knows of the energy is narrower than what the estimator takes for a mean power.
-    let bounds = [least_j, middle_j, most_j].map(greenwich_core::quantity::ItEnergy::from_joules);
-    footprint.it_energy = Range { p5: bounds[0], p50: bounds[1], p95: bounds[2] };
+    for factor in footprint.factors.iter_mut().filter(|factor| factor.quantity == "running time") {
+        (factor.source, factor.fit) = ("start and end of the run".to_owned(), Fit::Exact);
+    }
+    let [p5, p50, p95] = [least_j, middle_j, most_j].map(ItEnergy::from_joules);
+    spread_as_metered(&mut footprint, Range { p5, p50, p95 }, rented);
     footprint.warnings.retain(|warning| !warning.contains("narrow most"));
     footprint.warnings.extend(unseen(has_wall_meter, assumed_node).map(str::to_owned));
     Ok(Some((footprint, by_hour)))
+}
+
+/// Puts the meter's own range into every quantity that goes with energy; the estimator was told its middle.
+fn spread_as_metered(footprint: &mut Footprint, metered: Range<ItEnergy>, rented: bool) {
+    let spread = metered.spread();
+    let wider = |co2e: Option<Range<Co2e>>| co2e.map(|co2e| co2e.widened(spread));
+    footprint.it_energy = metered;
+    footprint.mean_power = footprint.mean_power.widened(spread);
+    footprint.facility_power = footprint.facility_power.map(|power| power.widened(spread));
+    footprint.facility_energy = footprint.facility_energy.widened(spread);
+    footprint.location_based = wider(footprint.location_based);
+    footprint.location_based_direct = wider(footprint.location_based_direct);
+    footprint.market_based = wider(footprint.market_based);
+    footprint.water = footprint.water.map(|water| water.widened(spread));
+    if !rented {
+        footprint.cost = footprint.cost.map(|cost| cost.widened(spread));
+    }
 }
 
 /// What of the node is in no figure.
@@ -379,7 +408,7 @@ fn mean_by_hour(basis: &Basis<'_>, place: &mut Place, hours: &[(Timestamp, f64)]
                 Provenance::Typical { to_year, .. } => Some(*to_year),
                 _ => None,
             },
-            fit: greenwich_core::Fit::Exact,
+            fit: Fit::Exact,
             check: greenwich_core::Check::Derived,
         });
     }

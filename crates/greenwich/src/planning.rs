@@ -28,7 +28,8 @@ use greenwich_report::PlanView;
 use greenwich_signals::{Fill, Replay};
 use jiff::{SignedDuration, Timestamp};
 use says::{no_intensity, say_what_is_not_checked, say_what_the_grid_is};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// How a plan shall see the grid.
@@ -87,7 +88,7 @@ pub struct Planned {
     pub warnings: Vec<String>,
     /// The forecasts that it was made on, as `greenwich.plan/1` has them.
     pub forecasts: Vec<Value>,
-    /// What the home's PUE and water by the hour rest on, where they follow the weather.
+    /// What PUE and water by the hour rest on, where they follow the weather: home's, and those of other sites.
     pub site_weather: Option<Value>,
 }
 
@@ -154,13 +155,19 @@ pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) 
     let ahead = Some(Ahead::new(options.as_of, span, kept, options.inputs.clone()));
     let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();
-    let weather = by_hour(job, options, &grid, span)?;
+    let weather = by_hour(job, places, options, &grid, span)?;
 
     let machines = machines(job, schedule, &own, &mut warnings)?;
-    let pue: Vec<PueSeries> = weather.as_ref().and_then(ByHour::pue_series).into_iter().collect();
-    let home_pue = (!pue.is_empty()).then_some(0);
+    let mut pue: Vec<PueSeries> = Vec::new();
+    let mut pue_of = BTreeMap::new();
+    for (region, by_hour) in &weather {
+        if let Some(series) = by_hour.pue_series() {
+            pue_of.insert(region.clone(), pue.len());
+            pue.push(series);
+        }
+    }
     let mut asked =
-        Asked { job, schedule, grid: &grid, home_pue, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
+        Asked { job, schedule, grid: &grid, pue_of, series: Vec::new(), held: Vec::new(), dark: Vec::new() };
     if let Some(ahead) = &grid.ahead {
         let asked_for = |place: &&Place| {
             !place.location_given && machines.iter().chain([&own]).any(|option| asked.offers(place, option))
@@ -199,7 +206,11 @@ pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) 
     let plan = greenwich_plan::plan(&request)
         .map_err(|source| Error::Plan { place: schedule.deadline_place.clone(), source: Box::new(source) })?;
     say_what_the_grid_is(&request, &mut warnings);
-    warnings.extend(weather.as_ref().map(ByHour::warnings).unwrap_or_default());
+    let home = region_of(&job.home);
+    for (region, by_hour) in &weather {
+        let of = if *region == home { String::new() } else { format!("{region}: ") };
+        warnings.extend(by_hour.warnings().into_iter().map(|words| format!("{of}{words}")));
+    }
     let forecasts = grid.ahead.as_ref().map_or_else(Vec::new, |ahead| {
         ahead.say(&request, &plan.best, options.signal, &mut warnings);
         ahead.json(&request, &plan.best, options.signal)
@@ -212,7 +223,7 @@ pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) 
         let option = machines.iter().chain([&own]).find(|option| option.machine.id == candidate.accelerator);
         let (place, option) = place.zip(option).expect("every candidate was made of a place and a machine");
         let mut place = place.clone();
-        if let Some(weather) = weather.as_ref().filter(|_| region_of(&place) == region_of(&job.home)) {
+        if let Some(weather) = weather.get(&candidate.region) {
             let hours: Vec<(Window, f64)> =
                 placement.segments.iter().map(|segment| (*segment, segment.hours())).collect();
             weather.set(&hours, &mut place);
@@ -228,12 +239,29 @@ pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) 
         plan,
         warnings,
         forecasts,
-        site_weather: weather.as_ref().map(ByHour::json),
+        site_weather: weather_json(&home, &weather),
     })
 }
 
-/// PUE and water of home by the hour, where its curves and the span are known.
-fn by_hour(job: &Job<'_>, options: &PlanOptions, grid: &Grid<'_>, span: Window) -> Result<Option<ByHour>, Error> {
+/// What PUE and water rest on: of home, and of the other sites that have curves.
+fn weather_json(home: &RegionId, weather: &BTreeMap<RegionId, ByHour>) -> Option<Value> {
+    let elsewhere = weather.iter().filter(|(region, _)| *region != home);
+    let elsewhere: Map<String, Value> = elsewhere.map(|(region, of)| (region.to_string(), of.json())).collect();
+    let mut answer = weather.get(home).map(ByHour::json).or_else(|| (!elsewhere.is_empty()).then(|| json!({})))?;
+    if !elsewhere.is_empty() {
+        answer["elsewhere"] = Value::Object(elsewhere);
+    }
+    Some(answer)
+}
+
+/// PUE and water by the hour of home and of each other place whose curves and temperatures are known.
+fn by_hour(
+    job: &Job<'_>,
+    places: &[Place],
+    options: &PlanOptions,
+    grid: &Grid<'_>,
+    span: Window,
+) -> Result<BTreeMap<RegionId, ByHour>, Error> {
     let cooling = job.spec.site.cooling.clone().under(options.weather.clone());
     if options.weather.is_some() && !cooling.is_some() {
         let place =
@@ -241,8 +269,14 @@ fn by_hour(job: &Job<'_>, options: &PlanOptions, grid: &Grid<'_>, span: Window) 
         let mend = "write pue_curve = [[-10, 1.08], [20, 1.12], [35, 1.30]] or wue_curve below [site]: temperatures alone change nothing";
         return Err(DocumentError::Missing { place, mend: mend.to_owned() }.into());
     }
-    let weather = Weather::of(&cooling, job.home.zone.as_ref(), grid.replay.as_ref(), options.as_of)?;
-    Ok(weather.map(|weather| weather.over(span, &job.home)))
+    let home = region_of(&job.home);
+    let elsewhere = places.iter().filter(|place| region_of(place) != home).map(|place| (place, &place.cooling));
+    let mut found = BTreeMap::new();
+    for (place, cooling) in elsewhere.chain([(&job.home, &cooling)]) {
+        let weather = Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), options.as_of)?;
+        found.extend(weather.map(|weather| (region_of(place), weather.over(span, place))));
+    }
+    Ok(found)
 }
 
 /// The machine with its hours and power, or why it cannot run the job.
@@ -337,8 +371,8 @@ struct Asked<'a> {
     job: &'a Job<'a>,
     schedule: &'a ScheduleSpec,
     grid: &'a Grid<'a>,
-    /// Index of home's PUE over time, where it follows the weather.
-    home_pue: Option<usize>,
+    /// Indices of the PUE over time of places where it follows the weather.
+    pue_of: BTreeMap<RegionId, usize>,
     series: Vec<IntensitySeries>,
     /// What each series stands for: its zone, whether it is the job file's own number, and its end.
     held: Vec<(Option<ZoneId>, bool, Window)>,
@@ -428,7 +462,7 @@ impl Asked<'_> {
             series,
             work: option.work.median(),
             facility_power,
-            pue: self.home_pue.filter(|_| !moves),
+            pue: self.pue_of.get(&region_of(place)).copied(),
             usd_per_hour,
             transfer,
             transfer_g_per_kwh,

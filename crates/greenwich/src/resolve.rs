@@ -11,11 +11,11 @@ use crate::layers_file;
 use crate::load;
 use crate::machine::Machine;
 use crate::site::Place;
-use crate::speed::Speed;
+use crate::speed::{Roofline, Speed};
 use greenwich_core::footprint::Setting;
 use greenwich_core::quantity::{Flops, Fraction, Hours, Power};
 use greenwich_core::{Factor, RegionId};
-use greenwich_estimate::{EstimateError, Given, Inputs, Layout, LogNormal, Model, ModelCounts, PowerBasis, Site};
+use greenwich_estimate::{EstimateError, Given, Inputs, Layout, Load, LogNormal, Model, ModelCounts, PowerBasis, Site};
 use greenwich_facts::{Catalog, FactsError, Precision};
 use std::path::Path;
 
@@ -53,58 +53,35 @@ impl<'a> Job<'a> {
 
     /// What the estimator is asked for a machine at a place; `spec` is what is given of that machine.
     pub(crate) fn inputs(&self, spec: &MachineSpec, machine: &Machine, place: &Place) -> Inputs {
+        self.inputs_by(&self.roofline(machine), spec, place)
+    }
+
+    /// The same by a roofline that is at hand.
+    pub(crate) fn inputs_by(&self, roofline: &Roofline<'_>, spec: &MachineSpec, place: &Place) -> Inputs {
+        let machine = roofline.machine;
         let mut factors = machine.factors.clone();
         let mut warnings = machine.warnings.clone();
-        let power = match spec.mean_power_w {
-            Some(watts) => {
-                factors
-                    .retain(|factor| !factor.quantity.starts_with("mean power") && !factor.quantity.starts_with("TDP"));
-                warnings.retain(|warning| !warning.starts_with("the power of"));
-                factors.push(crate::factor::given("mean power per accelerator, whole system", watts, "W"));
-                Some(PowerBasis::Given(Power::from_watts(watts)))
-            }
-            None => machine.power,
-        };
-        let mut price = None;
-        if let Some(usd) = place.rent {
-            price = Some(LogNormal::exact(usd));
-        } else if place.electricity_price.is_none()
+        if let Some(watts) = spec.mean_power_w {
+            factors.retain(|factor| !factor.quantity.starts_with("mean power") && !factor.quantity.starts_with("TDP"));
+            warnings.retain(|warning| !warning.starts_with("the power of"));
+            factors.push(crate::factor::given("mean power per accelerator, whole system", watts, "W"));
+        }
+        let mut site = Site { embodied: machine.embodied, ..place.site() };
+        if site.price.is_none()
+            && site.electricity_price.is_none()
             && let Some((quote, factor)) = machine.price(self.catalog, place.provider())
         {
-            price = Some(quote);
+            site.price = Some(quote);
             factors.push(factor);
         }
         factors.extend(self.samples());
         factors.extend(place.factors.iter().cloned());
         warnings.extend(place.warnings.iter().cloned());
-        let mut given = Given {
-            mfu: spec.mfu.map(|share| Fraction::new(share).expect("the reader held the range")),
-            tokens_per_s: spec.tokens_per_s,
-            hours: spec.hours.map(Hours::from_hours),
-            total_flops: spec.total_flops.map(Flops::from_flops),
-            mean_power_given: spec.mean_power_w.is_some(),
-            layout: spec.layout.map(|LayoutSpec { tp, pp, dp, cp, .. }| Layout {
-                tensor: tp,
-                pipeline: pp,
-                data: dp,
-                context: cp,
-            }),
-            layout_mfu: None,
-        };
-        let by_peak = given.hours.is_none() && given.mfu.is_none() && given.tokens_per_s.is_none();
-        let mut utilisation = LogNormal::exact(1.0);
-        let model = (&self.model, &self.spec.model);
-        let speed = Speed::of(self.catalog, model, machine, (spec.count, spec.layout), self.year);
-        let full = LogNormal::new(
-            assumed(self.catalog, "power-of-memory", "share"),
-            assumed(self.catalog, "power-of-memory", "log_sd"),
-        );
-        let load = machine.load.moving_beyond_usual(speed.traffic_beyond_usual, full);
-        if by_peak {
-            given.layout_mfu = speed.layout_mfu;
-            utilisation = speed.utilisation;
-            factors.extend(speed.factors);
-            warnings.extend(speed.warnings);
+        let speed = roofline.speed(spec.count, spec.layout);
+        let pace = self.pace(spec, machine, &speed);
+        if pace.is_by_peak {
+            factors.extend(roofline.factors(&speed));
+            warnings.extend(roofline.warnings(&speed));
         }
         Inputs {
             job: self.spec.name.clone(),
@@ -120,25 +97,14 @@ impl<'a> Job<'a> {
             },
             peak: machine.peak,
             memory: machine.memory,
-            utilisation,
+            utilisation: pace.utilisation,
             goodput: goodput(self.catalog, "goodput"),
             goodput_of_steps: goodput(self.catalog, "goodput-of-steps"),
-            power,
-            load: Some(load),
+            power: pace.power,
+            load: Some(pace.load),
             chip: Some(machine.chip),
-            given,
-            site: Site {
-                pue: place.pue,
-                location_based: place.lifecycle,
-                location_based_direct: place.direct,
-                market_based: place.market_based,
-                marginal: None,
-                wue: place.wue,
-                source_water: place.source_water,
-                embodied: machine.embodied,
-                price,
-                electricity_price: place.electricity_price.map(LogNormal::exact),
-            },
+            given: pace.given,
+            site,
             pause_overhead: Hours::ZERO,
             transfer: None,
             factors,
@@ -154,16 +120,64 @@ impl<'a> Job<'a> {
         Some(crate::factor::given(&quantity, tokens, "tokens"))
     }
 
-    /// What the roofline says of a layout of `count` accelerators.
-    pub(crate) fn speed(&self, machine: &Machine, count: u32, layout: LayoutSpec) -> Speed {
-        let model = (&self.model, &self.spec.model);
-        Speed::of(self.catalog, model, machine, (count, Some(layout)), self.year)
+    /// The roofline of this model on a machine.
+    pub(crate) fn roofline<'b>(&'b self, machine: &'b Machine) -> Roofline<'b> {
+        Roofline::new(self.catalog, (&self.model, &self.spec.model), machine, self.year)
+    }
+
+    /// What a machine's speed and what is given of it say together.
+    pub(crate) fn pace(&self, spec: &MachineSpec, machine: &Machine, speed: &Speed) -> Pace {
+        let mut given = Given {
+            mfu: spec.mfu.map(|share| Fraction::new(share).expect("the reader held the range")),
+            tokens_per_s: spec.tokens_per_s,
+            hours: spec.hours.map(Hours::from_hours),
+            total_flops: spec.total_flops.map(Flops::from_flops),
+            mean_power_given: spec.mean_power_w.is_some(),
+            layout: spec.layout.map(|LayoutSpec { tp, pp, dp, cp, .. }| Layout {
+                tensor: tp,
+                pipeline: pp,
+                data: dp,
+                context: cp,
+            }),
+            layout_mfu: None,
+        };
+        let is_by_peak = given.hours.is_none() && given.mfu.is_none() && given.tokens_per_s.is_none();
+        let mut utilisation = LogNormal::exact(1.0);
+        if is_by_peak {
+            given.layout_mfu = speed.layout_mfu;
+            utilisation = speed.utilisation;
+        }
+        let of_memory = |quantity| assumed(self.catalog, "power-of-memory", quantity);
+        let full = LogNormal::new(of_memory("share"), of_memory("log_sd"));
+        let given_power = spec.mean_power_w.map(|watts| PowerBasis::Given(Power::from_watts(watts)));
+        Pace {
+            given,
+            utilisation,
+            power: given_power.or(machine.power),
+            load: machine.load.moving_beyond_usual(speed.traffic_beyond_usual, full),
+            is_by_peak,
+        }
     }
 
     /// An error of the estimator, with the file that its mend would change.
     pub(crate) fn refuse(&self, source: EstimateError) -> Error {
         Error::Estimate { file: self.spec.file.clone(), source }
     }
+}
+
+/// How fast a machine does the job, and at what power.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// What is known better than predicted.
+    pub(crate) given: Given,
+    /// Useful FLOPs over peak FLOPs paid for.
+    pub(crate) utilisation: LogNormal<f64>,
+    /// How the mean power is known.
+    pub(crate) power: Option<PowerBasis>,
+    /// How it follows the share of peak.
+    pub(crate) load: Load,
+    /// Whether the time is reckoned from the peak, for want of anything better.
+    is_by_peak: bool,
 }
 
 /// The share of billed time in which a run steps, where MFU or the time of steps is known.
@@ -222,7 +236,7 @@ fn tokens(model: &Model, spec: &JobSpec) -> Result<Option<f64>, Error> {
     let asked = spec.model.seq_len.map(u64::from);
     let each = match model {
         Model::Shape(counts) => {
-            let seq_len = counts.sample_tokens().or(asked).or(counts.max_seq_len);
+            let seq_len = counts.sample_tokens().or(asked).or_else(|| counts.usual_seq_len());
             seq_len.map(|seq_len| counts.tokens_per_pass(seq_len))
         }
         Model::Bare { .. } | Model::Unknown => asked.map(|tokens| tokens as f64),

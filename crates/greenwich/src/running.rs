@@ -140,6 +140,7 @@ pub fn run_watched(
             accelerator: metering.accelerator.as_deref(),
         };
         metered::add_account(&facts, &mut entry, &measured.hours, &terms);
+        notices.extend(entry.warnings.iter().filter(|words| words.starts_with(metered::NOT_USED)).cloned());
         // A disk that refuses refuses everything: that is one thing to say.
         match (ledger.record(&entry), measured.unkept) {
             (Ok(()), None) => {}
@@ -150,6 +151,21 @@ pub fn run_watched(
         entry
     });
     Ok(Ran { ended, entry, notices })
+}
+
+/// Refuses, before the command starts, a place, an accelerator or traces that a flag names and nobody knows. What a variable
+/// or a file names is told after the run, which it must not stop.
+///
+/// # Errors
+/// [`crate::Error::Named`], [`crate::Error::Facts`], [`crate::Error::Signal`] with the nearest names.
+pub fn check_flags(metering: &Metering, settings: &Settings, is_place_by_flag: bool) -> Result<(), crate::Error> {
+    let nowhere = Settings::default();
+    let settings = if is_place_by_flag { settings } else { &nowhere };
+    let (signals, accelerator) = (metering.signals.as_deref(), metering.accelerator.as_deref());
+    if is_place_by_flag || signals.is_some() || accelerator.is_some() {
+        metered::Terms { settings, signals, accelerator }.check(&Catalog::load())?;
+    }
+    Ok(())
 }
 
 /// What a meter finds around it.

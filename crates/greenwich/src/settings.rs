@@ -4,7 +4,7 @@
 //! file, default. A settings file that is broken is told and passed over where a run is to be metered, since a slip
 //! in it must not stop a training run.
 
-use crate::document::{DocumentError, Table, read};
+use crate::document::{COMMAND_LINE, DocumentError, Place, Table, read};
 use crate::job_file::{SiteSpec, site};
 use crate::node::NodeSpec;
 use std::collections::BTreeMap;
@@ -75,7 +75,19 @@ impl Settings {
         for (key, value) in flags {
             root.set(key, value);
         }
-        let site = root.table("site")?.map(|table| site(&table)).transpose()?.unwrap_or_default();
+        Self::read(&root, flags).map_err(|mut error| {
+            if let DocumentError::Value { place, .. } | DocumentError::UnknownKey { place, .. } = &mut error {
+                by_its_variable(place, flags);
+            }
+            error
+        })
+    }
+
+    fn read(root: &Table, flags: &[(String, String)]) -> Result<Self, DocumentError> {
+        let mut site = root.table("site")?.map(|table| site(&table)).transpose()?.unwrap_or_default();
+        for (_, place) in [&mut site.region, &mut site.zone].into_iter().flatten() {
+            by_its_variable(place, flags);
+        }
         let node = root.table("node")?.map(|table| NodeSpec::read(&table)).transpose()?.unwrap_or_default();
         let ledger = root.text("ledger", "runs/ledger")?;
         let project = root.text("project", "llm-7b")?;
@@ -94,7 +106,7 @@ impl Settings {
     pub fn place(&self) -> BTreeMap<String, String> {
         let site = &self.site;
         let number = |value: Option<f64>| value.map(|value| value.to_string());
-        let named = |place: &Option<(String, crate::document::Place)>| place.as_ref().map(|(name, _)| name.clone());
+        let named = |place: &Option<(String, Place)>| place.as_ref().map(|(name, _)| name.clone());
         let values = [
             named(&site.region),
             named(&site.zone),
@@ -112,6 +124,15 @@ impl Settings {
         let plain = keys.zip(values).filter_map(|(key, value)| Some((key, value?)));
         let cooling = site.cooling.keys().into_iter().map(|(key, value)| (format!("site.{key}"), value));
         plain.chain(cooling).collect()
+    }
+}
+
+/// What no file and no flag has set came from a variable, and is told by its name.
+fn by_its_variable(place: &mut Place, flags: &[(String, String)]) {
+    let variable = VARIABLES.iter().find(|(key, _)| *key == place.key);
+    let is_flag = flags.iter().any(|(key, _)| *key == place.key);
+    if let Some((_, name)) = variable.filter(|_| place.file == COMMAND_LINE && !is_flag) {
+        (*name).clone_into(&mut place.file);
     }
 }
 
@@ -166,5 +187,18 @@ mod tests {
     fn a_slip_is_told_with_its_line() {
         let error = Settings::of(Some(("greenwich.toml", b"[site]\npeu = 1.2")), |_| None, &[]).expect_err("a slip");
         assert!(error.to_string().starts_with("greenwich.toml:2: `site.peu`: unknown key"), "{error}");
+    }
+
+    #[test]
+    fn a_slip_in_the_environment_is_told_by_its_variable() {
+        let told = |variable: &'static str, flags: &[(String, String)]| {
+            Settings::of(None, |name| (name == variable).then(|| "low".to_owned()), flags)
+        };
+        let error = told("GREENWICH_PUE", &[]).expect_err("no number");
+        assert!(error.to_string().starts_with("GREENWICH_PUE: `site.pue`: found"), "{error}");
+        let zone = told("GREENWICH_ZONE", &[]).expect("a name").site.zone.expect("it is set");
+        assert_eq!(zone.1.file, "GREENWICH_ZONE");
+        let flag = [("site.zone".to_owned(), "DE".to_owned())];
+        assert_eq!(told("GREENWICH_ZONE", &flag).expect("a name").site.zone.expect("set").1.file, COMMAND_LINE);
     }
 }

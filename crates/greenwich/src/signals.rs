@@ -5,6 +5,7 @@
 //! tried in one order and the first that has the zone answers; where only generation by fuel is to be had, production
 //! intensity is reckoned from the catalog's factors, and its source says so.
 
+use crate::document::DocumentError;
 use crate::error::Error;
 use greenwich_core::quantity::Fraction;
 use greenwich_core::{Signal, Window, ZoneId};
@@ -190,6 +191,19 @@ impl Signals {
         self.store.folder()
     }
 
+    /// Where there is nobody to be asked.
+    fn nobody(&self, wanted: &Wanted) -> Error {
+        if let Some(name) = &wanted.provider {
+            let known: Vec<&str> = self.providers.iter().map(|provider| provider.about().id).collect();
+            let reason = format!("no provider is called `{name}`");
+            let mend = format!("name one of {}", known.join(", "));
+            return DocumentError::Flag { flag: "--provider", reason, mend }.into();
+        }
+        let mend = format!("`greenwich signals providers {}` lists who knows the zone, and what of it", wanted.zone);
+        let (zone, quantity) = (wanted.zone.clone(), wanted.quantity.to_string());
+        ProviderError::NotCovered { provider: "greenwich", zone, quantity, mend }.into()
+    }
+
     /// Fetches what is not held of a window, keeps it, and gives the window as it then is known.
     ///
     /// # Errors
@@ -212,7 +226,7 @@ impl Signals {
         let told = refusals.iter().position(|refusal| !is_quiet(refusal));
         let told = told.or_else(|| refusals.iter().position(|refusal| !not_covered(refusal))).unwrap_or(0);
         if refusals.is_empty() {
-            return Err(nobody(wanted).into());
+            return Err(self.nobody(wanted));
         }
         Err(refusals.swap_remove(told).into())
     }
@@ -505,18 +519,6 @@ fn is_by_fuel(provider: &dyn Provider, wanted: &Wanted) -> bool {
 
 fn is_quiet(refusal: &ProviderError) -> bool {
     matches!(refusal, ProviderError::NotCovered { .. } | ProviderError::NoKey { .. })
-}
-
-fn nobody(wanted: &Wanted) -> ProviderError {
-    ProviderError::NotCovered {
-        provider: "greenwich",
-        zone: wanted.zone.clone(),
-        quantity: wanted.quantity.to_string(),
-        mend: match &wanted.provider {
-            Some(name) => format!("there is no provider `{name}`: `greenwich signals providers` lists them"),
-            None => format!("`greenwich signals providers {}` lists who knows the zone, and what of it", wanted.zone),
-        },
-    }
 }
 
 /// The catalog's factors of fuels, of the scope that goes with a signal.

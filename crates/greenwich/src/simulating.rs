@@ -239,9 +239,8 @@ fn bounds(
 }
 
 fn check(options: &SimulateOptions) -> Result<(), Error> {
-    let refuse = |flag: &str, reason: String, mend: &str| {
-        Err(Error::Document(DocumentError::Read { file: flag.to_owned(), reason, mend: mend.to_owned() }))
-    };
+    let refuse =
+        |flag, reason, mend: &str| Err(Error::Document(DocumentError::Flag { flag, reason, mend: mend.to_owned() }));
     if options.start.as_second() % 3600 != 0 || options.start.subsec_nanosecond() != 0 {
         return refuse(
             "--start",

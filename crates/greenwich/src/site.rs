@@ -3,13 +3,15 @@
 //! In: a region or zone, the year of the run, and what the job file gives instead. Out: [`Place`]: typed
 //! figures by value and their lines for the factor list. What is not known stays unknown.
 
+use crate::cooling::CoolingSpec;
 use crate::factor::{assumed, cited, given, intensity_spread, uncertain};
+use crate::grid::in_kilograms;
 use crate::job_file::SiteSpec;
 use greenwich_core::quantity::{
     AverageIntensity, Pue, SiteWaterIntensity, SourceWaterIntensity, UsdPerAcceleratorHour, UsdPerKwh,
 };
 use greenwich_core::{Factor, Fit, RegionId, Sourced, ZoneId};
-use greenwich_estimate::LogNormal;
+use greenwich_estimate::{LogNormal, Site};
 use greenwich_facts::{Catalog, Site as Published};
 
 /// A place with everything known of it.
@@ -32,6 +34,8 @@ pub(crate) struct Place {
     /// The yearly mean as the catalog has it, with its year and source.
     pub(crate) yearly_lifecycle: Option<Sourced<AverageIntensity>>,
     pub(crate) yearly_direct: Option<Sourced<AverageIntensity>>,
+    /// How its PUE and water follow the weather; nothing of a region that is not described.
+    pub(crate) cooling: CoolingSpec,
 }
 
 impl Place {
@@ -45,6 +49,22 @@ impl Place {
         let mut place = published.map_or_else(|| Self::nowhere(catalog), |site| Self::published(catalog, site, year));
         place.overrule(spec);
         place
+    }
+
+    /// What is the place's own, whatever machine stands there.
+    pub(crate) fn site(&self) -> Site {
+        Site {
+            pue: self.pue,
+            location_based: self.lifecycle,
+            location_based_direct: self.direct,
+            market_based: self.market_based,
+            marginal: None,
+            wue: self.wue,
+            source_water: self.source_water,
+            embodied: None,
+            price: self.rent.map(LogNormal::exact),
+            electricity_price: self.electricity_price.map(LogNormal::exact),
+        }
     }
 
     /// No place at all: PUE of a site of unknown kind, and nothing else.
@@ -66,6 +86,7 @@ impl Place {
             warnings: Vec::new(),
             yearly_lifecycle: None,
             yearly_direct: None,
+            cooling: CoolingSpec::default(),
         };
         place.factors.push(cited(catalog, "PUE", row.value.ratio(), "ratio", &row));
         place
@@ -110,6 +131,7 @@ impl Place {
             warnings,
             yearly_lifecycle: site.lifecycle,
             yearly_direct: site.direct,
+            cooling: CoolingSpec::default(),
         }
     }
 
@@ -119,6 +141,7 @@ impl Place {
             self.factors.retain(|factor| !instead_of.contains(&factor.quantity.as_str()));
             self.factors.push(given(quantity, value, unit));
         };
+        self.cooling.clone_from(&spec.cooling);
         let (typical_pue, typical_wue) = spec.cooling.typical();
         if let Some(ratio) = spec.pue.or(typical_pue) {
             replace("PUE", ratio, "ratio", &["PUE"]);
@@ -135,6 +158,7 @@ impl Place {
             self.direct = None;
             self.location_given = true;
             self.warnings.retain(|warning| !warning.starts_with("the yearly intensity"));
+            self.warnings.extend(in_kilograms("`site.location_based_gco2e_per_kwh`", g));
         }
         if let Some(g) = spec.market_based_gco2e_per_kwh {
             replace("market-based intensity", g, "gCO2e/kWh", &["market-based intensity"]);

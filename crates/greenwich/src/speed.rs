@@ -2,7 +2,8 @@
 //!
 //! In: a model, a machine, and as much of the layout as the job file gives. Out: [`Speed`]: with a layout the model MFU of it (T1),
 //! without one the useful share of whole runs, which is the roofline of the quickest layout times what published runs got of it
-//! (T0), each with its lines for the factor list.
+//! (T0); and its lines for the factor list, for those who read them. The quickest of all layouts is looked for once for each
+//! count, however many layouts are then held against it.
 
 use crate::factor::{assumed, cited};
 use crate::job_file::{LayoutSpec, ModelSpec, recompute_word};
@@ -12,15 +13,11 @@ use greenwich_estimate::layouts::{FITTED_SEQ_LEN, Found, Wanted, quickest};
 use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
 use greenwich_estimate::{LogNormal, Model, ModelCounts};
 use greenwich_facts::{Catalog, Precision};
-
-/// A config's longest sequence is seldom trained on: no more tokens than these for the roofline, where the job says nothing.
-const USUAL_SEQ_LEN: u32 = 4096;
-
-/// How the warning begins that memory holds the steps up.
-const MEMORY_BOUND: &str = "memory-bound";
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 /// The share of peak, and what it rests on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Speed {
     /// Useful FLOPs over peak FLOPs paid for, over whole runs.
     pub(crate) utilisation: LogNormal<f64>,
@@ -28,135 +25,217 @@ pub(crate) struct Speed {
     pub(crate) layout_mfu: Option<LogNormal<f64>>,
     /// Share of the memory's rate for each share of peak, beyond that of a usual decoder.
     pub(crate) traffic_beyond_usual: f64,
-    /// The layout with what of it was left open, as it was timed.
-    pub(crate) sharing: Option<Sharing>,
-    /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
-    pub(crate) short_of_gb: Option<[f64; 2]>,
-    pub(crate) factors: Vec<Factor>,
-    pub(crate) warnings: Vec<String>,
+    /// The quickest of all layouts, where any fits.
+    open: Option<Found>,
+    /// The layout that is given, where it can be timed.
+    own: OwnLayout,
+}
+
+/// What is known of the layout of the job.
+#[derive(Debug, Clone, Copy)]
+enum OwnLayout {
+    NotGiven,
+    /// Given, and the roofline cannot time it.
+    Untimed,
+    Timed(Found),
 }
 
 impl Speed {
-    /// Asks the roofline; `year` is that of the run, whose kernels it has.
-    pub(crate) fn of(
-        catalog: &Catalog,
-        model: (&Model, &ModelSpec),
-        machine: &Machine,
-        (count, layout): (u32, Option<LayoutSpec>),
+    fn timed(&self) -> Option<&Found> {
+        match &self.own {
+            OwnLayout::Timed(found) => Some(found),
+            OwnLayout::NotGiven | OwnLayout::Untimed => None,
+        }
+    }
+    /// The layout with what of it was left open, as it was timed.
+    pub(crate) fn sharing(&self) -> Option<Sharing> {
+        Some(self.timed()?.sharing)
+    }
+}
+
+/// What is asked of the roofline: a model on a machine, in a year whose kernels it has.
+#[derive(Debug)]
+pub(crate) struct Roofline<'a> {
+    catalog: &'a Catalog,
+    model: &'a Model,
+    spec: &'a ModelSpec,
+    pub(crate) machine: &'a Machine,
+    scores: Scores,
+    seq_len: u32,
+    /// What was found of each count without a layout, so that layouts of it share the search.
+    of_counts: RefCell<HashMap<u32, Speed>>,
+    /// How often a layout was looked for.
+    searches: Cell<u32>,
+}
+
+impl<'a> Roofline<'a> {
+    pub(crate) fn new(
+        catalog: &'a Catalog,
+        (model, spec): (&'a Model, &'a ModelSpec),
+        machine: &'a Machine,
         year: Option<i16>,
     ) -> Self {
-        let (model, spec) = model;
         let sample = model.shape().and_then(ModelCounts::sample_tokens).and_then(|tokens| u32::try_from(tokens).ok());
-        let usual = model
-            .shape()
-            .and_then(|shape| shape.max_seq_len)
-            .map_or(FITTED_SEQ_LEN, |longest| u32::try_from(longest).unwrap_or(USUAL_SEQ_LEN).min(USUAL_SEQ_LEN));
+        let usual = model.shape().and_then(ModelCounts::usual_seq_len).and_then(|tokens| u32::try_from(tokens).ok());
+        let seq_len = sample.or(spec.seq_len).or(usual).unwrap_or(FITTED_SEQ_LEN);
         let scores = Scores::of_year(year);
-        let ask = |wanted: &Wanted| {
-            let seq_len = sample.or(spec.seq_len).unwrap_or(usual);
-            quickest(model, machine.rates.as_ref()?, count, seq_len, scores, wanted)
-        };
-        let batch = Wanted { sequences: spec.batch, ..Wanted::default() };
-        let open = ask(&batch).filter(|found| found.fits);
-        let mut speed = Self::of_whole_runs(catalog, machine, open.as_ref());
-        speed.widen(catalog, model, machine.precision, count);
-        speed.weigh_memory(machine, open.as_ref());
-        if let Some(layout) = layout {
-            speed.narrow(catalog, machine, ask(&wanted(layout, spec.batch)), open.as_ref());
-        }
-        speed
+        Self { catalog, model, spec, machine, scores, seq_len, of_counts: RefCell::default(), searches: Cell::new(0) }
+    }
+
+    /// The speed of `count` accelerators, of a layout where one is given.
+    pub(crate) fn speed(&self, count: u32, layout: Option<LayoutSpec>) -> Speed {
+        let open = *self.of_counts.borrow_mut().entry(count).or_insert_with(|| self.of_whole_runs(count));
+        layout.map_or(open, |layout| self.narrowed(&open, count, layout))
+    }
+
+    /// How often a layout was looked for: the dear part, which a sweep must not do twice.
+    #[cfg(test)]
+    pub(crate) fn searches(&self) -> u32 {
+        self.searches.get()
+    }
+
+    fn search(&self, count: u32, wanted: &Wanted) -> Option<Found> {
+        let rates = self.machine.rates.as_ref()?;
+        self.searches.set(self.searches.get() + 1);
+        quickest(self.model, rates, count, self.seq_len, self.scores, wanted)
     }
 
     /// Without a layout: the roofline's best times what published runs got of it.
-    fn of_whole_runs(catalog: &Catalog, machine: &Machine, found: Option<&Found>) -> Self {
-        let fitted = catalog.utilisation(&machine.accelerator);
-        let (roofline, spread, line) = match found {
-            Some(found) => (found.step.mfu, 0.0, roofline_factor(found)),
-            None => {
-                let share = assumed(catalog, "roofline-unknown", "share");
-                let words = "model MFU of the quickest layout, not known of this machine and model";
-                let source = "geometric mean of the published runs";
-                (share, assumed(catalog, "roofline-unknown", "log_sd"), derived(words, share, source, Fit::Assumed))
-            }
-        };
-        let quantity = format!("useful share of billed peak over the roofline, {} runs published", fitted.runs);
-        let share = fitted.share_of_roofline.value;
-        let of_it = cited(catalog, &quantity, share, "fraction", &fitted.share_of_roofline);
-        Self {
-            utilisation: LogNormal::new((share * roofline).min(1.0), fitted.log_sd.hypot(spread)),
+    fn of_whole_runs(&self, count: u32) -> Speed {
+        let batch = Wanted { sequences: self.spec.batch, ..Wanted::default() };
+        let open = self.search(count, &batch).filter(|found| found.fits);
+        let fitted = self.catalog.utilisation(&self.machine.accelerator);
+        let unknown = |quantity| assumed(self.catalog, "roofline-unknown", quantity);
+        let (roofline, spread) =
+            open.map_or_else(|| (unknown("share"), unknown("log_sd")), |found| (found.step.mfu, 0.0));
+        let share = (fitted.share_of_roofline.value * roofline).min(1.0);
+        let spread = fitted.log_sd.hypot(spread).hypot(self.spread_of_unseen(count));
+        let mut speed = Speed {
+            utilisation: LogNormal::new(share, spread),
             layout_mfu: None,
             traffic_beyond_usual: 0.0,
-            sharing: None,
-            short_of_gb: None,
-            factors: vec![line, of_it],
-            warnings: Vec::new(),
-        }
+            open,
+            own: OwnLayout::NotGiven,
+        };
+        self.weigh_memory(&mut speed, open.as_ref());
+        speed
     }
 
     /// What no published run is widens the range, as a chip without runs does: a mixture of experts, products in eight bits, and each
     /// factor of ten that a model or a count lies beyond theirs.
-    fn widen(&mut self, catalog: &Catalog, model: &Model, precision: Precision, count: u32) {
+    fn spread_of_unseen(&self, count: u32) -> f64 {
+        let model = self.model;
         let is_mixture = model.params_total() != model.params_active();
-        let is_narrow = matches!(precision, Precision::Fp8 | Precision::Fp4);
-        let size = model.params_active().map_or(0.0, |active| beyond(catalog, "params_active", active as f64));
-        let count = beyond(catalog, "accelerator_count", f64::from(count));
+        let is_narrow = matches!(self.machine.precision, Precision::Fp8 | Precision::Fp4);
+        let size = model.params_active().map_or(0.0, |active| beyond(self.catalog, "params_active", active as f64));
+        let count = beyond(self.catalog, "accelerator_count", f64::from(count));
         let unseen = f64::from(u8::from(is_mixture) + u8::from(is_narrow)) + size * size + count * count;
-        let spread = assumed(catalog, "share-of-unseen", "log_sd") * unseen.sqrt();
-        self.utilisation = LogNormal::new(self.utilisation.median(), self.utilisation.sigma().hypot(spread));
+        assumed(self.catalog, "share-of-unseen", "log_sd") * unseen.sqrt()
     }
 
-    /// What the steps move through memory, for the power; said where they wait for it longer than for the products.
-    fn weigh_memory(&mut self, machine: &Machine, found: Option<&Found>) {
-        let (Some(rates), Some(found)) = (&machine.rates, found) else { return };
-        self.traffic_beyond_usual = found.step.traffic() - usual_traffic(rates);
-        self.warnings.retain(|warning| !warning.starts_with(MEMORY_BOUND));
-        if found.step.is_memory_bound() {
-            self.warnings.push(format!(
-                "{MEMORY_BOUND}: by the roofline {:.0} % of a step waits for the memory of {}, longer than for the products; its power follows that traffic more than the FLOPs",
-                100.0 * (found.step.memory / found.step.time),
-                machine.id
-            ));
+    /// What the steps move through memory, for the power.
+    fn weigh_memory(&self, speed: &mut Speed, found: Option<&Found>) {
+        if let (Some(rates), Some(found)) = (&self.machine.rates, found) {
+            speed.traffic_beyond_usual = found.step.traffic() - usual_traffic(rates);
         }
     }
 
     /// With a layout: its own roofline, where it can be asked.
-    fn narrow(&mut self, catalog: &Catalog, machine: &Machine, found: Option<Found>, open: Option<&Found>) {
-        let Some(found) = found else {
-            self.warnings.push(match &machine.rates {
+    fn narrowed(&self, open: &Speed, count: u32, layout: LayoutSpec) -> Speed {
+        let Some(found) = self.search(count, &wanted(layout, self.spec.batch)) else {
+            return Speed { own: OwnLayout::Untimed, ..*open };
+        };
+        let of_layout = |quantity| assumed(self.catalog, "roofline-of-layout", quantity);
+        let known = of_layout("log_sd");
+        let elsewhere = assumed(self.catalog, "roofline-of-layout-elsewhere", "log_sd");
+        let spread =
+            if self.machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
+        let counted = self.counted(&found).unwrap_or(1.0);
+        let layout_mfu = Some(LogNormal::new(found.step.mfu * of_layout("share") * counted, spread));
+        let mut speed = Speed { layout_mfu, own: OwnLayout::Timed(found), ..*open };
+        self.weigh_memory(&mut speed, Some(&found));
+        speed
+    }
+
+    /// Share of the roofline's FLOPs that 6·N·D counts, where the size alone is known and nothing else can be counted.
+    fn counted(&self, found: &Found) -> Option<f64> {
+        matches!(self.model, Model::Bare { .. }).then_some(1.0 - found.attention_share)
+    }
+
+    /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
+    pub(crate) fn short_of_gb(&self, speed: &Speed) -> Option<[f64; 2]> {
+        let found = speed.timed().filter(|found| !found.fits)?;
+        Some([found.held.gb(), self.machine.rates.map_or(0.0, |rates| rates.memory.gb())])
+    }
+
+    /// The lines of the factor list for a speed.
+    pub(crate) fn factors(&self, speed: &Speed) -> Vec<Factor> {
+        if let Some(found) = speed.timed() {
+            let share = assumed(self.catalog, "roofline-of-layout", "share");
+            let source = "MFU over the roofline of three papers and five makers";
+            let quantity = "model MFU over the roofline of the layout";
+            let mut factors = vec![roofline_factor(found), derived(quantity, share, source, Fit::Assumed)];
+            factors.extend(self.counted(found).map(|counted| {
+                let quantity = "share of the roofline's FLOPs that 6·N·D counts: it leaves out attention";
+                derived(quantity, counted, "a plain decoder of the size", Fit::Assumed)
+            }));
+            return factors;
+        }
+        let roofline = speed.open.as_ref().map_or_else(
+            || {
+                let share = assumed(self.catalog, "roofline-unknown", "share");
+                let words = "model MFU of the quickest layout, not known of this machine and model";
+                derived(words, share, "geometric mean of the published runs", Fit::Assumed)
+            },
+            roofline_factor,
+        );
+        let fitted = self.catalog.utilisation(&self.machine.accelerator);
+        let quantity = format!("useful share of billed peak over the roofline, {} runs published", fitted.runs);
+        let share = &fitted.share_of_roofline;
+        vec![roofline, cited(self.catalog, &quantity, share.value, "fraction", share)]
+    }
+
+    /// What the reader must know of a speed.
+    pub(crate) fn warnings(&self, speed: &Speed) -> Vec<String> {
+        let timed = speed.timed();
+        let mut warnings: Vec<String> =
+            timed.or(speed.open.as_ref()).and_then(|found| self.memory_bound(found)).into_iter().collect();
+        if matches!(speed.own, OwnLayout::Untimed) {
+            warnings.push(match &self.machine.rates {
                 None => format!(
                     "the links of {} are not in the catalog: the layout does not narrow the hours",
-                    machine.id
+                    self.machine.id
                 ),
                 Some(_) => "the layout does not narrow the hours: its pipeline must divide the blocks, its batch the replicas, its experts the data parallel".to_owned(),
             });
-            return;
-        };
-        let share = assumed(catalog, "roofline-of-layout", "share");
-        let known = assumed(catalog, "roofline-of-layout", "log_sd");
-        let elsewhere = assumed(catalog, "roofline-of-layout-elsewhere", "log_sd");
-        let spread = if machine.accelerator.identity.generation == "a100" { known } else { known.hypot(elsewhere) };
-        self.layout_mfu = Some(LogNormal::new(found.step.mfu * share, spread));
-        self.weigh_memory(machine, Some(&found));
-        let source = "MFU over the roofline of three papers and five makers";
-        let quantity = "model MFU over the roofline of the layout";
-        self.factors = vec![roofline_factor(&found), derived(quantity, share, source, Fit::Assumed)];
-        self.sharing = Some(found.sharing);
-        if !found.fits {
-            let most = machine.rates.map_or(0.0, |rates| rates.memory.gb());
-            self.short_of_gb = Some([found.held.gb(), most]);
-            self.warnings.push(format!(
-                "by our count the layout needs {:.0} GB on each of {most:.0} GB: it may not fit; shard or recompute more",
-                found.held.gb()
+        }
+        if let Some([needs, most]) = self.short_of_gb(speed) {
+            warnings.push(format!(
+                "by our count the layout needs {needs:.0} GB on each of {most:.0} GB: it may not fit; shard or recompute more"
             ));
         }
-        if let Some(open) = open.filter(|open| open.step.mfu > 1.1 * found.step.mfu) {
-            self.warnings.push(format!(
+        if let (Some(found), Some(open)) = (timed, &speed.open)
+            && open.step.mfu > 1.1 * found.step.mfu
+        {
+            warnings.push(format!(
                 "by the roofline {} would be quicker: MFU {:.2} against {:.2}",
                 words(&open.sharing),
                 open.step.mfu,
                 found.step.mfu
             ));
         }
+        warnings
+    }
+
+    /// Where the steps wait for memory longer than for the products.
+    fn memory_bound(&self, found: &Found) -> Option<String> {
+        found.step.is_memory_bound().then(|| {
+            format!(
+                "memory-bound: by the roofline {:.0} % of a step waits for the memory of {}, longer than for the products; its power follows that traffic more than the FLOPs",
+                100.0 * (found.step.memory / found.step.time),
+                self.machine.id
+            )
+        })
     }
 }
 
@@ -247,7 +326,7 @@ mod tests {
         let sigma = |params_total, params_active| {
             let model = Model::Bare { params_total, params_active };
             let spec = ModelSpec::default();
-            Speed::of(&catalog, (&model, &spec), &machine, (64, None), None).utilisation.sigma()
+            Roofline::new(&catalog, (&model, &spec), &machine, None).speed(64, None).utilisation.sigma()
         };
         let usual = sigma(7_000_000_000, 7_000_000_000);
         assert!(sigma(47_000_000_000, 13_000_000_000) > usual + 0.05 && sigma(10_000_000, 10_000_000) > usual + 0.2);

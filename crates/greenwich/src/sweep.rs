@@ -7,7 +7,11 @@
 mod axes;
 mod best;
 mod columns;
+mod csv_rows;
+mod decimal;
+mod file;
 mod grid;
+mod parquet_rows;
 mod view;
 
 use crate::document::Place;
@@ -15,7 +19,8 @@ use crate::error::Error;
 use crate::job_file::JobSpec;
 use crate::pipeline::Greenwich;
 use best::{Aims, Best, aims};
-use columns::{Rows, Scribe, Sink};
+use columns::Scribe;
+use file::{Rows, Sink};
 use greenwich_estimate::Figures;
 use greenwich_estimate::sweep::{Grid, Outcome, Point, Refusal};
 use grid::{MachineName, Named, PlaceName};
@@ -23,7 +28,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 pub use axes::{Axes, KEYS, SCHEMA};
-pub use columns::{COLUMNS, Form, QUANTITIES, names};
+pub use columns::{COLUMNS, QUANTITIES, names};
+pub use file::Form;
 
 /// Combinations that are reckoned at once, and rows of one group of a Parquet file.
 const CHUNK: u64 = 1 << 14;
@@ -103,15 +109,16 @@ pub fn sweep(greenwich: &Greenwich, spec: &JobSpec, axes: &Axes, options: &Sweep
     };
     let mut best = Best::new(combinations.div_ceil(SAMPLE));
     let stride = combinations.div_ceil(SAMPLE);
+    let form = sink.as_ref().map(Sink::form);
     let part = |from: u64| {
-        let (mut own, mut rows) = (Best::new(stride), form.map(Rows::none));
+        let (mut own, mut rows) = (Best::new(stride), form.as_ref().map(|form| Rows::new(&scribe, form)));
         named.grid.visit(from..from + CHUNK, |point, outcome| {
             if let Some(rows) = &mut rows {
-                rows.push(&scribe, &point, &outcome);
+                rows.push(&point, &outcome);
             }
             own.take(&point, &outcome);
         });
-        (own, rows)
+        (own, rows.map(Rows::written))
     };
     let threads = options.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let mut starts = (0..combinations).step_by(CHUNK as usize).peekable();

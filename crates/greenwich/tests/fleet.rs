@@ -48,6 +48,7 @@ fn options(folder: &Path) -> FleetOptions {
         jobs: folder.join("jobs.csv"),
         sites: folder.join("sites.csv"),
         calendar: None,
+        quotas: None,
         signals: folder.join("grid"),
         as_of: None,
         kept: None,
@@ -106,7 +107,7 @@ fn a_job_is_told_why_it_runs_where_it_does() {
       at once   north from 2022-07-04T00:00:00Z to 2022-07-04T01:00:00Z: 347 g, and room worth 0 g to others
     ");
     let unknown = planned.why("lose").expect_err("no such job");
-    assert_snapshot!(unknown, @"cannot read `--why`: no job is called `lose`");
+    assert_snapshot!(unknown, @"command line: `--why`: no job is called `lose`");
 }
 
 #[test]
@@ -295,7 +296,7 @@ fn a_site_shows_its_jobs_one_by_one() {
     assert!(planned.site_svg("south").expect("it is there").contains("0 jobs on south"));
     let unknown = planned.site_svg("west").expect_err("no such site");
     assert_snapshot!(format!("{unknown}\nhelp: {}", unknown.help_text().unwrap_or_default()), @"
-    cannot read `--svg-site`: no site is called `west`
+    command line: `--svg-site`: no site is called `west`
     help: name one of north, south
     ");
 }
@@ -355,6 +356,38 @@ fn a_site_under_its_weather_runs_in_its_cool_hours() {
         sites(",pue_curve", bad);
         let error = grams().expect_err("no curve").to_string();
         assert!(error.contains("pue_curve") && error.contains("not a curve"), "{error}");
+    }
+}
+
+#[test]
+fn cost_follows_the_pue_of_the_hour_as_emissions_do() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("writable");
+    std::fs::create_dir(folder.path().join("grid")).expect("a folder for the test");
+    write(
+        "jobs.csv",
+        "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible\na,2022-07-04T00:00:00Z,2022-07-04T02:00:00Z,2,1,1000,one,one,0\n",
+    );
+    let rows = (0..6).map(|hour| format!("2022-07-04T0{hour}:00:00Z,200,{}\n", 10 + 20 * (hour % 2)));
+    write("grid/ES.csv", &format!("utc,gco2e_per_kwh,temp_c\n{}", rows.collect::<String>()));
+    write("calendar.csv", "site,start,end,pue\none,2022-07-04T01:00:00Z,2022-07-04T02:00:00Z,1.8\n");
+    let told = |more: &str, cell: &str, calendar: Option<&str>| {
+        write("sites.csv", &format!("site,zone,pue,accelerators,usd_per_kwh{more}\none,ES,1.2,1,0.1{cell}\n"));
+        let weights = FleetWeights { carbon_price_usd_per_t: Some(100.0), ..FleetWeights::default() };
+        let calendar = calendar.map(|name| folder.path().join(name));
+        let planned = plan_fleet(&FleetOptions { weights, calendar, ..options(folder.path()) }).expect("a plan");
+        let tally = planned.plan.tally.expect("cost weighs");
+        (planned.plan.co2e.g(), tally.cost.usd(), tally.baseline_cost.usd())
+    };
+    // A job of 1 kW over both hours, at 200 g and 0.1 USD a kWh of the meter.
+    for (what, kwh) in [
+        (told("", "", None), 1.2 + 1.2),
+        (told("", "", Some("calendar.csv")), 1.2 + 1.8),
+        (told(",pue_curve", ",10:1.1|30:1.5", None), 1.1 + 1.5),
+    ] {
+        let (grams, usd, at_once_usd) = what;
+        assert!((grams - 200.0 * kwh).abs() < 1e-9, "{grams} g for {kwh} kWh");
+        assert!((usd - 0.1 * kwh).abs() < 1e-12 && (at_once_usd - usd).abs() < 1e-12, "{usd} USD for {kwh} kWh");
     }
 }
 
@@ -459,7 +492,7 @@ fn cost_and_delay_weigh_where_that_is_asked_for() {
     let sites = "site,zone,pue,accelerators\nnorth,NO,1.1,2\nsouth,ES,1.2,2\n";
     std::fs::write(folder.path().join("sites.csv"), sites).expect("written");
     let refused = plan_fleet(&options).expect_err("no price of energy").to_string();
-    assert_snapshot!(refused, @"cannot read `--carbon-price`: cost weighs, and site `north` has no `usd_per_kwh`, and the trace of NO no `price_usd_per_mwh`");
+    assert_snapshot!(refused, @"command line: `--carbon-price`: cost weighs, and site `north` has no `usd_per_kwh`, and the trace of NO no `price_usd_per_mwh`");
     for (zone, dear) in [("NO", 100), ("ES", -20)] {
         let rows = (0..6).map(|hour| format!("2022-07-04T0{hour}:00:00Z,100,{dear}\n"));
         let text = format!("utc,gco2e_per_kwh,price_usd_per_mwh\n{}", rows.collect::<String>());
@@ -544,4 +577,155 @@ fn jobs_whose_size_may_change_are_written_with_their_accelerators_and_checked() 
     `grows` does 2 h of work and needs 4
     `chooses` runs 1 h and needs 2
     ");
+}
+
+/// Two projects that like the same two hours of the north, and a job of none.
+const PROJECTS: &str = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,project
+big,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,2,2,1000,north,north,0,big
+small,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,2,2,500,north,north,0,small
+extra,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,1,1,500,south,south,0,small
+other,2022-07-04T00:00:00Z,2022-07-04T06:00:00Z,1,1,500,south,south,0,
+";
+
+fn with_quotas(folder: &TempDir, quotas: &str) -> FleetOptions {
+    let file = folder.path().join("quotas.csv");
+    std::fs::write(&file, quotas).expect("written");
+    let trace = (0..6).map(|hour| format!("2022-07-04T0{hour}:00:00Z,{}\n", [90, 90, 50, 50, 10, 10][hour]));
+    let text = format!("utc,gco2e_per_kwh\n{}", trace.collect::<String>());
+    std::fs::write(folder.path().join("grid/NO.csv"), text).expect("written");
+    FleetOptions { quotas: Some(file), ..options(folder.path()) }
+}
+
+#[test]
+fn a_quota_lets_its_project_have_the_clean_hours_and_says_what_more_of_it_would_save() {
+    let folder = folder(PROJECTS);
+    // The clean hours emit 22 g of the small job, the next 110 g; the extra job emits 60 g at least.
+    let roomy = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmall,1\n")).expect("a plan");
+    let tight = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmall,0.1\nbig,1\n")).expect("a plan");
+    let none = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmall,0.03\n")).expect("a plan");
+    assert_snapshot!(roomy.text(false) + &tight.text(false) + &none.text(false), @r"
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       4
+      unplaced     0
+      CO2e         274 gCO2e
+      run at once  954 gCO2e at home, capacity ignored: the plan saves 71.28 %
+      quota        small: 170 gCO2e of 1.00 kgCO2e
+      no plan      below 274 gCO2e, proven: within 0.00 %
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 46 g
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       4
+      unplaced     0
+      CO2e         362 gCO2e
+      run at once  954 gCO2e at home, capacity ignored: the plan saves 62.05 %
+      quota        small: 82.0 gCO2e of 100 gCO2e; 1 kg more would save 1.01 kgCO2e
+      quota        big: 220 gCO2e of 1.00 kgCO2e
+      no plan      below 344 gCO2e, proven: within 5.27 %
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 47 g
+    4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
+      placed       3
+      unplaced     1
+      CO2e         2.30 kgCO2e, penalties of unplaced jobs included
+      run at once  954 gCO2e at home, capacity ignored: the plan is 141.30 % above it
+      quota        small: 22.0 gCO2e of 30.0 gCO2e; 1 kg more would save 32.4 kgCO2e; 1 job has no place for it
+      no plan      below 2.04 kgCO2e, proven: within 12.67 %
+      1 unplaced, the quota of its project leaves no CO2e for it: extra
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 107 g
+    ");
+    assert_snapshot!(none.why("extra").expect("it is there").text(), @r"
+    why `extra`
+      unplaced  the quota of its project leaves no CO2e for it
+      at once   south from 2022-07-04T00:00:00Z to 2022-07-04T01:00:00Z: 180 g, and room worth 0 g to others, and quota worth 5823 g to its project
+      best on   south from 2022-07-04T01:00:00Z to 2022-07-04T02:00:00Z: 60 g, and room worth 0 g to others, and quota worth 1941 g to its project
+      rather    south from 2022-07-04T01:00:00Z to 2022-07-04T02:00:00Z: 60 g, and room worth 0 g to others
+                but the quota of `small` leaves it 8 g
+    ");
+    let why = tight.why("small").expect("it is there");
+    let told = why.text();
+    assert!(told.contains("rather    north from 2022-07-04T02:00:00Z to 2022-07-04T04:00:00Z: 110 g"), "{told}");
+    assert!(told.ends_with("but the quota of `small` leaves it 40 g\n"), "{told}");
+    assert_eq!(why.json()["quota"]["rather"]["site"], "north");
+    let told = &tight.json(0.0)["quotas"];
+    assert_eq!(told[0]["project"], "small");
+    assert!((told[0]["used_kg"].as_f64().expect("a number") - 0.082).abs() < 1e-12, "{told}");
+    assert_eq!(none.json(0.0)["quotas"][0]["unplaced"], 1);
+    assert!(tight.svg().contains("Quotas: small: 82.0 gCO2e of 100 gCO2e"), "the picture says so");
+    assert!(roomy.json(0.0)["unplaced_reasons"].as_array().is_some_and(Vec::is_empty));
+}
+
+#[test]
+fn a_certificate_with_quotas_is_verified_and_a_forged_price_or_a_plan_over_its_quota_is_not() {
+    let folder = folder(PROJECTS);
+    let options = with_quotas(&folder, "project,co2e_kg\nsmall,0.1\n");
+    let planned = plan_fleet(&options).expect("a plan");
+    let (plan, file) = (folder.path().join("plan.csv"), folder.path().join("certificate.json"));
+    std::fs::write(&plan, planned.csv()).expect("written");
+    let certificate = planned.certificate(&options, Some(&plan));
+    let verified = |certificate: &serde_json::Value| {
+        std::fs::write(&file, certificate.to_string()).expect("written");
+        verify_certificate(&file)
+    };
+    assert!(certificate["quota_prices"]["small"].as_f64().is_some_and(|price| price > 0.0), "{certificate}");
+    let found = verified(&certificate).expect("it is a certificate");
+    assert!(found.holds(), "{:?}", found.faults);
+    let mut forged = certificate.clone();
+    forged["quota_prices"]["small"] = serde_json::json!(0.0);
+    let found = verified(&forged).expect("it is a certificate");
+    assert!(found.faults.iter().any(|fault| fault.contains("is not proven")), "{:?}", found.faults);
+    forged["quota_prices"]["small"] = serde_json::json!(-1.0);
+    assert_snapshot!(verified(&forged).expect_err("a price below 0").to_string().rsplit_once(": ").expect("a reason").1, @"its `quota_prices` are not numbers of 0 or more, one for each project with a quota");
+    // The other way about every rule of time and room is kept.
+    let swapped = String::from_utf8(planned.csv()).expect("text").replace("big,", "tmp,").replace("small,", "big,");
+    std::fs::write(&plan, swapped.replace("tmp,", "small,")).expect("written");
+    let error = verified(&certificate).expect_err("the plan is over its quota").to_string();
+    assert!(error.ends_with("`small` takes its project `small` 10 g over its quota of 0.1 kgCO2e"), "{error}");
+}
+
+#[test]
+fn a_bad_quota_is_refused_and_an_idle_one_is_told() {
+    let folder = folder(PROJECTS);
+    let refused = |quotas: &str| {
+        let error = plan_fleet(&with_quotas(&folder, quotas)).expect_err("it is no quotas file");
+        let help = miette::Diagnostic::help(&error).expect("each error has its mend").to_string();
+        let text = error.to_string();
+        let from = text.find("quotas.csv").expect("it names the file");
+        format!("{}\n  help: {help}\n", &text[from..])
+    };
+    let files = [
+        "project,co2e_kg\nsmall,a lot\n",
+        "project,co2e_kg\nsmall,-1\n",
+        "project,co2e_kg\n,1\n",
+        "project,co2e_kg\nsmall,1\nsmall,2\n",
+        "project,co2e_kg\nsmall\n",
+        "project,kg\nsmall,1\n",
+        "project,co2e_kg\n",
+    ];
+    assert_snapshot!(files.map(refused).concat(), @r"
+    quotas.csv:2: column `co2e_kg`: not an amount of CO2e, found `a lot`
+      help: give what the project may emit, in kgCO2e, 0 or more
+    quotas.csv:2: column `co2e_kg`: not an amount of CO2e, found `-1`
+      help: give what the project may emit, in kgCO2e, 0 or more
+    quotas.csv:2: column `project`: a name is wanted, found ``
+      help: name the project as the jobs file does
+    quotas.csv:3: column `project`: stands twice, found `small`
+      help: give each project one row
+    quotas.csv:2: 1 cells in a row of 2
+      help: give each row 2 cells, empty ones included; quote a cell that holds a comma
+    quotas.csv:1: unknown column `kg`
+      help: known columns are project, co2e_kg; take this one out
+    quotas.csv: no quota
+      help: give it at least one row below the names of the columns
+    ");
+    let planned = plan_fleet(&with_quotas(&folder, "project,co2e_kg\nsmal,1\n")).expect("a plan");
+    assert_eq!(planned.warnings.len(), 1);
+    assert!(
+        planned.warnings[0]
+            .ends_with("no job is of project `smal`, so its quota holds nobody; the nearest without one is `small`"),
+        "{:?}",
+        planned.warnings
+    );
+    std::fs::write(folder.path().join("jobs.csv"), JOBS).expect("written");
+    assert!(
+        refused("project,co2e_kg\nsmall,1\n")
+            .contains("names a project\n  help: give the jobs file a column `project`")
+    );
 }

@@ -4,6 +4,7 @@ use greenwich::keeper::{Answer, Ask, Durability, Job, Outlook, Phase, Plan, Run,
 use greenwich::keeping::Grounds;
 use greenwich::pace::Pace;
 use greenwich::sites_file::{self, Sites};
+use greenwich::submitting::{Asked, Proposal, propose};
 use greenwich::{Greenwich, SignedDuration};
 use greenwich_core::reading::{Device, DeviceKind, MeterHeader, Method, Span, Tick, TickSink as _};
 use greenwich_engine::{Abilities, SiteSeen};
@@ -114,6 +115,63 @@ fn where_cooling_follows_the_weather_each_hour_counts_by_its_own_pue() {
     assert_eq!(told(&answers[0]), [("east".to_owned(), "2026-06-01T10:00:00Z".to_owned())]);
     assert_eq!(told(&answers[1]), [("west".to_owned(), "2026-06-01T02:00:00Z".to_owned())]);
     assert!(answers[1].co2e_g.is_some_and(|grams| (grams - 600.0).abs() < 1e-6), "{answers:?}");
+}
+
+/// Four hours of a kilowatt, wherever and whenever in two days.
+fn asked(only: &[&str]) -> Asked {
+    let keys = [
+        ("name", "one"),
+        ("machine.accelerator", "h100-sxm5-80g"),
+        ("machine.count", "8"),
+        ("machine.hours", "4"),
+        ("machine.mean_power_w", "125"),
+    ];
+    let keys: Vec<_> = keys.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+    Asked {
+        spec: greenwich::job_file::from_flags(&keys).expect("it is whole"),
+        deadline: Some(at("2026-06-02T00:00:00Z")),
+        command: vec!["true".to_owned()],
+        resume: None,
+        directory: "/".into(),
+        project: None,
+        owner: "ada".to_owned(),
+        only: only.iter().map(|name| (*name).to_owned()).collect(),
+        nodes: None,
+        time_limit_s: None,
+        options: Vec::new(),
+        signal: None,
+        accelerators: None,
+        program: None,
+    }
+}
+
+#[test]
+fn what_is_submitted_is_planned_by_the_weather_of_every_site() {
+    let (greenwich, midnight) = (Greenwich::load(), at("2026-06-01T00:00:00Z"));
+    let proposed = |west: &str, only: &[&str]| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sites = sites_with(folder.path(), west);
+        let grounds = grounds(&greenwich, &sites, folder.path(), Pace::EARNEST);
+        propose(&grounds, None, asked(only), midnight).expect("it is planned")
+    };
+    let told = |proposal: &Proposal| {
+        (proposal.plan.site().map(str::to_owned), proposal.plan.start().map(|start| start.to_string()))
+    };
+    let of = |site: &str, start: &str| (Some(site.to_owned()), Some(start.to_owned()));
+    assert_eq!(told(&proposed("", &[])), of("west", "2026-06-01T02:00:00Z"));
+    // Clean hours at thrice the power: 150 g for a kilowatt-hour of work, against 100 g in DE.
+    let curve = "pue_curve = [[10, 1.0], [30, 3.0]]\n";
+    assert_eq!(told(&proposed(curve, &[])), of("east", "2026-06-01T10:00:00Z"));
+    let there = proposed(curve, &["west"]);
+    assert_eq!(told(&there), of("west", "2026-06-01T02:00:00Z"));
+    assert!(there.plan.co2e_g.is_some_and(|grams| (grams - 600.0).abs() < 1e-6), "{:?}", there.plan);
+    assert!(there.job.expected_kwh.is_some_and(|kwh| (kwh - 12.0).abs() < 1e-6), "{:?}", there.job);
+    assert!((there.job.power_w - 125.0).abs() < 1e-9, "before PUE");
+    let weather = there.planned.json()["site_weather"].clone();
+    assert_eq!(
+        (weather["elsewhere"]["west"]["known_hours"].as_u64(), weather["planned_pue"].as_f64()),
+        (Some(24), Some(3.0))
+    );
 }
 
 #[test]

@@ -111,3 +111,19 @@ fn words_and_sizes_of_a_layout_are_held_to_what_is_allowed() {
     );
     assert!(refused("layout = {dp = 512, sp = 2}").contains("unknown key"));
 }
+
+#[test]
+fn a_size_alone_takes_about_as_long_in_a_layout_as_the_model_of_that_size() {
+    let hours = |model: &str, seq_len: u32| {
+        let layout = "layout = {tp = 2, dp = 256, zero = 1, recompute = \"selective\", micro_batch = 1}";
+        let text = job("a100-sxm4-80g", 512, layout).replace("seq_len = 4096", &format!("seq_len = {seq_len}"));
+        let text = text.replace("name = \"llama-2-7b\"", model);
+        let job = job_file::parse("job.toml", text.as_bytes(), &[]).expect("a job file that can be read");
+        Greenwich::load().estimate(&job).expect("inputs that can be").hours.p50.hours()
+    };
+    for seq_len in [2048, 4096, 16_384] {
+        let (size, shape) = (hours("params = 6738415616", seq_len), hours("name = \"llama-2-7b\"", seq_len));
+        assert!((size / shape - 1.0).abs() < 0.08, "{seq_len} tokens: {size} h by size, {shape} h by shape");
+    }
+    assert!(hours("params = 6738415616", 16_384) > 1.1 * hours("params = 6738415616", 4096));
+}

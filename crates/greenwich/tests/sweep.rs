@@ -2,6 +2,8 @@
 
 use greenwich::sweep::{Axes, COLUMNS, QUANTITIES, SweepOptions, Swept, names, sweep};
 use greenwich::{Greenwich, job_file};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +87,51 @@ fn the_same_bytes_are_written_on_one_and_two_threads() {
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
     assert_eq!(left.len(), 4, "nothing is left beside the files");
+}
+
+/// Cells of a Parquet file, each as its text and, where it is one, its number.
+fn parquet_rows(path: &Path) -> Vec<Vec<(String, Option<f64>)>> {
+    let file = std::fs::File::open(path).expect("written");
+    let reader = SerializedFileReader::new(file).expect("a Parquet file");
+    let cell = |field: &Field| match field {
+        Field::Null => (String::new(), None),
+        Field::Str(text) => (text.clone(), None),
+        Field::Long(whole) => (whole.to_string(), None),
+        Field::Double(real) => (String::new(), Some(*real)),
+        other => panic!("no column holds {other:?}"),
+    };
+    let rows = reader.get_row_iter(None).expect("rows");
+    rows.map(|row| row.expect("a row").get_column_iter().map(|(_, field)| cell(field)).collect()).collect()
+}
+
+#[test]
+fn both_files_hold_the_same_cells() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layouts = [
+        "layout=all:zero=0/1:recompute=none/full,2x4x8:cp=2",
+        "count=64,96",
+        "region=gcp/*",
+        "chip=h100-sxm,a100-sxm4-80g,tpu-v4",
+    ];
+    for axes in [&AXES[..], &layouts] {
+        let [text, columns] = ["sweep.csv", "sweep.parquet"].map(|name| folder.path().join(name));
+        let job = job(&[]);
+        let _ = swept(&job, axes, Some(text.clone()), 2);
+        let _ = swept(&job, axes, Some(columns.clone()), 2);
+        let (text, columns) = (rows(&text), parquet_rows(&columns));
+        assert!(text.len() == columns.len() && text.len() > 1000, "{} and {}", text.len(), columns.len());
+        for (text, columns) in text.iter().zip(columns) {
+            for (name, (words, number)) in names().iter().zip(columns) {
+                match number {
+                    None => assert_eq!(text[name], words, "{name}"),
+                    Some(number) => {
+                        let short: f64 = text[name].parse().expect("a number");
+                        assert!((short / number - 1.0).abs() < 5.1e-6, "{name}: {short} for {number}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]

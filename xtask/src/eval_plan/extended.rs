@@ -1,4 +1,4 @@
-//! The same fleets with columns and options beyond the plain ones.
+//! The same fleets with columns, files and options beyond the plain ones.
 //!
 //! In: the files of a fleet, and what to add. Out: the files with more columns, by the index of the job or site, and the
 //! options that make them count.
@@ -13,15 +13,20 @@ const MINUTES: [u32; 4] = [0, 5, 15, 60];
 /// Kinds of accelerators of one site after the other, with the speed and watts that each job has there.
 const KINDS: [(&str, &str); 3] = [("one", "1:700"), ("fast", "2:1000"), ("slow", "0.5:300")];
 
+/// Projects of one job after the other, with what they may emit an accelerator-hour, in grams: a quota that binds much, one
+/// that does a little, one with room to spare, and none.
+const PROJECTS: [(&str, Option<f64>); 4] =
+    [("tight", Some(240.0)), ("close", Some(280.0)), ("slack", Some(500.0)), ("free", None)];
+
 /// What can be added.
-pub(crate) const ADDITIONS: &str = "data, restarts, kinds, sizes, cost, delay";
+pub(crate) const ADDITIONS: &str = "data, restarts, kinds, sizes, cost, delay, quotas";
 
 /// The cell of a row, by its index and what stands in it so far.
 type Cell = Box<dyn Fn(usize, &str) -> String>;
 
 /// Adds to a fleet; returns the options that go with it.
 pub(crate) fn add(made: Instance, what: &str) -> Result<(Instance, Vec<&'static str>)> {
-    let Instance { jobs, sites } = made;
+    let Instance { jobs, sites, .. } = made;
     let size = |row: &str| row.split(',').nth(4).and_then(|cell| cell.parse::<u32>().ok()).unwrap_or(1);
     let kinds = KINDS.map(|(name, figures)| format!("{name}:{figures}")).join("|");
     let job: (&str, Cell) = match what {
@@ -36,7 +41,8 @@ pub(crate) fn add(made: Instance, what: &str) -> Result<(Instance, Vec<&'static 
             }),
         ),
         "cost" => ("usd_per_hour", Box::new(|_, _| "2".to_owned())),
-        "delay" => return Ok((Instance { jobs, sites }, vec!["--delay-penalty-g", "5"])),
+        "delay" => return Ok((Instance { jobs, sites, quotas: String::new() }, vec!["--delay-penalty-g", "5"])),
+        "quotas" => ("project", Box::new(|at, _| PROJECTS[at % 4].0.to_owned())),
         _ => bail!("--with {what}: what can be added is {ADDITIONS}"),
     };
     let site: (&str, fn(usize) -> String) = match what {
@@ -44,8 +50,22 @@ pub(crate) fn add(made: Instance, what: &str) -> Result<(Instance, Vec<&'static 
         _ => ("usd_per_kwh", |at| format!("{:.2}", 0.05 + 0.02 * (at % 10) as f64)),
     };
     let options = if what == "cost" { vec!["--carbon-price", "100"] } else { Vec::new() };
+    let quotas = if what == "quotas" { quotas(&jobs) } else { String::new() };
     let jobs = column(&jobs, job.0, |at, row| job.1(at, row));
-    Ok((Instance { jobs, sites: column(&sites, site.0, |at, _| site.1(at)) }, options))
+    Ok((Instance { jobs, sites: column(&sites, site.0, |at, _| site.1(at)), quotas }, options))
+}
+
+/// The quotas file of such projects, by the accelerator-hours of their jobs.
+fn quotas(jobs: &str) -> String {
+    let mut areas = [0.0; PROJECTS.len()];
+    for (at, row) in jobs.lines().skip(1).enumerate() {
+        let cells: Vec<f64> = row.split(',').skip(3).take(2).filter_map(|cell| cell.parse().ok()).collect();
+        areas[at % 4] += cells.iter().product::<f64>();
+    }
+    let row = |((project, grams), area): (&(&str, Option<f64>), f64)| {
+        grams.map_or(String::new(), |grams| format!("{project},{}\n", grams * area / 1e3))
+    };
+    "project,co2e_kg\n".to_owned() + &PROJECTS.iter().zip(areas).map(row).collect::<String>()
 }
 
 fn column(table: &str, name: &str, cell: impl Fn(usize, &str) -> String) -> String {
@@ -67,6 +87,9 @@ mod tests {
         let (plain, longer) = (made.jobs.lines().nth(1), with.jobs.lines().nth(1));
         assert_eq!(longer.zip(plain).map(|(longer, plain)| longer.strip_prefix(plain)), Some(Some(",1:1|2:1.8")));
         assert_eq!((with.jobs.lines().count(), options.len()), (31, 0));
-        assert!(add(made, "colour").is_err());
+        assert!(add(made.clone(), "colour").is_err());
+        let (with, _) = add(made, "quotas").expect("it can be added");
+        assert!(with.jobs.lines().nth(2).is_some_and(|row| row.ends_with(",close")), "{}", with.jobs);
+        assert_eq!(with.quotas.lines().count(), 4, "{}", with.quotas);
     }
 }

@@ -57,6 +57,8 @@ const THIRTY: [&str; 30] = [
 pub(crate) struct Instance {
     pub(crate) jobs: String,
     pub(crate) sites: String,
+    /// The quotas file; empty where there is none.
+    pub(crate) quotas: String,
 }
 
 impl Instance {
@@ -119,7 +121,7 @@ impl Instance {
         for (site, (zone, name)) in zones.iter().zip(&names).enumerate() {
             _ = writeln!(table, "{name},{zone},{:.2},{capacity}", 1.1 + 0.02 * (site % 10) as f64);
         }
-        Self { jobs: text, sites: table }
+        Self { jobs: text, sites: table, quotas: String::new() }
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) struct FleetArguments {
     /// What sites have in some hours and not in others: CSV or Parquet of site,start,end,accelerators,pue.
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) calendar: Option<PathBuf>,
+    /// What each project may emit, by the jobs' column `project`: CSV or Parquet of project,co2e_kg.
+    #[arg(long, value_name = "FILE", requires = "jobs")]
+    pub(crate) quotas: Option<PathBuf>,
     /// The first planned hour; `--hours` says how many follow.
     #[arg(long, value_name = "INSTANT", requires = "jobs")]
     pub(crate) start: Option<String>,

@@ -121,11 +121,11 @@ fn one_frame_of_a_run_in_eighty_and_in_a_hundred_columns() {
     Run      run-1 on node-1 · project llm-7b · phase final
     Since    5 Jan 09:13 UTC, 10 min · metered, heard of 1 s ago
     Power    1.07 kW now · 1.49 kW mean · 4 devices, before PUE
-    Energy   297 Wh (247–358) after PUE 1.20 · 248 Wh IT
-    CO2e     67.2 gCO2e (37.1–121) location-based, 90 % range
+    Energy   297 Wh (295–301) after PUE 1.20 · 248 Wh IT
+    CO2e     67.2 gCO2e (38.3–118) location-based, 90 % range
     Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
     24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
-    End      5 Jan 13:13 UTC · 7.13 kWh (5.92–8.59) · 1.58 kgCO2e (0.871–2.85) ·
+    End      5 Jan 13:13 UTC · 7.13 kWh (7.07–7.23) · 1.58 kgCO2e (0.898–2.76) ·
              projected from tag hours and the mean so far
 
     device                    now     mean     energy method    last 20 s, from 0
@@ -143,11 +143,11 @@ fn one_frame_of_a_run_in_eighty_and_in_a_hundred_columns() {
     Run      run-1 on node-1 · project llm-7b · phase final
     Since    5 Jan 09:13 UTC, 10 min · metered, heard of 1 s ago
     Power    1.07 kW now · 1.49 kW mean · 4 devices, before PUE
-    Energy   297 Wh (247–358) after PUE 1.20 · 248 Wh IT
-    CO2e     67.2 gCO2e (37.1–121) location-based, 90 % range
+    Energy   297 Wh (295–301) after PUE 1.20 · 248 Wh IT
+    CO2e     67.2 gCO2e (38.3–118) location-based, 90 % range
     Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
     24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
-    End      5 Jan 13:13 UTC · 7.13 kWh (5.92–8.59) · 1.58 kgCO2e (0.871–2.85) · projected from tag
+    End      5 Jan 13:13 UTC · 7.13 kWh (7.07–7.23) · 1.58 kgCO2e (0.898–2.76) · projected from tag
              hours and the mean so far
 
     device                              now     mean     energy method    last 30 s, from 0
@@ -172,11 +172,11 @@ fn a_node_of_eight_gpus_fits_eighty_by_twenty_four_and_the_rest_is_counted() {
     Run      run-1 on node-1 · project llm-7b · phase final
     Since    5 Jan 09:13 UTC, 10 min · metered, heard of 1 s ago
     Power    5.03 kW now · 5.45 kW mean · 10 devices, before PUE
-    Energy   1.09 kWh (0.904–1.31) after PUE 1.20 · 908 Wh IT
-    CO2e     246 gCO2e (136–445) location-based, 90 % range
+    Energy   1.09 kWh after PUE 1.20 · 908 Wh IT
+    CO2e     246 gCO2e (140–432) location-based, 90 % range
     Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
     24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
-    End      5 Jan 13:13 UTC · 26.1 kWh (21.7–31.5) · 5.77 kgCO2e (3.19–10.4) ·
+    End      5 Jan 13:13 UTC · 26.1 kWh (26.1–26.2) · 5.77 kgCO2e (3.29–10.1) ·
              projected from tag hours and the mean so far
 
     device                    now     mean     energy method    last 20 s, from 0
@@ -213,8 +213,8 @@ fn of_two_runs_the_chosen_one_is_marked_and_shown() {
     Run      run-2 on node-1 · project llm-7b · phase final
     Since    5 Jan 09:13 UTC, 30 s · silent, heard of 31 s ago
     Power    410 W now · 826 W mean · 3 devices, before PUE
-    Energy   8.26 Wh (6.86–9.95) after PUE 1.20 · 6.88 Wh IT
-    CO2e     1.87 gCO2e (1.03–3.38) location-based, 90 % range
+    Energy   8.26 Wh (8.13–8.46) after PUE 1.20 · 6.88 Wh IT
+    CO2e     1.87 gCO2e (1.06–3.28) location-based, 90 % range
     Grid     226 g/kWh this hour in GB · typical 2021–2023, not a forecast
     24 h     ▇▇▇▇▇▇███████▇▇▆▆▆▆▆▆▇██ 180–260 g/kWh from 09:00 UTC · typical
 

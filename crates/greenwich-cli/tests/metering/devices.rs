@@ -127,7 +127,17 @@ fn a_machine_without_gpus_or_nvidia_smi_runs_what_it_is_told() {
 
 #[test]
 fn a_card_that_is_lost_is_a_gap_and_never_zero() {
-    let (entry, _, _) = gpus("gpus=2 lost=1@0.1", None);
+    // The cards' clock is in our hand, so that the card is lost after the first read and before the last.
+    let machine = Machine::bare();
+    let (lib, clock) = (stub(), machine.path("clock"));
+    let is_at = |ns: &str| std::fs::write(&clock, ns).expect("writable");
+    is_at("0");
+    let mut command = machine.run(&["--nvml-lib", &lib], &WAITS);
+    let script = format!("gpus=2 lost=1@1 clock={}", clock.display());
+    let run = Cued::start(command.env("GREENWICH_NVML_STUB", script));
+    is_at("2000000000");
+    assert!(run.end().status.success());
+    let entry = machine.entry();
     let lost: Vec<_> = entry.devices.iter().filter(|device| device.device == Script::uuid(1)).collect();
     assert!(lost.iter().any(|device| device.method == "unknown"), "{lost:?}");
     assert!(entry.most_it_energy_j > entry.it_energy_j, "the bound is kept");
@@ -140,8 +150,7 @@ fn a_wall_meter_at_an_address_holds_the_whole_node_and_its_key_is_told_to_nobody
     let url = format!("{base}/rpc/status?id=0");
     let mut command = machine.run(&["--wall-url", &url, "--wall-key", "apower", "--period", "50ms"], &WAITS);
     let run = Cued::start(command.env("GREENWICH_WALL_AUTHORIZATION", "Bearer s3cret"));
-    wait_until("it was asked", || !asked.lock().expect("no panic").is_empty());
-    sleep(Duration::from_millis(600));
+    wait_until("it was asked again and again", || asked.lock().expect("no panic").len() > 4);
     assert!(run.end().status.success());
     let entry = machine.entry();
     let node = entry.devices.iter().find(|device| device.kind == "node" && device.energy_j.is_some());

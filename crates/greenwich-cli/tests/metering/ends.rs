@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const KILLS: u32 = 100;
 
@@ -49,13 +49,18 @@ fn a_hundred_kills_lose_nothing_that_was_written_and_no_earlier_run() {
     contents(&machine.path("ledger"), &mut before);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id());
     let (mut with_ticks, mut unborn, mut all_ticks) = (0, 0, 0);
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
         let mut command = machine.run(&["--quiet", "--period", "10ms"], &["cat"]);
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.spawn().expect("it starts");
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
+        if kill % 2 == 0 {
+            // However long it takes to start: half of them are at work when they are killed.
+            let begun = || ledger.journals().expect("a ledger").first().and_then(|path| ticks(path));
+            wait_until("a tick", || begun().is_some_and(|(number, _)| number > 0));
+        }
         sleep(Duration::from_micros(state % 150_000));
         // What could be read a moment ago is there afterwards.
         let written = ledger.journals().expect("a ledger").first().and_then(|path| ticks(path)).map_or(0, |(n, _)| n);
@@ -89,7 +94,7 @@ fn a_hundred_kills_lose_nothing_that_was_written_and_no_earlier_run() {
     contents(&machine.path("ledger"), &mut after);
     assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "the earlier run was not touched");
     eprintln!("{KILLS} kills: {all_ticks} ticks read, {unborn} before a journal was begun, 0 unreadable");
-    assert!(with_ticks > KILLS / 10, "enough of them were killed while they wrote");
+    assert!(with_ticks >= KILLS / 2, "enough of them were killed while they wrote");
 }
 
 #[test]
@@ -155,12 +160,14 @@ fn the_journal_is_forced_to_the_disk_each_five_seconds_and_not_at_each_tick() {
         .args(["-f", "-qq", "-e", "trace=fdatasync,fsync,exit_group", "-o"])
         .arg(&trace)
         .arg(crate::stage::GREENWICH);
-    command.args(machine.words(&["--quiet", "--period", "100ms"], &["sleep", "11.5"]));
+    command.args(machine.words(&["--quiet", "--period", "100ms"], &["sleep", "6.5"]));
+    let begun = Instant::now();
     assert!(command.status().expect("it starts").success());
+    let most = (begun.elapsed().as_secs_f64() / 5.0) as usize;
     let text = fs::read_to_string(trace).expect("strace wrote it");
     let child_ends = text.find("exit_group").expect("the child ends before us");
     let while_it_ran = text[..child_ends].matches("fdatasync(").count();
-    assert!((1..=3).contains(&while_it_ran), "{while_it_ran} in 11.5 s");
+    assert!((1..=most).contains(&while_it_ran), "{while_it_ran} times, not 1 to {most}");
     assert!(text[child_ends..].contains("fsync("), "and what it is closed into, at the end");
 }
 

@@ -84,7 +84,30 @@ fn counters_that_vanish_in_the_run_harm_nobody() {
 #[test]
 fn flags_that_cannot_be_are_refused_before_the_child_starts() {
     let machine = Machine::server();
-    let output = machine.run(&["--period", "0s"], &["touch", "ran"]).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(!machine.path("ran").exists());
+    for flags in [["--period", "0s"], ["--accelerator", "h900"], ["--region", "gcp/moon"]] {
+        let output = machine.run(&flags, &["touch", "ran"]).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        assert!(text(&output.stderr).contains(flags[1]) && !machine.path("ran").exists(), "{flags:?}");
+    }
+}
+
+#[test]
+fn slips_in_the_environment_are_told_in_one_line_and_the_run_has_an_account() {
+    let machine = Machine::server();
+    let mut words = machine.words(&[], &CHILD);
+    let zone = words.iter().position(|word| word == "--zone").expect("it was given");
+    words.drain(zone..zone + 2);
+    for (number, (variable, value)) in [("GREENWICH_PUE", "low"), ("GREENWICH_ZONE", "Germany")].into_iter().enumerate()
+    {
+        let mut command = Command::new(GREENWICH);
+        machine.settle(&mut command);
+        let output = command.env(variable, value).args(&words).output().expect("it starts");
+        assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("out\n", Some(6)), "{variable}");
+        let said = notices(&output);
+        assert!(said.len() == 1 && said[0].contains(variable), "{said:?}");
+        let entries = machine.ledger().entries().expect("a ledger").entries;
+        assert_eq!(entries.len(), number + 1);
+        let has_account = entries.iter().all(|entry| entry.quantities.contains_key("location_based_co2e_kg"));
+        assert!(has_account, "{variable}: {entries:?}");
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) const GREENWICH: &str = env!("CARGO_BIN_EXE_greenwich");
 /// A child that says that it is there and goes when its stdin ends.
 pub(crate) const WAITS: [&str; 3] = ["sh", "-c", "echo ready; read line; exit 0"];
 /// A test that hangs fails after this; nothing is measured by it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A machine: its counters, its ledger, its folder for leases.
 pub(crate) struct Machine {

@@ -113,13 +113,14 @@ impl Terminal {
         self.side.write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
-    /// Waits until `text` is on the screen, and looks on from there.
-    fn see(&mut self, text: &str) {
+    /// Waits until `text` is on the screen, and looks on from there; gives what was before it.
+    fn see(&mut self, text: &str) -> String {
         let start = Instant::now();
         loop {
             if let Some(at) = self.seen.find(text) {
-                self.seen = self.seen.split_off(at + text.len());
-                return;
+                let rest = self.seen.split_off(at + text.len());
+                self.seen.truncate(at);
+                return std::mem::replace(&mut self.seen, rest);
             }
             assert!(start.elapsed() < PATIENCE, "waited for {text:?}, saw {:?}", self.seen);
             let mut piece = [0; 4096];
@@ -150,12 +151,14 @@ fn typed(machine: &Machine, script: &str) -> String {
 fn a_shell_stops_resumes_and_interrupts_the_job() {
     let machine = Machine::server();
     let Some(mut shell) = Terminal::open(&machine) else { return };
-    shell.press(&typed(&machine, "echo up$((1+1)); read line; echo \"got $line\"; exit 3"));
-    shell.see("up2");
+    shell.press(&typed(&machine, "echo up$((1+1)) $$.; read line; echo \"got $line\"; exit 3"));
+    shell.see("up2 ");
+    let child: u32 = shell.see(".").parse().expect("a pid");
     shell.press("\x1a");
     shell.see("Stopped");
+    wait_until("the child stopped", || state(child) == Some('T'));
     shell.press("fg\n");
-    shell.see("sh");
+    wait_until("the child awake", || state(child) != Some('T'));
     shell.press("hello\n");
     shell.see("got hello");
     shell.press("echo code=$?.\n");

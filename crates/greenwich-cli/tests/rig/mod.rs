@@ -5,11 +5,15 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use greenwich_meter::fixture::{INTEL_MAX_UJ, Live, Power, Tree};
+use greenwich_store::{JournalFile, Ledger};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+/// A test that hangs fails after this; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Watts of the package and of its memory.
 pub(crate) const WATTS: [f64; 2] = [120.0, 20.0];
@@ -47,12 +51,16 @@ impl Rig {
         self.run(&[&sensors[..], flags, &["--"], command].concat())
     }
 
-    /// Starts a run, kills its meter and its child, and lets its journal grow old.
-    pub(crate) fn kill(&self, flags: &[&str]) {
+    /// Starts a run, kills its meter and its child when so many joules are on record, and lets its journal grow old.
+    pub(crate) fn kill(&self, flags: &[&str], joules: f64) {
         let mut command = self.program();
         command.args(["run", "--quiet", "--sysfs-root", "sys", "--period", "50ms"]).args(flags);
         let mut meter = command.args(["--", "sleep", "600"]).spawn().expect("the program runs");
-        std::thread::sleep(Duration::from_millis(700));
+        let begun = Instant::now();
+        while self.recorded_j() < joules {
+            assert!(begun.elapsed() < PATIENCE, "nothing is recorded");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let of_meter = fs::read_to_string(format!("/proc/{0}/task/{0}/children", meter.id())).unwrap_or_default();
         meter.kill().expect("it runs");
         meter.wait().expect("it ended");
@@ -63,6 +71,20 @@ impl Rig {
             let file = fs::File::options().append(true).open(entry.expect("readable").path()).expect("a journal");
             file.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("its time can be set");
         }
+    }
+
+    /// What is on record of runs that are not closed.
+    fn recorded_j(&self) -> f64 {
+        let journals = Ledger::at(self.ledger()).journals().unwrap_or_default();
+        let of = |path: &PathBuf| {
+            let mut file = JournalFile::open(path).ok()?;
+            let mut sum_uj = 0;
+            while let Ok(Some(tick)) = file.next_tick() {
+                sum_uj += tick.spans.iter().map(|span| span.energy_uj).sum::<u64>();
+            }
+            Some(sum_uj as f64 / 1e6)
+        };
+        journals.iter().filter_map(of).sum()
     }
 
     /// An answer as text; it must be one.

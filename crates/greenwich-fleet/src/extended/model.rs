@@ -3,12 +3,17 @@
 //! In: a [`Fleet`] with terms. Out: a [`Model`]: tasks that can be placed, their slots (a task on one of its sites) and
 //! sizes, and why other jobs cannot.
 
+use crate::ascent;
 use crate::fleet::{Fleet, Options};
 use crate::model::{stepped, steps};
 use crate::plan::Reason;
+use crate::quota::{grams, nanograms};
 use crate::terms::{HAIR_H, Terms};
 use std::collections::HashMap;
 use std::ops::Range;
+
+/// The least unit that a quota is counted in.
+const LEAST_UNIT_G: f64 = 1e-9;
 
 /// A job that can be placed.
 #[derive(Debug, Clone)]
@@ -24,6 +29,10 @@ pub(crate) struct Task {
     /// Grams of each hour of waiting.
     pub(crate) wait_g: f64,
     pub(crate) penalty_g: f64,
+    /// The quota that its CO2e counts against: an index into [`Model::quotas`].
+    pub(crate) quota: Option<u32>,
+    /// It emits no less wherever it runs; 0 where that does not matter.
+    pub(crate) least_emitted_g: f64,
     /// Its slots: a range of [`Model::slots`].
     pub(crate) slots: Range<u32>,
 }
@@ -60,6 +69,17 @@ pub(crate) struct Size {
     pub(crate) profile: u32,
 }
 
+/// A quota of a project, as a row beside those of capacity. It is counted in units of its own, in which a row of the whole
+/// fleet answers prices about as an hour of a site does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quota {
+    /// An index into the fleet's projects.
+    pub(crate) project: u32,
+    pub(crate) nanograms: i128,
+    /// Grams of a unit.
+    pub(crate) unit_g: f64,
+}
+
 /// The numbers of an extended fleet. Arrays by site and hour are laid out site by site.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -67,6 +87,8 @@ pub(crate) struct Model {
     pub(crate) hours: usize,
     /// Grams per watt-hour of IT energy: PUE times intensity, and what its price weighs.
     pub(crate) grams_per_wh: Vec<f64>,
+    /// Emissions alone, per kilowatt-hour of IT energy; empty where there is no quota.
+    pub(crate) g_per_it_kwh: Vec<f64>,
     pub(crate) capacity: Vec<i32>,
     /// Steps in which capacity is counted, as the plain model has them.
     pub(crate) steps: Vec<u32>,
@@ -75,6 +97,7 @@ pub(crate) struct Model {
     pub(crate) tasks: Vec<Task>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) sizes: Vec<Size>,
+    pub(crate) quotas: Vec<Quota>,
     /// Jobs that nobody can place, with the reason.
     pub(crate) hopeless: Vec<(u32, Reason)>,
 }
@@ -96,16 +119,75 @@ impl Model {
             sites: fleet.sites.len(),
             hours,
             grams_per_wh,
+            g_per_it_kwh: Vec::new(),
             capacity,
             steps: steps(fleet, sizes),
             profiles: Vec::new(),
             tasks: Vec::with_capacity(fleet.jobs.len()),
             slots: Vec::new(),
             sizes: Vec::new(),
+            quotas: Vec::new(),
             hopeless: Vec::new(),
         };
         model.take_jobs(fleet, terms, options);
+        if fleet.has_quotas() {
+            model.take_quotas(fleet);
+        }
         model
+    }
+
+    fn take_quotas(&mut self, fleet: &Fleet) {
+        let sites = 0..fleet.sites.len() as u32;
+        let each = sites.flat_map(|site| (0..fleet.hours).map(move |hour| fleet.g_per_it_kwh(site, hour)));
+        self.g_per_it_kwh = each.collect();
+        let mean = |numbers: &mut dyn Iterator<Item = f64>, count: usize| numbers.sum::<f64>() / count.max(1) as f64;
+        let watts = mean(&mut self.slots.iter().map(|slot| slot.watts), self.slots.len());
+        let grams = mean(&mut self.g_per_it_kwh.iter().copied(), self.g_per_it_kwh.len()) * watts / 1e3;
+        let mut number_of = vec![None; fleet.projects.len()];
+        let mut areas = Vec::new();
+        for task in &mut self.tasks {
+            let Some(project) = fleet.budget_of(task.job as usize) else { continue };
+            let number = *number_of[project as usize].get_or_insert_with(|| {
+                let quota = fleet.projects[project as usize].quota.map_or(0, |quota| nanograms(quota.g()));
+                self.quotas.push(Quota { project, nanograms: quota, unit_g: 1.0 });
+                areas.push(0.0);
+                areas.len() - 1
+            });
+            task.quota = Some(number as u32);
+            areas[number] += task.area();
+        }
+        let capacity = self.mean_capacity();
+        for (quota, area) in self.quotas.iter_mut().zip(areas) {
+            quota.unit_g = (grams * (area / capacity).sqrt()).max(LEAST_UNIT_G);
+        }
+        for index in 0..self.tasks.len() {
+            if self.tasks[index].quota.is_some() {
+                self.tasks[index].least_emitted_g = self.least_emitted_g(&self.tasks[index]);
+            }
+        }
+    }
+
+    /// What a task emits at least: on the cleanest hours of a site, at the size that takes least energy.
+    fn least_emitted_g(&self, task: &Task) -> f64 {
+        let on = |(_, slot): (u32, &Slot)| {
+            let from = slot.site as usize * self.hours;
+            let mut hours = self.g_per_it_kwh[from + task.release as usize..from + task.deadline as usize].to_vec();
+            hours.sort_unstable_by(f64::total_cmp);
+            let kw = |size: &Size| slot.watts * f64::from(size.accelerators) / 1e3;
+            let of = |size: &Size| match self.sizes_of(slot) {
+                [_] => hours.iter().take(size.hours as usize).sum::<f64>() * kw(size),
+                _ => hours[0] * kw(size) * task.work_h / size.speed,
+            };
+            slot.fixed_g + self.sizes_of(slot).iter().map(of).fold(f64::INFINITY, f64::min)
+        };
+        // Other sums of the same come out a little otherwise.
+        self.slots_of(task).map(on).fold(f64::INFINITY, f64::min) * (1.0 - HAIR_H)
+    }
+
+    /// Accelerators of a site in an hour, on the whole; 1 at least.
+    fn mean_capacity(&self) -> f64 {
+        let sum: f64 = self.capacity.iter().map(|&now| f64::from(now)).sum();
+        (sum / self.capacity.len().max(1) as f64).max(1.0)
     }
 
     fn take_jobs(&mut self, fleet: &Fleet, terms: &Terms, options: &Options) {
@@ -162,6 +244,8 @@ impl Model {
                 work_h: f64::from(job.hours),
                 wait_g: terms.delay_g * f64::from(job.accelerators),
                 penalty_g: fleet.refusal_g(index, options.unplaced_penalty_g, terms),
+                quota: None,
+                least_emitted_g: 0.0,
                 slots: first_slot..self.slots.len() as u32,
             });
         }
@@ -176,9 +260,25 @@ impl Model {
         }) as u32
     }
 
-    /// Capacity as each step counts it: by step, site and hour.
-    pub(crate) fn stepped(&self, free: &[i32]) -> Vec<f64> {
-        stepped(&self.steps, free)
+    /// What every row has left: capacity as each step counts it, by step, site and hour, and then the quotas.
+    pub(crate) fn rows(&self, free: &[i32], left: &[i128]) -> Vec<f64> {
+        let mut rows = stepped(&self.steps, free);
+        rows.extend(self.quotas.iter().zip(left).map(|(quota, &left)| grams(left) / quota.unit_g));
+        rows
+    }
+
+    /// What rows are measured by as prices begin to move.
+    pub(crate) fn scales(&self) -> Vec<f64> {
+        let mut scales = ascent::scales(&stepped(&self.steps, &self.capacity));
+        scales.resize(scales.len() + self.quotas.len(), self.mean_capacity());
+        scales
+    }
+
+    /// The prices of the quotas among those of all rows, in grams a gram.
+    pub(crate) fn quota_prices(&self, prices: &[f64]) -> Vec<f64> {
+        let cells = self.steps.len() * self.sites * self.hours;
+        let own = prices.get(cells..).unwrap_or_default();
+        self.quotas.iter().zip(own).map(|(quota, price)| price / quota.unit_g).collect()
     }
 
     pub(crate) fn slots_of(&self, task: &Task) -> impl Iterator<Item = (u32, &Slot)> {

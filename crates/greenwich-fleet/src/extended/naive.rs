@@ -1,6 +1,6 @@
 //! What a job can cost least under prices, reckoned again from the fleet for who doubts the planner.
 //!
-//! In: a fleet with terms, a job, prices by step, site and hour. Out: the least cost of its run on any site at any time, or
+//! In: a fleet with terms, a job, prices by step, site and hour, and of quotas. Out: the least cost of its run on any site at any time, or
 //! its penalty. Nothing here is the planner's but the meaning of the columns: every start is tried, and hours are chosen by
 //! a table of all hours and all counts.
 
@@ -13,6 +13,8 @@ pub(crate) struct Charged<'a> {
     pub(crate) steps: &'a [u32],
     /// By step, site and hour.
     pub(crate) prices_g: &'a [f64],
+    /// By project, in grams a gram.
+    pub(crate) quota_prices: &'a [f64],
 }
 
 /// The least cost of a job, and the size of the sums that it was found by.
@@ -20,30 +22,33 @@ pub(crate) fn least(fleet: &Fleet, terms: &Terms, index: usize, penalty_g: f64, 
     let job = &fleet.jobs[index];
     let refuse = fleet.refusal_g(index, penalty_g, terms);
     let window = job.release..job.deadline.min(fleet.hours);
+    // A gram that is emitted counts once for itself, and by the price of its project's quota.
+    let counts = 1.0 + fleet.quota_price(index, charged.quota_prices);
     let (mut least, mut magnitude) = (refuse, refuse.abs());
     if window.is_empty() || job.hours == 0 {
         return (least, magnitude);
     }
     for &site in &fleet.site_sets[job.sites.0 as usize] {
         let Some(way) = fleet.way(index, site) else { continue };
+        let transfer_g = counts * way.transfer_g;
+        let hour_cost = |size: &Size, hour: u32| hour_cost(fleet, terms, site, &way, size, hour, (counts, charged));
         let largest = fleet.sites[site as usize].capacity.iter().copied().max().unwrap_or(0);
         let fits = way.sizes.iter().filter(|size| size.accelerators <= largest);
         if job.interruptible && fits.clone().count() > 1 {
             let costs: Vec<(f64, Vec<(f64, f64)>)> = fits
                 .map(|size| {
-                    let hours = window.clone().map(|hour| hour_cost(fleet, terms, site, &way, size, hour, charged));
+                    let hours = window.clone().map(|hour| hour_cost(size, hour));
                     (size.speed, hours.collect())
                 })
                 .collect();
             let needed = f64::from(job.hours);
             let (bound, sum) = changing(&costs, needed, terms.delay_g * f64::from(job.accelerators));
-            least = least.min(bound + way.transfer_g);
-            magnitude = magnitude.max(sum + way.transfer_g);
+            least = least.min(bound + transfer_g);
+            magnitude = magnitude.max(sum + transfer_g);
             continue;
         }
         for size in fits.filter(|size| size.hours as usize <= window.len()) {
-            let hours: Vec<(f64, f64)> =
-                window.clone().map(|hour| hour_cost(fleet, terms, site, &way, size, hour, charged)).collect();
+            let hours: Vec<(f64, f64)> = window.clone().map(|hour| hour_cost(size, hour)).collect();
             let wait_g = terms.delay_g * f64::from(job.accelerators);
             let run = if job.interruptible {
                 pausing(&hours, size.hours as usize, wait_g)
@@ -53,9 +58,9 @@ pub(crate) fn least(fleet: &Fleet, terms: &Terms, index: usize, penalty_g: f64, 
                     .map(|(start, hours)| wait_g * start as f64 + hours.iter().map(|(cost, _)| cost).sum::<f64>());
                 costs.fold(f64::INFINITY, f64::min)
             };
-            least = least.min(run + way.transfer_g);
+            least = least.min(run + transfer_g);
             let sum: f64 = hours.iter().map(|(cost, restart)| cost.abs() + restart.abs()).sum();
-            magnitude = magnitude.max(sum + way.transfer_g + wait_g * hours.len() as f64);
+            magnitude = magnitude.max(sum + transfer_g + wait_g * hours.len() as f64);
         }
     }
     (least, magnitude)
@@ -69,11 +74,12 @@ fn hour_cost(
     way: &Way,
     size: &Size,
     hour: u32,
-    charged: Charged,
+    (counts, charged): (f64, Charged),
 ) -> (f64, f64) {
     let accelerators = f64::from(size.accelerators);
     let kilowatts = way.watts * accelerators / 1e3;
-    let energy = kilowatts * (fleet.g_per_it_kwh(site, hour) + terms.g_per_usd * fleet.usd_per_it_kwh(site, hour));
+    let energy =
+        kilowatts * (counts * fleet.g_per_it_kwh(site, hour) + terms.g_per_usd * fleet.usd_per_it_kwh(site, hour));
     let cells = fleet.sites.len() * fleet.hours as usize;
     let at = site as usize * fleet.hours as usize + hour as usize;
     let prices = charged

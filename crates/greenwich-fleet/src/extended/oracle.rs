@@ -13,23 +13,42 @@
 use crate::extended::elastic::Elastic;
 use crate::extended::model::{Model, Size, Slot, Task};
 use crate::lot::Lot;
+use crate::quota::{grams, nanograms};
+
+/// What a gram of CO2e counts where little else may.
+const DEAREST: f64 = 1e6;
+/// How often the lines of too much and of little enough are brought to cross.
+const CROSSINGS: usize = 3;
 
 /// The slot of a choice that has none.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What prices charge: by profile, site and hour.
+/// What prices charge.
 #[derive(Debug, Clone)]
-pub(crate) struct Priced(Vec<f64>);
+pub(crate) struct Priced {
+    /// An accelerator-hour, by profile, site and hour.
+    cells: Vec<f64>,
+    /// A gram of CO2e beyond itself, by quota.
+    quotas: Vec<f64>,
+}
 
 impl Priced {
     pub(crate) fn new(model: &Model) -> Self {
-        Self(vec![0.0; model.profiles.len() * model.sites * model.hours])
+        let cells = model.profiles.len() * model.sites * model.hours;
+        Self { cells: vec![0.0; cells], quotas: vec![0.0; model.quotas.len()] }
     }
 
-    /// Takes prices by step, site and hour, each `weight` times what is given.
+    /// Takes prices of all rows, by step, site and hour and then by quota, each `weight` times what is given.
     pub(crate) fn fill(&mut self, model: &Model, prices: &[f64], weight: f64) {
+        self.fill_apart(model, prices, &model.quota_prices(prices), weight);
+    }
+
+    /// The same, with the prices of quotas apart: in grams a gram.
+    pub(crate) fn fill_apart(&mut self, model: &Model, prices: &[f64], quotas: &[f64], weight: f64) {
+        self.quotas.clear();
+        self.quotas.extend(quotas.iter().map(|price| weight * price));
         let cells = model.sites * model.hours;
-        for (profile, priced) in model.profiles.iter().zip(self.0.chunks_exact_mut(cells.max(1))) {
+        for (profile, priced) in model.profiles.iter().zip(self.cells.chunks_exact_mut(cells.max(1))) {
             priced.fill(0.0);
             for (counts, level) in profile.iter().zip(prices.chunks_exact(cells.max(1))) {
                 let factor = weight * counts;
@@ -64,12 +83,21 @@ pub(crate) struct Whim<'a> {
     pub(crate) lot: &'a mut Lot,
 }
 
+/// What is left of sites and quotas.
+#[derive(Clone, Copy)]
+pub(crate) struct Room<'a> {
+    /// Accelerators by site and hour.
+    pub(crate) free: &'a [i32],
+    /// Nanograms by quota.
+    pub(crate) left: &'a [i128],
+}
+
 /// What is looked at.
 pub(crate) struct Look<'a> {
     pub(crate) model: &'a Model,
     pub(crate) priced: &'a Priced,
-    /// Accelerators left by site and hour; `None` where every hour has room.
-    pub(crate) room: Option<&'a [i32]>,
+    /// What is left; `None` where every hour has room.
+    pub(crate) room: Option<Room<'a>>,
     /// What each lacking accelerator-hour counts, in grams; infinite where none may lack.
     pub(crate) toll_g: f64,
     /// The one slot that is looked at, where it is one.
@@ -88,6 +116,10 @@ pub(crate) struct Oracle {
     idle: Vec<f64>,
     from: Vec<u8>,
     elastic: Elastic,
+    /// Grams of being on the slot at all, prices included.
+    fixed_g: f64,
+    /// What a gram of CO2e counts beyond itself and its price, while a choice within a quota is looked for.
+    dearer: f64,
     /// No choice of the last task asked costs less than this, prices included; nor does having none.
     pub(crate) bound: f64,
     /// The largest sum of costs that the last answer could have had: the measure of its rounding.
@@ -136,6 +168,80 @@ impl Oracle {
         best.slot != NONE
     }
 
+    fn find_in(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        limit: f64,
+        among: Option<&[(f64, u32)]>,
+        whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        match among {
+            Some(among) => self.find_among(look, task, limit, among, whim, best),
+            None => self.find(look, task, limit, whim, best),
+        }
+    }
+
+    /// Finds the cheapest choice, among some slots or all, that costs less than `limit` and emits no more than its quota has left: where the cheapest
+    /// of all emits more, CO2e counts for more and more until it does not. Near the cheapest then, not proven to be it.
+    pub(crate) fn find_within(
+        &mut self,
+        look: &Look,
+        task: &Task,
+        limit: f64,
+        among: Option<&[(f64, u32)]>,
+        mut whim: Option<&mut Whim>,
+        best: &mut Choice,
+    ) -> bool {
+        let Some(left) = look.room.zip(task.quota).map(|(room, quota)| room.left[quota as usize]) else {
+            return self.find_in(look, task, limit, among, whim, best);
+        };
+        if nanograms(task.least_emitted_g) > left {
+            best.slot = NONE;
+            return false;
+        }
+        let model = look.model;
+        if !self.find_in(look, task, limit, among, whim.as_deref_mut(), best) || model.emitted(best) <= left {
+            return best.slot != NONE;
+        }
+        let mut low = (best.priced, model.emitted(best));
+        let mut dearly = |oracle: &mut Self, dearer: f64, choice: &mut Choice| {
+            oracle.dearer = dearer;
+            let found = oracle.find_in(look, task, f64::INFINITY, among, whim.as_deref_mut(), choice);
+            oracle.dearer = 0.0;
+            let emitted = if found { model.emitted(choice) } else { i128::MAX };
+            choice.priced -= dearer * grams(emitted);
+            (choice.priced, emitted)
+        };
+        let enough = |found: &(f64, i128)| found.1 <= left;
+        let mut high = dearly(self, DEAREST, best);
+        if !enough(&high) {
+            best.slot = NONE;
+            return false;
+        }
+        let mut choice = Choice::default();
+        for _ in 0..CROSSINGS {
+            let dearer = (high.0 - low.0) / grams(low.1 - high.1);
+            if dearer.is_nan() || dearer <= 0.0 {
+                break;
+            }
+            let now = dearly(self, dearer, &mut choice);
+            if now.1 == low.1 || now.1 == high.1 {
+                break;
+            } else if enough(&now) {
+                high = now;
+                std::mem::swap(best, &mut choice);
+            } else {
+                low = now;
+            }
+        }
+        if best.priced >= limit {
+            best.slot = NONE;
+        }
+        best.slot != NONE
+    }
+
     fn begin(&mut self, limit: f64, best: &mut Choice) {
         (best.slot, best.priced) = (NONE, limit);
         (self.bound, self.magnitude) = (limit, limit.abs());
@@ -160,11 +266,11 @@ impl Oracle {
         for size in sizes.iter().filter(|size| size.hours <= task.deadline - task.release) {
             self.fill(look, task, slot, size, whim.as_deref_mut());
             let found = if !task.interruptible {
-                self.whole(task, slot, size, best)
+                self.whole(task, size, best)
             } else if task.wait_g > 0.0 || slot.restart_h > 0.0 {
-                self.pausing_at_a_price(task, slot, size, best)
+                self.pausing_at_a_price(task, size, best)
             } else {
-                self.pausing(task, slot, size, best)
+                self.pausing(task, size, best)
             };
             if found {
                 best.slot = at;
@@ -189,11 +295,12 @@ impl Oracle {
             elastic.add(size.speed, &self.cost, &self.restart);
         }
         // Prices look at many jobs many times, and do without the last grams.
-        let found = elastic.solve(best.priced - slot.fixed_g, look.room.is_some() || look.only.is_some());
-        self.magnitude = self.magnitude.max(elastic.magnitude() + slot.fixed_g);
-        self.bound = self.bound.min(elastic.bound + slot.fixed_g);
+        let fixed_g = self.fixed_g;
+        let found = elastic.solve(best.priced - fixed_g, look.room.is_some() || look.only.is_some());
+        self.magnitude = self.magnitude.max(elastic.magnitude() + fixed_g);
+        self.bound = self.bound.min(elastic.bound + fixed_g);
         if let Some(cost) = found {
-            best.priced = cost + slot.fixed_g;
+            best.priced = cost + fixed_g;
             best.hours.clear();
             let hours = elastic.best.iter();
             best.hours.extend(hours.map(|&(hour, at)| (task.release + hour as u32, sizes[at].accelerators)));
@@ -210,23 +317,31 @@ impl Oracle {
         let accelerators = f64::from(size.accelerators);
         let (watts, rate) = (slot.watts * accelerators, slot.rate_g * accelerators);
         let priced = size.profile as usize * model.sites * model.hours;
-        let priced = &look.priced.0[priced + cells.start..priced + cells.end];
+        let priced = &look.priced.cells[priced + cells.start..priced + cells.end];
         let grams = &model.grams_per_wh[cells.clone()];
+        let dearer = task.quota.map_or(0.0, |quota| look.priced.quotas[quota as usize] + self.dearer);
+        let emitted = if dearer > 0.0 { &model.g_per_it_kwh[cells.clone()] } else { &[] };
+        let beyond_g = |hour: usize| emitted.get(hour).map_or(0.0, |grams| dearer * grams / 1e3);
+        self.fixed_g = slot.fixed_g * (1.0 + dearer);
         self.cost.clear();
-        self.cost.extend(grams.iter().zip(priced).map(|(grams, priced)| watts * grams + rate + priced));
+        let each = grams.iter().zip(priced).enumerate();
+        self.cost.extend(each.map(|(hour, (grams, priced))| watts * (grams + beyond_g(hour)) + rate + priced));
         self.restart.clear();
         if slot.restart_h > 0.0 && task.interruptible {
-            self.restart.extend(grams.iter().map(|grams| slot.restart_h * watts * grams));
+            let each = grams.iter().enumerate();
+            self.restart.extend(each.map(|(hour, grams)| slot.restart_h * watts * (grams + beyond_g(hour))));
         }
-        let sum = self.cost.iter().chain(&self.restart).map(|cost| cost.abs()).sum::<f64>();
-        self.magnitude = self.magnitude.max(sum + slot.fixed_g + task.wait_g * window.len() as f64);
+        // Where energy has a price below 0, what emissions count may hide behind it.
+        let beyond = (0..emitted.len()).map(beyond_g).sum::<f64>() * watts * (1.0 + slot.restart_h);
+        let sum = self.cost.iter().chain(&self.restart).map(|cost| cost.abs()).sum::<f64>() + 2.0 * beyond;
+        self.magnitude = self.magnitude.max(sum + self.fixed_g + task.wait_g * window.len() as f64);
         if let Some(whim) = whim {
             let blur_g = whim.blur_g * accelerators;
             self.cost.iter_mut().for_each(|cost| *cost += blur_g * whim.lot.unit());
         }
         if let Some(room) = look.room {
             let needed = size.accelerators as i32;
-            for (cost, free) in self.cost.iter_mut().zip(&room[cells]) {
+            for (cost, free) in self.cost.iter_mut().zip(&room.free[cells]) {
                 if *free < needed {
                     *cost += look.toll_g * f64::from(needed - free);
                 }
@@ -235,7 +350,7 @@ impl Oracle {
     }
 
     /// The cheapest window of a job that does not pause.
-    fn whole(&self, task: &Task, slot: &Slot, size: &Size, best: &mut Choice) -> bool {
+    fn whole(&self, task: &Task, size: &Size, best: &mut Choice) -> bool {
         let length = size.hours as usize;
         let (mut sum, mut since, mut found) = (0.0, 0, None);
         for (hour, &cost) in self.cost.iter().enumerate() {
@@ -249,7 +364,7 @@ impl Oracle {
                 since += 1;
             }
             if hour + 1 - since == length {
-                let all = sum + slot.fixed_g + task.wait_g * since as f64;
+                let all = sum + self.fixed_g + task.wait_g * since as f64;
                 if all < best.priced {
                     (best.priced, found) = (all, Some(since));
                 }
@@ -276,9 +391,9 @@ impl Oracle {
     }
 
     /// The cheapest hours of a job for which pauses and waiting cost nothing.
-    fn pausing(&mut self, task: &Task, slot: &Slot, size: &Size, best: &mut Choice) -> bool {
+    fn pausing(&mut self, task: &Task, size: &Size, best: &mut Choice) -> bool {
         let length = size.hours as usize;
-        let all = self.cheapest(length) + slot.fixed_g;
+        let all = self.cheapest(length) + self.fixed_g;
         if all >= best.priced {
             return false;
         }
@@ -290,13 +405,13 @@ impl Oracle {
     }
 
     /// The cheapest hours where going on after a pause, or waiting, costs something.
-    fn pausing_at_a_price(&mut self, task: &Task, slot: &Slot, size: &Size, best: &mut Choice) -> bool {
+    fn pausing_at_a_price(&mut self, task: &Task, size: &Size, best: &mut Choice) -> bool {
         const RAN: u8 = 1;
         const PAUSED_AFTER_RUNNING: u8 = 2;
         let (window, length) = (self.cost.len(), size.hours as usize);
         // Where energy has a price below 0, going on may pay.
         let gains: f64 = self.restart.iter().map(|restart| restart.min(0.0)).sum();
-        if self.cheapest(length) + gains + slot.fixed_g >= best.priced {
+        if self.cheapest(length) + gains + self.fixed_g >= best.priced {
             return false;
         }
         // By hours run so far: the least cost where it ran in the last hour, and where it did not.
@@ -307,7 +422,7 @@ impl Oracle {
         self.idle[0] = 0.0;
         self.from.clear();
         self.from.resize(window * (length + 1), 0);
-        let (mut least, mut end) = (best.priced - slot.fixed_g, None);
+        let (mut least, mut end) = (best.priced - self.fixed_g, None);
         for hour in 0..window {
             let cost = self.cost[hour];
             let restart = self.restart.get(hour).copied().unwrap_or(0.0);
@@ -332,7 +447,7 @@ impl Oracle {
             }
         }
         let Some(mut hour) = end else { return false };
-        best.priced = least + slot.fixed_g;
+        best.priced = least + self.fixed_g;
         best.hours.clear();
         let (mut count, mut runs) = (length, true);
         while count > 0 {

@@ -1,10 +1,12 @@
 //! Who of an extended fleet runs where and when, with what capacity is left.
 //!
-//! In: the model and choices. Out: a board. A choice is never taken where capacity lacks: every state of the board is a
-//! plan that can be carried out.
+//! In: the model and choices. Out: a board. A choice is never taken where capacity lacks, nor where it emits more than its
+//! quota has left: every state of the board is a plan that can be carried out.
 
 use crate::extended::model::Model;
 use crate::extended::oracle::{Choice, NONE};
+use crate::quota::nanograms;
+use crate::terms::emitted_g;
 
 /// A plan that grows.
 #[derive(Debug, Clone)]
@@ -13,6 +15,8 @@ pub(crate) struct Board {
     pub(crate) choices: Vec<Choice>,
     /// What each task costs without prices: its choice, or its penalty while it has none.
     pub(crate) grams: Vec<f64>,
+    /// What each quota has left, in nanograms.
+    pub(crate) left: Vec<i128>,
 }
 
 impl Board {
@@ -21,6 +25,7 @@ impl Board {
             free: model.capacity.clone(),
             choices: vec![Choice::default(); model.tasks.len()],
             grams: model.tasks.iter().map(|task| task.penalty_g).collect(),
+            left: model.quotas.iter().map(|quota| quota.nanograms).collect(),
         }
     }
 
@@ -35,6 +40,9 @@ impl Board {
         for &(hour, accelerators) in &choice.hours {
             self.free[from + hour as usize] -= accelerators as i32;
         }
+        if let Some(quota) = model.tasks[index].quota {
+            self.left[quota as usize] -= model.emitted(&choice);
+        }
         self.grams[index] = model.cost(index, &choice);
         self.choices[index] = choice;
     }
@@ -47,6 +55,9 @@ impl Board {
             for &(hour, accelerators) in &choice.hours {
                 self.free[from + hour as usize] += accelerators as i32;
             }
+            if let Some(quota) = model.tasks[index].quota {
+                self.left[quota as usize] += model.emitted(&choice);
+            }
         }
         self.grams[index] = model.tasks[index].penalty_g;
         choice
@@ -54,6 +65,15 @@ impl Board {
 }
 
 impl Model {
+    /// What a choice emits, in nanograms, as its bill has it; 0 where there is no quota.
+    pub(crate) fn emitted(&self, choice: &Choice) -> i128 {
+        let slot = &self.slots[choice.slot as usize];
+        let from = slot.site as usize * self.hours;
+        let g_per_it_kwh = |hour: u32| self.g_per_it_kwh[from + hour as usize];
+        let (run_g, restart_g) = emitted_g(slot.watts, slot.restart_h, &choice.hours, g_per_it_kwh);
+        nanograms(run_g + restart_g + slot.fixed_g)
+    }
+
     /// What a choice costs without prices.
     pub(crate) fn cost(&self, index: usize, choice: &Choice) -> f64 {
         let (task, slot) = (&self.tasks[index], &self.slots[choice.slot as usize]);

@@ -8,11 +8,17 @@ use crate::bound::Sum;
 use crate::extended::model::Model;
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced};
 use crate::lot::Lot;
+use crate::quota::grams;
 use crate::shapes::Part;
 use crate::stop::Stop;
 
 /// The lot that shares tasks out among parts is drawn the same way every time.
 const SEED: u64 = 0x7061_7274_7321;
+/// How often the price of a quota is doubled at most, and halved then.
+const DOUBLINGS: usize = 24;
+const HALVINGS: usize = 8;
+/// A price so near to the one sought is it.
+const NEAR: f64 = 0.05;
 
 /// What tasks ask for under prices.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ impl Bidders for Asking<'_> {
         let cells = model.sites * model.hours;
         let mut value = 0.0;
         asked.clear();
-        asked.resize(model.steps.len() * cells, 0.0);
+        asked.resize(model.steps.len() * cells + model.quotas.len(), 0.0);
         let open = |index: &&u32| !self.passed[**index as usize];
         for &index in self.order.iter().skip(part.first).step_by(part.step).filter(open) {
             let task = &model.tasks[index as usize];
@@ -65,6 +71,10 @@ impl Bidders for Asking<'_> {
                 for (&step, level) in model.steps.iter().zip(asked.chunks_exact_mut(cells)) {
                     level[from + hour as usize] += f64::from(step * (accelerators / step));
                 }
+            }
+            if let Some(quota) = task.quota {
+                let row = model.steps.len() * cells + quota as usize;
+                asked[row] += grams(model.emitted(&self.choice)) / model.quotas[quota as usize].unit_g;
             }
         }
         value
@@ -81,15 +91,48 @@ pub(crate) struct Rounds {
 /// Finds prices that give a strong bound.
 pub(crate) fn raise(asking: &mut Asking, rounds: Rounds, stop: Stop) -> Volume {
     let model = asking.model;
-    let capacity = model.stepped(&model.capacity);
-    let (centre, mean) = ascent::begin(asking, &capacity, model.typical_cost(), rounds.passes, stop);
+    let whole: Vec<i128> = model.quotas.iter().map(|quota| quota.nanograms).collect();
+    let capacity = model.rows(&model.capacity, &whole);
+    let mut start = vec![0.0; capacity.len()];
+    settle(asking, &capacity, &mut start);
+    let rows = (capacity.as_slice(), model.scales());
+    let (centre, mean) = ascent::begin(asking, (rows.0, &rows.1), start, model.typical_cost(), rounds.passes, stop);
     let mut volume = Volume::new(asking, capacity, centre, mean);
     volume.rounds(asking, rounds.rounds, stop);
     volume
 }
 
-/// The bound that prices prove, in grams, rounded downwards.
-pub(crate) fn prove(model: &Model, prices: &[f64]) -> f64 {
+/// Gives quotas the prices at which jobs ask for what there is, each on its own, while those of capacity stay: the tasks of
+/// two quotas have nothing in common then. Prices are doubled until a quota is kept, and halved in between.
+fn settle(asking: &mut Asking, capacity: &[f64], prices: &mut [f64]) {
+    let first = capacity.len() - asking.model.quotas.len();
+    let mut ends: Vec<(f64, Option<f64>)> = vec![(0.0, None); asking.model.quotas.len()];
+    prices[first..].fill(0.0);
+    let mut asked = Vec::new();
+    let near = |(low, high): &(f64, Option<f64>)| high.is_some_and(|high| high - low <= NEAR * high);
+    for turn in 0..DOUBLINGS + HALVINGS {
+        if ends.iter().all(near) {
+            break;
+        }
+        asking.ask(prices, Part::ALL, &mut asked);
+        for (at, (low, high)) in (first..).zip(&mut ends) {
+            let price = prices[at];
+            if asked[at] <= capacity[at] {
+                *high = Some(price);
+            } else {
+                *low = price;
+            }
+            prices[at] = match *high {
+                Some(high) => f64::midpoint(*low, high),
+                None if turn >= DOUBLINGS => price,
+                None => (2.0 * price).max(asking.model.quotas[at - first].unit_g / 8.0),
+            };
+        }
+    }
+}
+
+/// The bound that prices prove, in grams, rounded downwards; `quotas_held` is the quotas are worth by them.
+pub(crate) fn prove(model: &Model, prices: &[f64], quotas_held: &[f64]) -> f64 {
     let (mut oracle, mut priced, mut choice) = (Oracle::default(), Priced::new(model), Choice::default());
     priced.fill(model, prices, 1.0);
     let look = Look { model, priced: &priced, room: None, toll_g: f64::INFINITY, only: None };
@@ -99,8 +142,8 @@ pub(crate) fn prove(model: &Model, prices: &[f64]) -> f64 {
         jobs.add(oracle.bound);
         magnitude += oracle.magnitude;
     }
-    let held: Sum =
-        prices.iter().zip(model.stepped(&model.capacity)).map(|(price, capacity)| price * capacity).collect();
+    let cells = prices.iter().zip(model.rows(&model.capacity, &[])).map(|(price, capacity)| price * capacity);
+    let held: Sum = cells.chain(quotas_held.iter().copied()).collect();
     // A choice's cost is a sum of at most a few times `hours` numbers, whose parts nowhere go above the magnitude that
     // the oracle noted; the sums over tasks and rows carry their error.
     let unit = f64::EPSILON * (3.0 * model.hours as f64 + model.steps.len() as f64 + 32.0) * 2.0;

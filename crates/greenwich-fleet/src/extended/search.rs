@@ -8,10 +8,12 @@ use crate::ascent::Volume;
 use crate::courses::{self, Exchanges, Tries};
 use crate::effort::ExtendedWork;
 use crate::extended::model::{Model, Task};
-use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Whim};
+use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Room, Whim};
 use crate::extended::place::Board;
 use crate::extended::prices::Asking;
 use crate::lot::Lot;
+use crate::plan::Reason;
+use crate::quota::{grams, nanograms};
 use crate::shapes::Part;
 use crate::stop::Stop;
 
@@ -28,6 +30,10 @@ const FOLLOW_PARTS: usize = 4;
 const WEIGHTS: [f64; 2] = [0.5, 0.0];
 /// Weights of the prices among which an exchange draws.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// How many times its price a quota counts, and a gram of CO2e once more than that, where an exchange is sparing of it.
+const SPARING: f64 = 4.0;
+/// The share of the tries in which what a quota's price says of it counts; in the rest, the last of it is used up.
+const SPARED: f64 = 0.7;
 /// How much dearer an hour may seem in a try, at most, against what an accelerator-hour costs on the whole.
 const MOST_BLUR: f64 = 8.0;
 /// Most tasks that one try puts where others have to go.
@@ -69,7 +75,7 @@ pub(crate) fn search(
             put(model, &mut oracle, &priced, &mut board, index as usize);
         }
     }
-    let tables: Vec<Priced> = EXCHANGE_WEIGHTS
+    let mut tables: Vec<Priced> = EXCHANGE_WEIGHTS
         .iter()
         .map(|&weight| {
             let mut priced = Priced::new(model);
@@ -77,11 +83,20 @@ pub(crate) fn search(
             priced
         })
         .collect();
+    if !model.quotas.is_empty() {
+        // Who takes what is cleaner than it need be leaves more of the quota to others.
+        let sparing: Vec<f64> = model.quota_prices(&centre).iter().map(|price| 1.0 + SPARING * price).collect();
+        let mut priced = Priced::new(model);
+        priced.fill_apart(model, &vec![0.0; centre.len()], &sparing, 1.0);
+        // The last stays the one without prices.
+        tables.insert(0, priced);
+    }
     if model.tasks.is_empty() {
         return board;
     }
     let mean = board.grams.iter().map(|grams| grams.abs()).sum::<f64>() / model.tasks.len() as f64;
-    let ground = Ground { model, tables: &tables, likings: Likings::new(model, &tables), stop };
+    let quota_prices = model.quota_prices(&centre);
+    let ground = Ground { model, tables: &tables, likings: Likings::new(model, &tables), quota_prices, stop };
     courses::best(&ground, board, mean, &mut lot, (&work.courses, threads))
 }
 
@@ -90,6 +105,8 @@ struct Ground<'a> {
     model: &'a Model,
     tables: &'a [Priced],
     likings: Likings,
+    /// What a gram of each quota counts while tries go on that it is worth to leave some of it to others.
+    quota_prices: Vec<f64>,
     stop: Stop<'a>,
 }
 
@@ -101,7 +118,7 @@ impl Exchanges for Ground<'_> {
     }
 
     fn run(&self, board: &mut Board, lot: &mut Lot, tries: &Tries, part: Option<Vec<u32>>) {
-        Exchange::new(self.model, self.tables, &self.likings, board).run(board, lot, tries, part, self.stop);
+        Exchange::new(self, board).run(board, lot, tries, part, self.stop);
     }
 
     /// Tasks of one or two sites, or of a stretch of hours, and those without a place that could run there.
@@ -130,7 +147,7 @@ impl Exchanges for Ground<'_> {
 
 /// What is looked at for a task that takes only what room is left.
 fn look<'a>(model: &'a Model, priced: &'a Priced, board: &'a Board) -> Look<'a> {
-    Look { model, priced, room: Some(&board.free), toll_g: f64::INFINITY, only: None }
+    Look { model, priced, room: Some(Room { free: &board.free, left: &board.left }), toll_g: f64::INFINITY, only: None }
 }
 
 /// What a place may cost: what only seems dear is still better than none.
@@ -142,11 +159,28 @@ fn limit_g(task: &Task, seems: bool) -> f64 {
 fn put(model: &Model, oracle: &mut Oracle, priced: &Priced, board: &mut Board, index: usize) -> bool {
     let task = &model.tasks[index];
     let mut choice = Choice::default();
-    let found = oracle.find(&look(model, priced, board), task, limit_g(task, false), None, &mut choice);
+    let limit = limit_g(task, false);
+    let found = oracle.find_within(&look(model, priced, board), task, limit, None, None, &mut choice);
     if found {
         board.take(model, index, choice);
     }
     found
+}
+
+/// Why tasks have no place, by job: their quota, where they emit more than that anywhere, or would fit into the room that is
+/// left; else others.
+pub(crate) fn reasons(model: &Model, board: &Board) -> Vec<(u32, Reason)> {
+    let (priced, mut oracle, mut choice) = (Priced::new(model), Oracle::default(), Choice::default());
+    let look = look(model, &priced, board);
+    let unplaced = model.tasks.iter().zip(&board.choices).filter(|(_, choice)| choice.slot == NONE);
+    let mut is_kept_out = |task: &Task| {
+        let Some(quota) = task.quota else { return false };
+        nanograms(task.least_emitted_g) > model.quotas[quota as usize].nanograms
+            || (oracle.find(&look, task, task.penalty_g, None, &mut choice)
+                && !oracle.find_within(&look, task, task.penalty_g, None, None, &mut choice))
+    };
+    let reason = |(task, _): (&Task, _)| (task.job, if is_kept_out(task) { Reason::Quota } else { Reason::Crowded });
+    unplaced.map(reason).collect()
 }
 
 /// By falling accelerator-hours; among equals by lot.
@@ -188,12 +222,16 @@ fn dive(
                     *mean = (*mean - f64::from(step * (accelerators / step))).max(0.0);
                 }
             }
+            if let Some(quota) = model.tasks[index].quota {
+                let mean = &mut prices.mean[model.steps.len() * cells + quota as usize];
+                *mean = (*mean - grams(model.emitted(choice)) / model.quotas[quota as usize].unit_g).max(0.0);
+            }
         }
         since += area(index);
         if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
-            prices.capacity = model.stepped(&board.free);
+            prices.capacity = model.rows(&board.free, &board.left);
             let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
             for _ in 0..FOLLOW {
                 turn = (turn + 1) % FOLLOW_PARTS;
@@ -261,6 +299,9 @@ struct Exchange<'a> {
     /// Tasks that hold something, by site and hour, as they were before this try.
     here: Vec<Vec<u32>>,
     unplaced: Vec<u32>,
+    /// Tasks by the quota that they count against, and what a gram of each counts.
+    members: Vec<Vec<u32>>,
+    quota_prices: Vec<f64>,
     /// Tasks of this try that have no place yet.
     queue: Vec<u32>,
     /// Tasks moved in this try, with what they had.
@@ -275,14 +316,17 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(model: &'a Model, tables: &'a [Priced], likings: &'a Likings, board: &Board) -> Self {
+    fn new(ground: &'a Ground, board: &Board) -> Self {
+        let model = ground.model;
         let mut found = Self {
             model,
-            tables,
-            likings,
+            tables: ground.tables,
+            likings: &ground.likings,
             oracle: Oracle::default(),
             here: vec![Vec::new(); model.sites * model.hours],
             unplaced: Vec::new(),
+            members: vec![Vec::new(); model.quotas.len()],
+            quota_prices: ground.quota_prices.clone(),
             queue: Vec::new(),
             moved: Vec::new(),
             lifted: vec![false; model.tasks.len()],
@@ -291,8 +335,11 @@ impl<'a> Exchange<'a> {
             typical_g: model.typical_cost(),
             slack: 0.0,
         };
-        for index in 0..model.tasks.len() {
+        for (index, task) in model.tasks.iter().enumerate() {
             found.note(board, index as u32);
+            if let Some(quota) = task.quota {
+                found.members[quota as usize].push(index as u32);
+            }
         }
         found
     }
@@ -326,7 +373,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn lift(&mut self, board: &mut Board, index: u32) {
-        self.slack += board.grams[index as usize] - self.likings.least(index as usize);
+        self.slack += self.counted_g(board, index) - self.likings.least(index as usize);
         let choice = board.give_back(self.model, index as usize);
         self.lifted[index as usize] = true;
         self.moved.push((index, choice));
@@ -340,6 +387,9 @@ impl<'a> Exchange<'a> {
         for round in 0..tries.count {
             if stop.is_set() {
                 break;
+            }
+            if round == (SPARED * tries.count as f64) as usize {
+                self.quota_prices.fill(0.0);
             }
             if round.is_multiple_of(STEADY) {
                 heat = tries.heat * (tries.cool / tries.heat).powf(round as f64 / tries.count as f64);
@@ -441,12 +491,23 @@ impl<'a> Exchange<'a> {
         let look = look(model, &self.tables[table], board);
         let among = likings.of(model, table, index as usize);
         let mut choice = Choice::default();
-        self.oracle.find_among(&look, task, limit_g(task, whim.is_some()), among, whim, &mut choice).then_some(choice)
+        let limit = limit_g(task, whim.is_some());
+        self.oracle.find_within(&look, task, limit, Some(among), whim, &mut choice).then_some(choice)
     }
 
     fn take(&mut self, board: &mut Board, index: u32, choice: Choice) {
         board.take(self.model, index as usize, choice);
-        self.slack -= board.grams[index as usize] - self.likings.least(index as usize);
+        self.slack -= self.counted_g(board, index) - self.likings.least(index as usize);
+    }
+
+    /// What a task costs, and what it takes of its quota by that one's price.
+    fn counted_g(&self, board: &Board, index: u32) -> f64 {
+        let choice = &board.choices[index as usize];
+        let scarce_g = match self.model.tasks[index as usize].quota {
+            Some(quota) if choice.slot != NONE => self.quota_prices[quota as usize] * grams(self.model.emitted(choice)),
+            _ => 0.0,
+        };
+        board.grams[index as usize] + scarce_g
     }
 
     fn largest(&self) -> usize {
@@ -542,7 +603,37 @@ impl<'a> Exchange<'a> {
                 self.lift(board, other);
             }
         }
+        if !self.force_quota(board, task, &choice, lot) {
+            return false;
+        }
         self.take(board, index, choice);
+        true
+    }
+
+    /// Lifts tasks that use up the quota of one; `false` where that is too much.
+    fn force_quota(&mut self, board: &mut Board, task: &Task, choice: &Choice, lot: &mut Lot) -> bool {
+        let Some(quota) = task.quota.map(|quota| quota as usize) else { return true };
+        let emitted = self.model.emitted(choice);
+        if emitted > self.model.quotas[quota].nanograms {
+            return false;
+        }
+        while board.left[quota] < emitted {
+            let lacking = emitted - board.left[quota];
+            let members = &self.members[quota];
+            let looked = (0..LOOKED_AT).map(|_| members[lot.below(members.len())]);
+            // Who was moved in this try stays: undoing it takes each back once.
+            let may_go = |other: &u32| board.choices[*other as usize].slot != NONE && !self.lifted[*other as usize];
+            let placed = looked.filter(may_go);
+            let misfit = |other: &u32| {
+                let surplus = self.model.emitted(&board.choices[*other as usize]) - lacking;
+                if surplus < 0 { -4 * surplus } else { surplus }
+            };
+            let Some(other) = placed.min_by_key(misfit).filter(|_| self.moved.len() < MOST_MOVED) else {
+                return false;
+            };
+            self.queue.push(other);
+            self.lift(board, other);
+        }
         true
     }
 }

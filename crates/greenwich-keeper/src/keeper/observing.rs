@@ -21,6 +21,14 @@ impl Keeper {
         told: &mut Told,
     ) -> Result<bool, KeeperError> {
         let before = run.clone();
+        if run.handed.is_none()
+            && run.ended.is_none()
+            && let Some(seen) = sight.taken(run)
+        {
+            run.attempt = seen.mark.attempt;
+            run.handed = Some(Handed { site: seen.site.clone(), id: Some(seen.id.clone()) });
+            run.refused = None;
+        }
         let Some(handed) = run.handed.clone() else {
             if run.cancel.is_some() && run.ended.is_none() && matches!(run.phase, Phase::New | Phase::Held) {
                 run.phase = Phase::Cancelled;
@@ -39,9 +47,7 @@ impl Keeper {
         let site = if went { seen.site.clone() } else { handed.site };
         run.handed = Some(Handed { site, id: Some(seen.id.clone()) });
         run.words.clone_from(&seen.words);
-        if seen.has_started() {
-            run.starts = run.starts.max(seen.ran.len() as u32);
-        }
+        run.starts = run.starts.max(seen.starts).max(seen.ran.len() as u32);
         match seen.state {
             SeenState::Waiting { .. } => {
                 if matches!(before.phase, Phase::Running | Phase::Paused) && before.checkpoint_asked.is_none() {
@@ -91,7 +97,8 @@ impl Keeper {
                 self.state.settle_steps(run, "not taken")?;
             }
         } else if run.missing >= LOOKS_UNTIL_GONE {
-            let ran = outlook.metered(run).unwrap_or_default();
+            // Where nobody can say whether it ran it is not run again.
+            let Ok(ran) = outlook.metered(run) else { return Ok(true) };
             run.missing = 0;
             if run.starts > 0 || !ran.is_empty() {
                 run.exit_status = ran.last().and_then(|last| last.exit_status);

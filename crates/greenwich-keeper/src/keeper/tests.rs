@@ -63,7 +63,7 @@ prop_compose! {
         accelerators in 2_u32..5,
         (pauses, exchanges) in any::<(bool, bool)>(),
         faults in prop::collection::vec((0_i64..60, prop_oneof![
-            Just(Fault::Silent), Just(Fault::AnswerLost), Just(Fault::Refuses)]), 0..8),
+            Just(Fault::Silent), Just(Fault::AnswerLost), Just(Fault::Refuses), Just(Fault::RefusesWhatItDid)]), 0..8),
     ) -> Scene {
         let jobs = jobs.into_iter().enumerate().map(|(index, (work, asked, truth, interruptible, room))| {
             let deadline = asked + (work as f64 * (1.0 + room)) as i64 + 100;
@@ -242,6 +242,64 @@ fn a_job_that_its_engine_lost_before_it_ran_is_handed_over_again() {
     (1..8).for_each(|look| drop(stage.look(look * TICK_S)));
     let run = stage.keeper.state.find("one").expect("kept");
     assert_eq!((run.attempt, run.handed.is_some_and(|handed| handed.id.is_some())), (2, true));
+}
+
+#[test]
+fn a_job_of_which_nobody_can_say_whether_it_ran_is_not_run_again() {
+    let mut stage = Stage::new(1, LONG);
+    waiting_run(&mut stage, 3000);
+    stage.world.forget("one");
+    stage.grid.is_unreadable = true;
+    (1..8).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stage.keeper.state.find("one").expect("kept").attempt, 1);
+    stage.grid.is_unreadable = false;
+    (8..12).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stage.keeper.state.find("one").expect("kept").attempt, 2);
+}
+
+#[test]
+fn a_job_that_was_taken_though_its_engine_refused_it_is_found_and_not_handed_over_again() {
+    let mut stage = Stage::new(1, LONG);
+    stage.world.fault(Fault::RefusesWhatItDid);
+    let run = waiting_run(&mut stage, 3000);
+    assert_eq!((run.phase, run.attempt), (Phase::Waiting, 1), "{run:?}");
+    (1..8).for_each(|look| drop(stage.look(look * TICK_S)));
+    assert_eq!(stage.world.history().len(), 1);
+}
+
+#[test]
+fn a_job_of_a_site_that_is_described_no_more_waits_longer_and_longer_and_fills_no_disk() {
+    let mut stage = Stage::new(1, LONG);
+    let north = Job { sites: vec!["north".to_owned()], home: "north".to_owned(), ..job("one", 100.0, 9000) };
+    stage.submit(&north, 0);
+    let mut told = 0;
+    for look in 0..50 {
+        let lines = stage.look(look * TICK_S).expect("it lives").lines;
+        told += lines.iter().filter(|line| line.contains("no engine serves it")).count();
+    }
+    let run = stage.keeper.state.find("one").expect("kept");
+    assert!(run.phase == Phase::New && run.words.contains("`north`"), "{run:?}");
+    assert!((1..15).contains(&told), "{told} times in a thousand seconds");
+    assert_eq!(stage.keeper.state.steps("one").expect("readable").len(), told + 1);
+}
+
+#[test]
+fn a_job_that_started_and_was_queued_again_while_nobody_looked_stays_where_its_checkpoint_is() {
+    let mut stage = Stage::new(1, LONG);
+    stage.world.takes("one", SignedDuration::from_secs(100));
+    let run = waiting_run(&mut stage, 3000);
+    let start = run.plan.start().expect("it is planned").as_second() - at(0).as_second();
+    stage.world.advance(at(start + 20));
+    let seen = stage.world.history().remove(0);
+    assert_eq!(seen.state, SeenState::Running);
+    // Its node fails.
+    stage.world.act(&seen.id, &Act::Requeue { begin: at(start + 400) }).expect("queued again");
+    stage.world.forgets_stretches();
+    stage.world.set_up(run.site(), false);
+    (1..6).for_each(|look| drop(stage.look(start + 20 + look * TICK_S)));
+    let kept = stage.keeper.state.find("one").expect("kept");
+    assert_eq!((kept.site(), kept.attempt, kept.starts), (run.site(), 1, 1), "{kept:?}");
+    assert_eq!(stage.world.history().len(), 1);
 }
 
 #[test]

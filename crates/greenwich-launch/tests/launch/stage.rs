@@ -18,7 +18,7 @@ mod heed;
 pub(crate) use heed::heed_signals;
 
 /// A test that hangs fails after this; nothing is measured by it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A built example of this crate.
 pub(crate) fn example(name: &str) -> PathBuf {

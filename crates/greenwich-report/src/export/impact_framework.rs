@@ -67,9 +67,11 @@ fn child(out: &mut String, run: &RunEntry) {
     let pue = Whole::of(std::slice::from_ref(run)).pue().unwrap_or(1.0);
     let wall = run.end.duration_since(run.start).as_secs_f64();
     for (at, hour) in hours.iter().enumerate() {
+        // Hours are full ones: the first holds the run from its start on, the last up to its end.
+        let start = hour.start.max(run.start);
         let end = hours.get(at + 1).map_or(run.end, |next| next.start).min(run.end);
-        let seconds = end.duration_since(hour.start).as_secs_f64().max(0.0);
-        let _ = writeln!(out, "        - timestamp: {}", yaml::quoted(&stamp(hour.start)));
+        let seconds = end.duration_since(start).as_secs_f64().max(0.0);
+        let _ = writeln!(out, "        - timestamp: {}", yaml::quoted(&stamp(start)));
         let _ = writeln!(out, "          duration: {}", figures(seconds, FIGURES));
         let pue = hour.pue.map_or(pue, greenwich_core::quantity::Pue::ratio);
         let _ = writeln!(out, "          energy: {}", figures(hour.it_energy.kwh() * pue, FIGURES));
@@ -117,6 +119,16 @@ mod tests {
         let mut flat = run;
         flat.hours.clear();
         assert!((total(&render(&[flat]), "energy:") - 8.18 * 1.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_run_that_begins_within_an_hour_lasts_no_longer_than_it_did() {
+        let mut run = fixture::counted();
+        run.hours[0].start -= jiff::SignedDuration::from_mins(13);
+        let text = render(std::slice::from_ref(&run));
+        assert!((total(&text, "duration:") - 134.0 * 60.0).abs() < 1e-6, "{text}");
+        assert!((total(&text, "carbon-embodied:") - 620.0).abs() < 1e-6);
+        assert!(text.contains(&format!("- timestamp: \"{}\"", stamp(run.start))), "{text}");
     }
 
     #[test]

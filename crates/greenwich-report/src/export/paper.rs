@@ -232,7 +232,8 @@ fn measured(text: &mut Paragraph<'_>, whole: &Whole<'_>) {
     }
     if whole.has_accelerators() {
         let power = amount(whole.sum.mean_power.p50);
-        text.say(&format!("Mean power was {power} per accelerator, host included, before PUE. "));
+        let host = if whole.holds_the_host() { "host included" } else { "host not metered" };
+        text.say(&format!("Mean power was {power} per accelerator, {host}, before PUE. "));
     }
     text.say(&format!("Ranges in brackets hold nine in ten. Figures by {SOFTWARE}."));
 }
@@ -241,6 +242,18 @@ fn measured(text: &mut Paragraph<'_>, whole: &Whole<'_>) {
 mod tests {
     use super::*;
     use crate::fixture_run as fixture;
+
+    #[test]
+    fn a_host_that_was_not_metered_and_a_place_that_was_not_set_are_not_claimed() {
+        let mut run = fixture::counted();
+        assert!(render(std::slice::from_ref(&run), Markup::Markdown).contains("host included"));
+        run.devices.retain(|device| device.kind == greenwich_core::reading::DeviceKind::Gpu);
+        run.account.it_energy = greenwich_core::Range::exact(run.devices.iter().map(|device| device.energy.p50).sum());
+        run.account.setting.region = None;
+        run.account.setting.zone = Some(greenwich_core::ZoneId::new("WORLD"));
+        let text = render(&[run], Markup::Markdown);
+        assert!(text.contains("host not metered") && text.contains("; the place is not known. "), "{text}");
+    }
 
     #[test]
     fn a_paper_names_a_source_once_however_often_it_is_used() {

@@ -115,11 +115,12 @@ impl<'a> Whole<'a> {
                 .map(greenwich_core::RegionId::as_str),
         )
     }
-    /// `gcp/europe-west2 (grid zone GB)`, or `None` where neither is known.
+    /// `gcp/europe-west2 (grid zone GB)`, or `None` where neither is known: the world stands for a place that was not set.
     pub(crate) fn place(&self) -> Option<String> {
         let places = distinct(self.runs.iter().filter_map(|run| {
             let setting = &run.account.setting;
-            match (&setting.region, &setting.zone) {
+            let zone = setting.zone.as_ref().filter(|zone| zone.as_str() != "WORLD");
+            match (&setting.region, zone) {
                 (Some(region), Some(zone)) => Some(format!("{region} (grid zone {zone})")),
                 (Some(region), None) => Some(region.to_string()),
                 (None, Some(zone)) => Some(format!("grid zone {zone}")),
@@ -196,6 +197,10 @@ impl<'a> Whole<'a> {
         self.runs.iter().any(|run| {
             run.account.setting.accelerator.is_some() || run.devices.iter().any(|device| device.kind == DeviceKind::Gpu)
         })
+    }
+    /// Whether any of the energy is not the GPUs' own.
+    pub(crate) fn holds_the_host(&self) -> bool {
+        self.shares().iter().any(|(part, _)| !matches!(part, Part::Kind(DeviceKind::Gpu) | Part::Unread))
     }
     /// Seconds that the runs lasted, added up.
     pub(crate) fn wall_s(&self) -> f64 {

@@ -68,7 +68,7 @@ impl<C: Chooser> Policy for Booked<C> {
                 *booking = self.chooser.book(now, hour, job);
             }
             let Some(held) = booking else { continue };
-            let pressed = now.is_pressed(job).then(|| now.job(job).accelerators);
+            let pressed = now.is_pressed(job, held.site).then(|| now.job(job).accelerators);
             let Some(size) = held.at(now.hour).max(pressed) else { continue };
             if !hour.run(now, job, held.site, size) {
                 *booking = None;

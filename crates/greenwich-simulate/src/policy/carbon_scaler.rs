@@ -13,11 +13,11 @@ pub(crate) struct CarbonScaler;
 
 impl Chooser for CarbonScaler {
     fn book(&mut self, now: &Now<'_>, hour: &Hour, job: u32) -> Option<Booking> {
-        let curve = now.curve(job);
-        if curve.len() < 2 {
+        if !now.is_elastic(job) {
             return WaitAwhile { interrupts: true }.book(now, hour, job);
         }
         let site = now.home_of(job)?;
+        let curve = now.curve(job, site);
         let costs = now.ahead().facility_g_per_kwh(site, now.window(job) as usize);
         // A size for which there is no room now would only be refused.
         let first: Vec<(u32, f64)> = curve.iter().copied().filter(|(size, _)| *size <= hour.free(site)).collect();
@@ -34,6 +34,6 @@ impl Chooser for CarbonScaler {
     }
 
     fn keeps(&self, now: &Now<'_>, job: u32) -> bool {
-        now.curve(job).len() < 2
+        !now.is_elastic(job)
     }
 }

@@ -22,7 +22,7 @@ impl LowestWindow {
         self.counted.resize(now.states.len(), false);
         for &job in now.waiting {
             if !std::mem::replace(&mut self.counted[job as usize], true) {
-                let hours = now.job(job).hours;
+                let hours = hours_of(now, job);
                 let queue = &mut self.queues[usize::from(hours > SHORT_H)];
                 *queue = (queue.0 + u64::from(hours), queue.1 + 1);
             }
@@ -30,13 +30,18 @@ impl LowestWindow {
     }
 }
 
+/// Hours that a job takes at home.
+fn hours_of(now: &Now<'_>, job: u32) -> u32 {
+    now.home_of(job).map_or(now.job(job).hours, |home| now.hours_at(job, home))
+}
+
 impl Chooser for LowestWindow {
     fn book(&mut self, now: &Now<'_>, _hour: &Hour, job: u32) -> Option<Booking> {
         self.count(now);
-        let (needs, size) = (now.needs(job), now.job(job).accelerators);
-        let (sum, count) = self.queues[usize::from(now.job(job).hours > SHORT_H)];
+        let (sum, count) = self.queues[usize::from(hours_of(now, job) > SHORT_H)];
         let mean = ((sum as f64 / count.max(1) as f64).round() as usize).max(1);
         let site = now.home_of(job)?;
+        let (needs, size) = (now.needs(job, site), now.job(job).accelerators);
         let slack = now.window(job).saturating_sub(needs) as usize;
         let costs = now.ahead().facility_g_per_kwh(site, slack + mean);
         let start = cheapest_window(&costs, mean.min(costs.len())).map_or(0, |(start, _)| start.min(slack));

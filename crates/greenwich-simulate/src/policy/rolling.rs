@@ -10,7 +10,7 @@ use crate::policy::arrivals::{Arrivals, Expected};
 use crate::policy::booked::Booking;
 use crate::search::{cheapest_hours, cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
 use greenwich_core::quantity::AverageIntensity;
-use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, plan};
+use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, Terms, plan};
 
 /// A job that is late is planned to end within so many hours more than it needs, and goes first when it is late by as many.
 const LATE_WITHIN_H: u32 = 24;
@@ -71,20 +71,20 @@ impl Rolling {
         sooner.sort_by(|one, other| one.0.total_cmp(&other.0));
         for (_, site, job) in sooner {
             let size = now.job(job).accelerators;
-            let left = now.state(job).left_h.min(f64::from(EXPECTED_H)) * f64::from(size);
+            let left = |site: u32| now.left_at(job, site).min(f64::from(EXPECTED_H)) * f64::from(size);
             if !is_tight(&load, site, COUNTED_ON) {
                 continue;
             }
             if hour.run(now, job, site, size) {
                 load[site as usize] -= f64::from(size);
             } else if is_tight(&load, site, 1.0) {
-                let fits = |other: &u32| load[*other as usize] + left <= COUNTED_ON * room[*other as usize];
+                let fits = |other: &u32| load[*other as usize] + left(*other) <= COUNTED_ON * room[*other as usize];
                 let others = now.sites_of(job).into_iter().filter(fits);
                 if let Some(other) = cleanest(now, hour, job, others)
                     && hour.run(now, job, other, size)
                 {
-                    load[site as usize] -= left;
-                    load[other as usize] += left;
+                    load[site as usize] -= left(site);
+                    load[other as usize] += left(other);
                 }
             }
         }
@@ -96,15 +96,15 @@ impl Rolling {
         for &job in now.waiting {
             let booked = self.bookings[job as usize].as_ref().map(|booking| booking.site);
             if let Some(site) = now.state(job).site.or(booked).or_else(|| now.home_of(job)) {
-                let hours = now.state(job).left_h.min(f64::from(EXPECTED_H));
+                let hours = now.left_at(job, site).min(f64::from(EXPECTED_H));
                 load[site as usize] += hours * f64::from(now.job(job).accelerators);
             }
         }
         for expected in self.arrivals.expected(now.hour, EXPECTED_H) {
             // Where the job that it is like went, or is at home.
             if let Some(site) = now.home_of(expected.like) {
-                let like = now.job(expected.like);
-                load[site as usize] += f64::from(like.accelerators * like.hours.min(EXPECTED_H - expected.ahead));
+                let hours = now.hours_at(expected.like, site).min(EXPECTED_H - expected.ahead);
+                load[site as usize] += f64::from(now.job(expected.like).accelerators * hours);
             }
         }
         load
@@ -121,12 +121,20 @@ impl Rolling {
             let state = now.state(job);
             if hour.has(job) {
                 let site = state.site.unwrap_or_default();
-                room.take(now, &Booking::from(site, now.hour, now.needs(job), state.held));
+                room.take(now, &Booking::from(site, now.hour, now.needs(job, site), state.held));
             } else if let (false, Some(booking)) = (is_asked[job as usize], &self.bookings[job as usize]) {
                 room.take(now, booking);
             }
         }
         room
+    }
+
+    /// Whether a job has to run now to be in time where it is booked; on every site where it is not.
+    fn is_pressed(&self, now: &Now<'_>, job: u32) -> bool {
+        match &self.bookings[job as usize] {
+            Some(booking) => now.is_pressed(job, booking.site),
+            None => now.sites_of(job).into_iter().all(|site| now.is_pressed(job, site)),
+        }
     }
 }
 
@@ -147,7 +155,7 @@ impl Policy for Rolling {
         }
         // Then who has no time to lose, the largest first: they find room least easily.
         let mut pressed: Vec<u32> = open.iter().filter(|job| !overdue(job)).copied().collect();
-        pressed.retain(|job| now.is_pressed(*job));
+        pressed.retain(|job| self.is_pressed(now, *job));
         pressed.sort_by_key(|job| std::cmp::Reverse(now.job(*job).accelerators));
         for job in pressed {
             let booked = self.bookings[job as usize].as_ref().and_then(|held| Some((held.site, held.at(now.hour)?)));
@@ -170,7 +178,7 @@ impl Policy for Rolling {
         let mut crowded = vec![false; now.sites().len()];
         for &job in &open {
             let unplaced = self.bookings[job as usize].is_none();
-            if !hour.has(job) && (unplaced || now.is_pressed(job)) && !run_now(now, hour, job) {
+            if !hour.has(job) && (unplaced || self.is_pressed(now, job)) && !run_now(now, hour, job) {
                 for site in now.sites_of(job) {
                     crowded[site as usize] = true;
                 }
@@ -206,7 +214,7 @@ fn loss(now: &Now<'_>, job: u32, booking: &Booking) -> f64 {
     if now.job(job).interruptible {
         return cost(0) - meant.fold(0.0, f64::max);
     }
-    let needs = now.needs(job);
+    let needs = now.needs(job, booking.site);
     (0..needs).map(cost).sum::<f64>() / f64::from(needs) - meant.clone().sum::<f64>() / meant.count().max(1) as f64
 }
 
@@ -216,10 +224,21 @@ fn run_now(now: &Now<'_>, hour: &mut Hour, job: u32) -> bool {
     best.is_some_and(|site| hour.run(now, job, site, now.job(job).accelerators))
 }
 
+/// What a job is charged that would be done so many hours from now.
+fn late_g(now: &Now<'_>, job: u32, end: u32) -> f64 {
+    let asked = now.job(job);
+    let is_late = end > now.window(job);
+    if is_late { now.miss_g() * f64::from(asked.accelerators) * f64::from(asked.hours) } else { 0.0 }
+}
+
 /// The cleanest of some sites, over the job's hours from now on, that has room for it now.
 fn cleanest(now: &Now<'_>, hour: &Hour, job: u32, sites: impl Iterator<Item = u32>) -> Option<u32> {
-    let (needs, size) = (now.needs(job) as usize, now.job(job).accelerators);
-    let cost = |site: &u32| now.ahead().facility_g_per_kwh(*site, needs).iter().sum::<f64>();
+    let size = now.job(job).accelerators;
+    let cost = |site: &u32| {
+        let hours = now.ahead().facility_g_per_kwh(*site, now.needs(job, *site) as usize);
+        hours.iter().sum::<f64>() * now.power(job, *site).kw() * f64::from(size)
+            + late_g(now, job, now.needs(job, *site))
+    };
     let open = sites.filter(|site| hour.free(*site) >= size);
     open.min_by(|a, b| cost(a).total_cmp(&cost(b)))
 }
@@ -255,9 +274,10 @@ impl Room {
     }
 }
 
-/// Hours within which a job is planned: to its deadline, or somewhat more than it needs where that cannot be kept.
-fn window(now: &Now<'_>, job: u32, hours: usize) -> usize {
-    let (needs, window) = (now.needs(job), now.window(job));
+/// Hours within which a job that needs so many is planned: to its deadline, or somewhat more than it needs where that cannot
+/// be kept.
+fn window(now: &Now<'_>, job: u32, needs: u32, hours: usize) -> usize {
+    let window = now.window(job);
     let window = if needs > window { needs + LATE_WITHIN_H } else { window };
     // Restarts to come take time that is not in the plan yet.
     let restart = if now.job(job).interruptible { now.restart_hours(job).ceil() as u32 } else { 0 };
@@ -267,19 +287,18 @@ fn window(now: &Now<'_>, job: u32, hours: usize) -> usize {
 
 /// The best of a job were it alone; `None` where it has no site. What is longer than the forecast reaches begins at once.
 fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
-    let (needs, size) = (now.needs(job), now.job(job).accelerators);
-    let window = window(now, job, now.ahead().hours());
-    let (curve, state) = (now.curve(job), now.state(job));
+    let (state, size) = (now.state(job), now.job(job).accelerators);
     let restart = now.restart_hours(job);
     let (begun, ran) = (state.began.is_some(), state.held > 0);
     let mut best: Option<(f64, Booking)> = None;
     for site in now.sites_of(job) {
-        let costs = now.ahead().facility_g_per_kwh(site, window);
+        let needs = now.needs(job, site);
+        let costs = now.ahead().facility_g_per_kwh(site, window(now, job, needs, now.ahead().hours()));
         let sizes: Option<Vec<(usize, u32)>> = if !now.job(job).interruptible {
             cheapest_window(&costs, needs as usize)
                 .map(|(start, _)| (start..start + needs as usize).map(|hour| (hour, size)).collect())
-        } else if curve.len() > 1 {
-            greedy_sizes(&costs, &curve, state.left_h)
+        } else if now.is_elastic(job) {
+            greedy_sizes(&costs, &now.curve(job, site), state.left_h)
                 .map(|sizes| sizes.into_iter().enumerate().filter(|(_, size)| *size > 0).collect())
         } else {
             cheapest_hours_with_restarts(&costs, needs as usize, restart, begun, ran)
@@ -288,10 +307,11 @@ fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
         let hours = sizes.unwrap_or_else(|| (0..needs as usize).map(|hour| (hour, size)).collect());
         let last = costs.last().copied().unwrap_or(0.0);
         let cost_at = |hour: usize| costs.get(hour).copied().unwrap_or(last);
-        let kw = now.job(job).power.kw();
+        let kw = now.power(job, site).kw();
         let run: f64 = hours.iter().map(|(hour, size)| cost_at(*hour) * f64::from(*size) * kw).sum();
         let first = hours.first().map_or(0, |(hour, _)| *hour);
-        let cost = run + now.transfer_kwh(job, site) * cost_at(first);
+        let end = hours.last().map_or(0, |(hour, _)| *hour as u32 + 1);
+        let cost = run + now.transfer_kwh(job, site) * cost_at(first) + late_g(now, job, end);
         if best.as_ref().is_none_or(|(least, _)| cost < *least) {
             let hours = hours.into_iter().map(|(hour, size)| (now.hour + hour as u32, size)).collect();
             best = Some((cost, Booking { site, hours }));
@@ -303,8 +323,9 @@ fn alone(now: &Now<'_>, job: u32) -> Option<Booking> {
 /// The best of an expected job were it alone; `None` where it ends after what is foretold, or has no site.
 fn alone_later(now: &Now<'_>, Expected { ahead, like }: Expected) -> Option<Booking> {
     let asked = now.job(like);
-    let (needs, size, window) = (asked.hours as usize, asked.accelerators, asked.deadline - asked.release);
+    let (size, window) = (asked.accelerators, asked.deadline - asked.release);
     let at_site = |site: u32| {
+        let needs = now.hours_at(like, site) as usize;
         let costs = now.ahead().facility_g_per_kwh(site, (ahead + window) as usize);
         let costs = costs.get(ahead as usize..)?;
         let hours = if asked.interruptible {
@@ -313,7 +334,7 @@ fn alone_later(now: &Now<'_>, Expected { ahead, like }: Expected) -> Option<Book
             let (start, _) = cheapest_window(costs, needs)?;
             (start..start + needs).collect()
         };
-        let sum: f64 = hours.iter().map(|hour| costs[*hour]).sum();
+        let sum = hours.iter().map(|hour| costs[*hour]).sum::<f64>() * now.power(like, site).kw();
         let hours = hours.into_iter().map(|hour| (now.hour + ahead + hour as u32, size));
         Some((sum, Booking { site, hours: hours.collect() }))
     };
@@ -328,7 +349,8 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], expected: &[Expected], eff
         (expected.ahead + like.deadline - like.release) as usize
     };
     let last = expected.iter().map(until).max().unwrap_or(0);
-    let widest = jobs.iter().map(|job| window(now, *job, room.hours)).max().unwrap_or(0).max(last).min(room.hours);
+    let within = |job: u32, hours: usize| window(now, job, now.needs_at_least(job), hours);
+    let widest = jobs.iter().map(|job| within(*job, room.hours)).max().unwrap_or(0).max(last).min(room.hours);
     let ahead = now.ahead();
     let sites = now.sites().iter().zip(0..).map(|(site, index)| {
         let intensity = ahead.g_per_kwh(index)[..widest].iter().enumerate();
@@ -343,7 +365,9 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], expected: &[Expected], eff
             ..site.clone()
         }
     });
-    let mut fleet = Fleet { hours: widest as u32, sites: sites.collect(), ..Fleet::default() };
+    // Kinds of accelerators count with their own speed and power; of what else a row may say nothing is weighed.
+    let terms = Some(Terms::default());
+    let mut fleet = Fleet { hours: widest as u32, sites: sites.collect(), terms, ..Fleet::default() };
     let mut planned: Vec<usize> = Vec::new();
     let mut add = |job: u32, allowed: Vec<u32>, (release, deadline, hours): (u32, u32, u32)| {
         let set = fleet.site_sets.iter().position(|set| *set == allowed).unwrap_or_else(|| {
@@ -351,22 +375,31 @@ fn together(now: &Now<'_>, room: &Room, jobs: &[u32], expected: &[Expected], eff
             fleet.site_sets.len() - 1
         });
         let (sites, home) = (SiteSet(set as u32), allowed[0]);
-        fleet.jobs.push(Job { release, deadline, hours, sites, home, ..*now.job(job) });
+        let (asked, extras) = (now.job(job), now.extras(job));
+        // Where it has to stay its hours are those of that site.
+        let (power, kinds) = match allowed[..] {
+            [site] => (now.power(job, site), Vec::new()),
+            _ => (asked.power, extras.kinds.clone()),
+        };
+        fleet.jobs.push(Job { release, deadline, hours, power, sites, home, ..*asked });
         fleet.names.push("");
-        fleet.extras.push(Extras { restart_minutes: Some(now.restart_hours(job) * 60.0), ..now.extras(job).clone() });
+        fleet.extras.push(Extras { accelerator: extras.accelerator.clone(), kinds, ..Extras::default() });
     };
     for (index, &job) in jobs.iter().enumerate() {
-        let (needs, allowed) = (now.needs(job), now.sites_of(job));
+        let (needs, allowed) = (now.needs_at_least(job), now.sites_of(job));
         if !allowed.is_empty() && needs as usize <= widest {
-            add(job, allowed, (0, window(now, job, widest) as u32, needs));
+            let hours = if allowed.len() == 1 { needs } else { now.job(job).hours };
+            add(job, allowed, (0, within(job, widest) as u32, hours));
             planned.push(index);
         }
     }
     for later in expected {
         let allowed: Vec<u32> = now.expected_sites_of(later.like).collect();
-        let (needs, deadline) = (now.job(later.like).hours, until(later).min(widest) as u32);
-        if !allowed.is_empty() && later.ahead + needs <= deadline {
-            add(later.like, allowed, (later.ahead, deadline, needs));
+        let deadline = until(later).min(widest) as u32;
+        let needs = allowed.iter().map(|site| now.hours_at(later.like, *site)).min();
+        if needs.is_some_and(|needs| later.ahead + needs <= deadline) {
+            let hours = if allowed.len() == 1 { needs.unwrap_or_default() } else { now.job(later.like).hours };
+            add(later.like, allowed, (later.ahead, deadline, hours));
         }
     }
     let mut found: Vec<Option<Booking>> = vec![None; jobs.len()];

@@ -21,7 +21,7 @@ impl Chooser for Threshold {
         sorted.sort_by(f64::total_cmp);
         let bar = sorted.get(((CLEAN * sorted.len() as f64) as usize).saturating_sub(1));
         let is_clean = costs.first().zip(bar).is_some_and(|(cost, bar)| cost <= bar);
-        let hours = u32::from(is_clean || now.is_pressed(job));
+        let hours = u32::from(is_clean || now.is_pressed(job, site));
         Some(Booking::from(site, now.hour, hours, now.job(job).accelerators))
     }
 

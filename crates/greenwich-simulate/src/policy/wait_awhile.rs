@@ -15,7 +15,7 @@ pub(crate) struct WaitAwhile {
 impl Chooser for WaitAwhile {
     fn book(&mut self, now: &Now<'_>, _hour: &Hour, job: u32) -> Option<Booking> {
         let site = now.home_of(job)?;
-        let (needs, size) = (now.needs(job), now.job(job).accelerators);
+        let (needs, size) = (now.needs(job, site), now.job(job).accelerators);
         let costs = now.ahead().facility_g_per_kwh(site, now.window(job) as usize);
         let pauses = self.interrupts && now.job(job).interruptible;
         let hours = if pauses {

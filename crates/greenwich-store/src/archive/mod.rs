@@ -5,6 +5,7 @@
 //! what it sums to; closing again after a crash at any moment ends in the same files.
 
 mod about;
+pub(crate) mod chunk;
 mod close;
 mod minutes;
 mod sample;

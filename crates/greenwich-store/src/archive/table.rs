@@ -3,6 +3,7 @@
 //! In: a schema in Parquet's own words and columns of values. Out: row groups, compressed by zstd unless they are short. Text is
 //! dictionary-encoded UTF-8 with the plain STRING type, so that every reader takes the file as it lies.
 
+use super::chunk::Chunk;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::column::writer::ColumnWriter;
@@ -13,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -150,6 +151,21 @@ impl<W: Write + Send> TableWriter<W> {
                 (_, column) => unreachable!("the schema has another type than {column:?}"),
             }
             place.close()?;
+        }
+        group.close()?;
+        Ok(())
+    }
+
+    /// The columns of the schema in their order.
+    pub(crate) fn columns(&self) -> &[ColumnDescPtr] {
+        self.writer.schema_descr().columns()
+    }
+
+    /// Writes one row group of chunks that were made elsewhere, in the schema's order.
+    pub(crate) fn append(&mut self, chunks: Vec<Chunk>) -> Result<()> {
+        let mut group = self.writer.next_row_group()?;
+        for chunk in chunks {
+            group.append_column(&chunk.bytes, chunk.about)?;
         }
         group.close()?;
         Ok(())

@@ -33,6 +33,8 @@ pub(super) fn say_what_the_grid_is(request: &Request, warnings: &mut Vec<String>
         {
             warnings.push(format!("the trace of {} has gaps: {file}", series.zone));
         }
+        let doubt = crate::grid::series_in_kilograms(series);
+        warnings.extend(doubt.filter(|doubt| !warnings.contains(doubt)));
     }
     if flat > 0 {
         warnings.push(format!(

@@ -1,22 +1,18 @@
-//! The rows of a sweep as a file, CSV or Parquet by its name's end.
+//! The columns of a sweep's file, and the cells of a row.
 //!
-//! In: outcomes, some thousand at a time. Out: a file of the columns of [`COLUMNS`], there whole or not at all. CSV has six
-//! significant figures and empty cells for what is not known; Parquet has full precision and nulls.
+//! In: outcomes in the grid's order. Out: cells in the order of [`COLUMNS`] and [`QUANTITIES`], in groups that change together:
+//! a machine's run, its place, whether it can be had, each quantity.
 
 use super::grid::Named;
-use crate::error::Error;
 use crate::job_file::RECOMPUTE;
 use greenwich_core::quantity::{AcceleratorHours, Co2e, FacilityEnergy, Hours, ItEnergy, Power, Pue, Usd, Water};
 use greenwich_core::range::Quantity;
 use greenwich_core::{RegionId, Tier, ZoneId};
 use greenwich_estimate::roofline::{Recompute, Sharing};
 use greenwich_estimate::sweep::{Outcome, Point, Refusal};
-use greenwich_estimate::{EstimateError, LogNormal};
-use greenwich_store::figures::{FigureTable, Kind, Values};
+use greenwich_estimate::{EstimateError, Layout, LogNormal};
+use greenwich_store::figures::Kind;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
 
 /// Every column: its name, which ends in its unit, what it holds, and what it means. Quantities have three each, `_p5`,
 /// `_p50` and `_p95`.
@@ -66,7 +62,8 @@ pub fn names() -> Vec<String> {
     COLUMNS.iter().map(|(name, _)| (*name).to_owned()).chain(quantities).collect()
 }
 
-fn kinds() -> Vec<Kind> {
+/// What each column holds.
+pub(super) fn kinds() -> Vec<Kind> {
     let of = |name: &str| match name {
         "count" | "tensor" | "pipeline" | "data" | "context" | "expert" | "zero" | "micro_batch" | "interleave"
         | "least_count" => Kind::Whole,
@@ -105,17 +102,55 @@ const STATUSES: [&str; 7] = ["ok", "not_offered", "does_not_fit", "layout", "no_
 const TIERS: [Tier; 4] = [Tier::T0, Tier::T1, Tier::T2, Tier::T3];
 
 /// One cell.
-enum Cell<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell<'a> {
+    /// A place among the words of [`Scribe`].
     Word(u16),
     Text(Option<&'a str>),
     Whole(Option<u32>),
     Real(Option<f64>),
 }
 
-/// Makes cells of outcomes: the texts that repeat, and where each part of the grid has its own among them.
+/// Takes rows, group of columns by group.
+pub(super) trait Pen {
+    /// The next group: `cells` puts them in the order of their columns. Those that are as in the row before need not be asked
+    /// for again.
+    fn group(&mut self, group: usize, is_as_before: bool, cells: impl FnOnce(&mut dyn FnMut(Cell<'_>)));
+}
+
+/// How many columns each group has: a machine's run, its place, whether it can be had, and each quantity.
+pub(super) const GROUPS: [usize; 3 + QUANTITIES.len()] = [12, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3];
+const RUN: usize = 0;
+const PLACE: usize = 1;
+const VERDICT: usize = 2;
+const _: () = assert!(GROUPS[RUN] + GROUPS[PLACE] + GROUPS[VERDICT] == COLUMNS.len(), "every column is of a group");
+
+/// What the row before had in each group. Places change fastest in a grid, and most of a row is not theirs.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    run: Option<(usize, u32, Option<Layout>, Option<Sharing>)>,
+    place: Option<usize>,
+    verdict: Option<Verdict>,
+    quantities: [Option<Spread>; QUANTITIES.len()],
+}
+
+/// The bits of a median and a standard deviation.
+type Spread = [u64; 2];
+/// NaNs, which no quantity has: one that is not known.
+const NOT_KNOWN: Spread = [u64::MAX; 2];
+
+/// As much of an outcome as can be told apart without words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Verdict {
+    Found(Tier),
+    NotOffered,
+    Refused,
+}
+
+/// The texts that repeat, and where each part of the grid has its own among them.
 #[derive(Debug)]
 pub(super) struct Scribe {
-    words: Vec<String>,
+    pub(super) words: Vec<String>,
     machines: Vec<[u16; 2]>,
     /// Region, zone and kind of site of each place, and its PUE.
     places: Vec<([u16; 3], f64)>,
@@ -151,9 +186,36 @@ impl Scribe {
         Self { words, machines, places, statuses, tiers, recomputes, nothing }
     }
 
-    fn cells(&self, point: &Point, outcome: &Outcome, put: &mut impl FnMut(Cell<'_>)) {
+    /// Writes a row.
+    pub(super) fn row(&self, before: &mut Before, point: &Point, outcome: &Outcome, pen: &mut impl Pen) {
+        let run = Some((point.machine, point.count, point.layout, point.sharing));
+        pen.group(RUN, before.run == run, |put| self.of_run(point, put));
+        let place = Some(point.place);
+        pen.group(PLACE, before.place == place, |put| self.of_place(point.place, put));
+        let verdict = match outcome {
+            Ok(found) => Verdict::Found(found.tier),
+            Err(Refusal::NotOffered) => Verdict::NotOffered,
+            Err(_) => Verdict::Refused,
+        };
+        let is_known = verdict != Verdict::Refused && before.verdict == Some(verdict);
+        pen.group(VERDICT, is_known, |put| self.of_outcome(outcome, put));
+        (before.run, before.place, before.verdict) = (run, place, Some(verdict));
+        let found = outcome.as_ref().ok();
+        let mut quantities = Quantities { before: &mut before.quantities, next: 0, pen };
+        quantities.put(found.map(|found| found.hours), Hours::hours);
+        quantities.put(found.map(|found| found.accelerator_hours), AcceleratorHours::hours);
+        quantities.put(found.map(|found| found.mean_power), Power::watts);
+        quantities.put(found.map(|found| found.it_energy), ItEnergy::kwh);
+        quantities.put(found.map(|found| found.facility_energy), FacilityEnergy::kwh);
+        quantities.put(found.and_then(|found| found.location_based), Co2e::kg);
+        quantities.put(found.and_then(|found| found.market_based), Co2e::kg);
+        quantities.put(found.and_then(|found| found.embodied), Co2e::kg);
+        quantities.put(found.and_then(|found| found.water), Water::litres);
+        quantities.put(found.and_then(|found| found.cost), Usd::usd);
+    }
+
+    fn of_run(&self, point: &Point, put: &mut dyn FnMut(Cell<'_>)) {
         let [chip, precision] = self.machines[point.machine];
-        let ([region, zone, datacenter], pue) = self.places[point.place];
         put(Cell::Word(chip));
         put(Cell::Word(precision));
         put(Cell::Whole(Some(point.count)));
@@ -169,26 +231,23 @@ impl Scribe {
         put(Cell::Word(sharing.and_then(recompute).map_or(self.nothing, |(_, word)| *word)));
         put(Cell::Whole(sharing.map(|sharing| sharing.micro_batch)));
         put(Cell::Whole(sharing.map(|sharing| sharing.interleave)));
+    }
+
+    fn of_place(&self, place: usize, put: &mut dyn FnMut(Cell<'_>)) {
+        let ([region, zone, datacenter], pue) = self.places[place];
         put(Cell::Word(region));
         put(Cell::Word(zone));
         put(Cell::Word(datacenter));
         put(Cell::Real(Some(pue)));
+    }
+
+    fn of_outcome(&self, outcome: &Outcome, put: &mut dyn FnMut(Cell<'_>)) {
         match outcome {
             Ok(found) => {
                 put(Cell::Word(self.statuses["ok"]));
                 put(Cell::Text(None));
                 put(Cell::Whole(None));
                 put(Cell::Word(self.tiers[TIERS.iter().position(|tier| *tier == found.tier).unwrap_or(0)]));
-                ends(Some(found.hours), Hours::hours, put);
-                ends(Some(found.accelerator_hours), AcceleratorHours::hours, put);
-                ends(Some(found.mean_power), Power::watts, put);
-                ends(Some(found.it_energy), ItEnergy::kwh, put);
-                ends(Some(found.facility_energy), FacilityEnergy::kwh, put);
-                ends(found.location_based, Co2e::kg, put);
-                ends(found.market_based, Co2e::kg, put);
-                ends(found.embodied, Co2e::kg, put);
-                ends(found.water, Water::litres, put);
-                ends(found.cost, Usd::usd, put);
             }
             Err(refusal) => {
                 put(Cell::Word(self.statuses[status(refusal)]));
@@ -198,209 +257,30 @@ impl Scribe {
                     _ => None,
                 }));
                 put(Cell::Word(self.nothing));
-                for _ in 0..QUANTITIES.len() * PERCENTILES.len() {
-                    put(Cell::Real(None));
-                }
             }
         }
     }
 }
 
-/// The three percentiles of a quantity in the unit of its column.
-fn ends<Q: Quantity>(quantity: Option<LogNormal<Q>>, unit: impl Fn(Q) -> f64, put: &mut impl FnMut(Cell<'_>)) {
-    let range = quantity.map(LogNormal::range);
-    put(Cell::Real(range.map(|range| unit(range.p5))));
-    put(Cell::Real(range.map(|range| unit(range.p50))));
-    put(Cell::Real(range.map(|range| unit(range.p95))));
+/// The quantities of a row on their way to a pen.
+struct Quantities<'a, P> {
+    before: &'a mut [Option<Spread>; QUANTITIES.len()],
+    next: usize,
+    pen: &'a mut P,
 }
 
-/// Rows on their way to a file.
-#[derive(Debug)]
-pub(super) enum Rows {
-    /// As they will stand there.
-    Csv(Vec<u8>),
-    /// Column by column.
-    Parquet(Vec<Values>),
-}
-
-impl Rows {
-    pub(super) fn none(form: Form) -> Self {
-        match form {
-            Form::Csv => Self::Csv(Vec::new()),
-            Form::Parquet => Self::Parquet(kinds().into_iter().map(Values::of).collect()),
-        }
-    }
-
-    pub(super) fn push(&mut self, scribe: &Scribe, point: &Point, outcome: &Outcome) {
-        match self {
-            Self::Csv(bytes) => {
-                scribe.cells(point, outcome, &mut |cell| {
-                    match cell {
-                        Cell::Word(at) => quoted(bytes, &scribe.words[usize::from(at)]),
-                        Cell::Text(text) => quoted(bytes, text.unwrap_or_default()),
-                        // Writing to a vector cannot fail.
-                        Cell::Whole(number) => _ = number.map(|number| write!(bytes, "{number}")),
-                        Cell::Real(number) => _ = number.map(|number| six(bytes, number)),
-                    }
-                    bytes.push(b',');
-                });
-                bytes.pop();
-                bytes.push(b'\n');
-            }
-            Self::Parquet(columns) => {
-                let mut columns = columns.iter_mut();
-                scribe.cells(point, outcome, &mut |cell| match (columns.next(), cell) {
-                    (Some(Values::Word(rows)), Cell::Word(at)) => rows.push(at),
-                    (Some(Values::Text(rows)), Cell::Text(text)) => rows.push(text.map(str::to_owned)),
-                    (Some(Values::Whole(rows)), Cell::Whole(number)) => rows.push(number.map(i64::from)),
-                    (Some(Values::Real(rows)), Cell::Real(number)) => rows.push(number),
-                    _ => unreachable!("cells come in the order and of the kinds of the columns"),
-                });
-            }
-        }
-    }
-}
-
-/// A text of a CSV cell, between quotes where it needs them.
-fn quoted(bytes: &mut Vec<u8>, text: &str) {
-    if text.contains([',', '"', '\n', '\r']) {
-        bytes.push(b'"');
-        bytes.extend(text.replace('"', "\"\"").bytes());
-        bytes.push(b'"');
-    } else {
-        bytes.extend(text.bytes());
-    }
-}
-
-/// Six significant figures, without an exponent and without zeros at the end.
-fn six(bytes: &mut Vec<u8>, number: f64) {
-    let magnitude = if number == 0.0 { 0 } else { number.abs().log10().floor() as i32 };
-    let decimals = (5 - magnitude).clamp(0, 12) as usize;
-    let begin = bytes.len();
-    // Writing to a vector cannot fail.
-    if decimals == 0 {
-        let unit = 10f64.powi((magnitude - 5).max(0));
-        _ = write!(bytes, "{:.0}", (number / unit).round() * unit);
-    } else {
-        _ = write!(bytes, "{number:.decimals$}");
-    }
-    if bytes[begin..].contains(&b'.') {
-        while bytes.last() == Some(&b'0') {
-            bytes.pop();
-        }
-        if bytes.last() == Some(&b'.') {
-            bytes.pop();
-        }
-    }
-}
-
-/// How a file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Comma-separated text.
-    Csv,
-    /// Parquet, compressed by zstd.
-    Parquet,
-}
-
-impl Form {
-    /// By the end of a file's name.
-    ///
-    /// # Errors
-    /// [`Error::Write`] where it is neither `.csv` nor `.parquet`.
-    pub fn of(path: &Path) -> Result<Self, Error> {
-        match path.extension().and_then(|end| end.to_str()) {
-            Some("csv") => Ok(Self::Csv),
-            Some("parquet") => Ok(Self::Parquet),
-            _ => Err(Error::Write {
-                file: path.display().to_string(),
-                reason: "its name says neither CSV nor Parquet".to_owned(),
-                mend: "write --out sweep.csv or --out sweep.parquet",
-            }),
-        }
-    }
-}
-
-/// The file that is being written, beside its name until it is whole.
-#[derive(Debug)]
-pub(super) struct Sink {
-    path: PathBuf,
-    beside: PathBuf,
-    /// Gone once the file is whole.
-    pen: Option<Pen>,
-}
-
-#[derive(Debug)]
-enum Pen {
-    Csv(BufWriter<File>),
-    Parquet(Box<FigureTable<BufWriter<File>>>),
-}
-
-impl Sink {
-    pub(super) fn open(path: &Path, form: Form, scribe: &Scribe, job: &str) -> Result<Self, Error> {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-        let open = || -> io::Result<Pen> {
-            let mut file = BufWriter::with_capacity(1 << 20, File::create(&beside)?);
-            let names = names();
-            Ok(match form {
-                Form::Csv => {
-                    writeln!(file, "{}", names.join(","))?;
-                    Pen::Csv(file)
-                }
-                Form::Parquet => {
-                    let columns: Vec<(&str, Kind)> = names.iter().map(String::as_str).zip(kinds()).collect();
-                    let about = vec![("schema", "greenwich.sweep/1".to_owned()), ("job", job.to_owned())];
-                    Pen::Parquet(Box::new(FigureTable::new(file, &columns, &scribe.words, about)?))
-                }
-            })
-        };
-        match open() {
-            Ok(pen) => Ok(Self { path: path.to_owned(), beside, pen: Some(pen) }),
-            Err(error) => {
-                // It may have been made before it could not be written.
-                _ = std::fs::remove_file(&beside);
-                Err(unwritten(path, &error))
-            }
-        }
-    }
-
-    pub(super) fn write(&mut self, rows: Rows) -> Result<(), Error> {
-        let written = match (&mut self.pen, rows) {
-            (Some(Pen::Csv(file)), Rows::Csv(bytes)) => file.write_all(&bytes),
-            (Some(Pen::Parquet(table)), Rows::Parquet(columns)) => table.group(columns),
-            _ => unreachable!("rows are made for the form of their file"),
-        };
-        written.map_err(|error| unwritten(&self.path, &error))
-    }
-
-    /// Ends the file and gives it its name.
-    pub(super) fn finish(mut self) -> Result<(), Error> {
-        let ended = match self.pen.take() {
-            Some(Pen::Csv(mut file)) => file.flush(),
-            Some(Pen::Parquet(table)) => table.finish().map(drop),
-            None => Ok(()),
-        };
-        ended.and_then(|()| std::fs::rename(&self.beside, &self.path)).map_err(|error| {
-            _ = std::fs::remove_file(&self.beside);
-            unwritten(&self.path, &error)
-        })
-    }
-}
-
-impl Drop for Sink {
-    /// What was begun and not ended leaves nothing.
-    fn drop(&mut self) {
-        if self.pen.is_some() {
-            _ = std::fs::remove_file(&self.beside);
-        }
-    }
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Error {
-    Error::Write {
-        file: path.display().to_string(),
-        reason: error.to_string(),
-        mend: "name a file in a folder that exists and that you may write to",
+impl<P: Pen> Quantities<'_, P> {
+    /// The three percentiles of the next quantity in the unit of its columns.
+    fn put<Q: Quantity>(&mut self, quantity: Option<LogNormal<Q>>, unit: impl Fn(Q) -> f64) {
+        let bits = |quantity: LogNormal<Q>| [quantity.median().base().to_bits(), quantity.sigma().to_bits()];
+        let now = quantity.map_or(NOT_KNOWN, bits);
+        let before = self.before[self.next].replace(now);
+        self.pen.group(VERDICT + 1 + self.next, before == Some(now), |put| {
+            let range = quantity.map(LogNormal::range);
+            put(Cell::Real(range.map(|range| unit(range.p5))));
+            put(Cell::Real(range.map(|range| unit(range.p50))));
+            put(Cell::Real(range.map(|range| unit(range.p95))));
+        });
+        self.next += 1;
     }
 }

@@ -8,8 +8,9 @@ use crate::document::Place as Written;
 use crate::error::Error;
 use crate::job_file::{JobSpec, LayoutSpec, MachineSpec, SiteSpec};
 use crate::machine::Machine;
-use crate::resolve::{Job, away};
+use crate::resolve::{Job, Pace, away};
 use crate::site::{Place, kind_pue};
+use crate::speed::Roofline;
 use greenwich_core::quantity::Pue;
 use greenwich_core::{AcceleratorId, RegionId, ZoneId};
 use greenwich_estimate::sweep::{Grid, Machine as Machinery, Offer, Run};
@@ -62,16 +63,14 @@ pub(super) fn named(catalog: &Catalog, spec: &JobSpec, axes: &Axes) -> Result<Na
     for chip in &chips {
         for precision in &precisions {
             let machine = Machine::find(catalog, chip.as_str(), *precision)?;
-            machines.push(machinery(&job, &machine, *precision, &runs));
+            let job = Job { precision: *precision, ..job.clone() };
+            machines.push(machinery(&job, &job.roofline(&machine), &runs));
             names.push(MachineName { chip: chip.clone(), precision: *precision });
             found.push(machine);
         }
     }
     let sites = spots.iter().map(|spot| {
-        // Of a site only what is the place's own is taken; machine and price come by the offer.
-        let mut site = job.inputs(&free(&spec.machine), &job.machine, &spot.place).site;
-        site.embodied = None;
-        site.price = spot.place.rent.map(LogNormal::exact);
+        let mut site = spot.place.site();
         site.pue = spot.pue.unwrap_or(site.pue);
         site
     });
@@ -101,25 +100,25 @@ fn free(machine: &MachineSpec) -> MachineSpec {
     machine.replaced_by(&machine.accelerator)
 }
 
-/// The machine as the grid takes it. What the job gives of it holds for its own chip, count and precision alone.
-fn machinery(job: &Job<'_>, machine: &Machine, precision: Precision, runs: &[(u32, Option<LayoutSpec>)]) -> Machinery {
-    let in_precision = Job { precision, ..job.clone() };
-    let spec = &job.spec.machine;
-    let is_own = machine.id == job.machine.id && precision == job.precision;
-    let inputs = |count: u32, layout: Option<LayoutSpec>| {
-        let asked = match layout {
-            None if is_own && count == spec.count => spec.clone(),
-            _ => MachineSpec { count, layout, ..free(spec) },
-        };
-        in_precision.inputs(&asked, machine, &job.home)
-    };
+/// The machine as the grid takes it, by a roofline of the job on it. What the job gives of it holds for its own chip, count
+/// and precision alone.
+fn machinery(job: &Job<'_>, roofline: &Roofline<'_>, runs: &[(u32, Option<LayoutSpec>)]) -> Machinery {
+    let (own, machine) = (&job.spec.machine, roofline.machine);
+    let is_own = machine.id == job.machine.id && machine.precision == job.machine.precision;
+    let mut free = free(own);
+    free.count = runs.first().map_or(own.count, |(count, _)| *count);
+    let any = job.inputs_by(roofline, &free, &job.home);
     let run = |(count, layout): &(u32, Option<LayoutSpec>)| {
-        let Inputs { given, utilisation, power, load, .. } = inputs(*count, *layout);
-        let speed = layout.map(|layout| in_precision.speed(machine, *count, layout));
-        let (sharing, short_of_gb) = speed.map_or((None, None), |speed| (speed.sharing, speed.short_of_gb));
-        Run { count: *count, given, utilisation, power, load, sharing, short_of_gb }
+        (free.count, free.layout) = (*count, *layout);
+        let is_as_given = is_own && layout.is_none() && *count == own.count;
+        let asked = if is_as_given { own } else { &free };
+        let speed = roofline.speed(*count, asked.layout);
+        let Pace { given, utilisation, power, load, .. } = job.pace(asked, machine, &speed);
+        // A layout that was not asked for, but is the job's own, is told by the estimate.
+        let timed = layout.map(|_| (speed.sharing(), roofline.short_of_gb(&speed)));
+        let (sharing, short_of_gb) = timed.unwrap_or_default();
+        Run { count: *count, given, utilisation, power, load: Some(load), sharing, short_of_gb }
     };
-    let any = inputs(spec.count, None);
     Machinery {
         inputs: Inputs { factors: Vec::new(), warnings: Vec::new(), ..any },
         runs: runs.iter().map(run).collect(),
@@ -287,4 +286,38 @@ fn of_precision(catalog: &Catalog, machines: &[MachineName]) -> Option<String> {
             catalog.cite(&high.source)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_file;
+
+    /// How many searches for layouts a machine's runs take.
+    fn searches(axes: &[&str]) -> (u32, usize) {
+        let flags = [
+            ("model.name", "llama-2-7b"),
+            ("model.tokens", "1e12"),
+            ("machine.accelerator", "a100-sxm4-80g"),
+            ("machine.count", "64"),
+        ];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let spec = job_file::from_flags(&flags).expect("the flags are right");
+        let axes: Vec<String> = axes.iter().map(|&axis| axis.to_owned()).collect();
+        let axes = Axes::read(&axes).expect("the axes are right");
+        let catalog = Catalog::load();
+        let job = Job::resolve(&catalog, &spec).expect("names that are known");
+        let roofline = job.roofline(&job.machine);
+        let machinery = machinery(&job, &roofline, &runs(&job, &axes));
+        (roofline.searches(), machinery.runs.len())
+    }
+
+    #[test]
+    fn the_quickest_of_all_is_looked_for_once_a_count_and_each_layout_once() {
+        assert_eq!(searches(&["count=8,16,32"]), (3, 3));
+        assert_eq!(searches(&["count=64,128", "layout=8x1x8,8x8x1,4x1x16"]), (2 + 6, 6));
+        let (searches, layouts) = searches(&["count=64,128,256", "layout=all:zero=0/1/2/3"]);
+        assert!(layouts > 100);
+        assert_eq!(searches as usize, 3 + layouts);
+    }
 }

@@ -139,6 +139,8 @@ pub(super) struct Grid {
     edition: u64,
     second: i64,
     pub(super) is_gone: bool,
+    /// Its ledger.
+    pub(super) is_unreadable: bool,
 }
 
 impl Grid {
@@ -202,6 +204,9 @@ impl Outlook for Grid {
         Ok(asks.iter().map(answer).collect())
     }
     fn metered(&mut self, run: &Run) -> Result<Vec<Metered>, String> {
+        if self.is_unreadable {
+            return Err("the ledger cannot be read".to_owned());
+        }
         let mut found = Vec::new();
         for seen in self.world.history().into_iter().filter(|seen| seen.mark.run == run.job.run) {
             for (index, stretch) in seen.ran.iter().enumerate() {
@@ -284,7 +289,7 @@ impl Stage {
         let world = Replay::new(at(0), sites.to_vec());
         let fuse = Fuse::new(fuse);
         let keeper = Self::open(folder.path(), &fuse);
-        let grid = Grid { world: world.clone(), edition: 0, second: 0, is_gone: false };
+        let grid = Grid { world: world.clone(), edition: 0, second: 0, is_gone: false, is_unreadable: false };
         Self { folder, world, fuse, grid, keeper, kills: 0, more: Vec::new(), budgets: Vec::new() }
     }
 
@@ -349,7 +354,10 @@ impl Stage {
                 is_fixed: false,
                 current: Vec::new(),
             };
-            let segments = self.grid.best(&ask, "east", ask.release).expect("there is room");
+            let segments = self
+                .grid
+                .best(&ask, job.sites.first().map_or("east", String::as_str), ask.release)
+                .expect("there is room");
             let plan = Plan { segments, co2e_g: None, made: at(second) };
             let mut run = Run::new(job.clone(), plan, Phase::New);
             let keeper = &mut self.keeper;
