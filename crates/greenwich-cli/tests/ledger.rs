@@ -174,7 +174,10 @@ fn a_run_is_accounted_again_under_another_place_and_the_old_account_is_kept() {
     let rig = four_runs();
     let old = rig.json(&["account", "last"]);
     let other = rig.json(&["account", "last", "--zone", "PL", "--pue", "1.5"]);
-    assert!((number(&other, "it_energy_j") / number(&old, "it_energy_j") - 1.0).abs() < 1e-12, "joules are the meter's");
+    assert!(
+        (number(&other, "it_energy_j") / number(&old, "it_energy_j") - 1.0).abs() < 1e-12,
+        "joules are the meter's"
+    );
     assert!((number(&other, "facility_energy_kwh") / (number(&old, "it_energy_j") / 3.6e6) - 1.5).abs() < 1e-6);
     assert!(number(&other, "location_based_co2e_kg") > number(&old, "location_based_co2e_kg"), "Poland's grid");
     assert_eq!(rig.json(&["account", "last"]), old, "nothing was recorded");
