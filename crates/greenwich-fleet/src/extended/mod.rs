@@ -6,6 +6,7 @@
 //! thousands of jobs at a time; fleets without such columns never come here.
 
 pub(crate) mod elastic;
+pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod model;
 pub(crate) mod naive;
