@@ -180,7 +180,9 @@ fn dive(
         if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
-            let kept_back = |quota: &Quota| (KEPT_BACK * quota.nanograms as f64) as i128;
+            // Of fewer tasks, exchanges share a quota out better by themselves.
+            let share = if model.tasks.len() > CLEARED { KEPT_BACK } else { 0.0 };
+            let kept_back = |quota: &Quota| (share * quota.nanograms as f64) as i128;
             let left = board.left.iter().zip(&model.quotas).map(|(left, quota)| (left - kept_back(quota)).max(0));
             prices.capacity = model.rows(&board.free, &left.collect::<Vec<_>>());
             let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
