@@ -11,9 +11,11 @@ use std::cmp::Reverse;
 
 /// Hours looked ahead.
 const AHEAD_H: u32 = 96;
-/// On a full site a job that would be done so many hours before its deadline is safe, whatever comes; one that would be done at
-/// it is late as often as not. Where half the room is asked for it is half as many hours: who has a site for himself is safe.
+/// A job that would be done so many hours before its deadline is safe, whatever comes; one that would be done at it is late as
+/// often as not.
 const SAFE_H: f64 = 16.0;
+/// Where a smaller share of a site's hours is asked for it is fewer hours in proportion: who has a site for himself is safe.
+const CROWDED: f64 = 0.25;
 /// Hours ahead in which what is asked for says how full a site is.
 const FULL_H: u32 = 48;
 
@@ -78,7 +80,7 @@ impl Crowd {
             (0..AHEAD_H as usize).map(|hour| known.get(hour).copied().unwrap_or(last)).collect()
         };
         let capacity: Vec<Vec<u32>> = (0..now.sites().len() as u32).map(of).collect();
-        let safe_h = fullness(&coming, &capacity).into_iter().map(|full| SAFE_H * full.min(1.0)).collect();
+        let safe_h = fullness(&coming, &capacity).into_iter().map(|full| SAFE_H * (full / CROWDED).min(1.0)).collect();
         Self { coming, capacity, safe_h }
     }
 
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fuller_a_site_the_sooner_its_jobs_have_to_be_done() {
+    fn how_full_a_site_is_says_how_soon_its_jobs_have_to_be_done() {
         let capacity = vec![vec![1; AHEAD_H as usize], vec![4; AHEAD_H as usize]];
         let both = Coming { sites: vec![(0, 24), (1, 24)], ..whole(1, 24, 90) };
         // 24 of 48 h at the first beside half of the other job; a sixteenth at the second.
