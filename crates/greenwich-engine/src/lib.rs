@@ -16,6 +16,7 @@ mod processes;
 mod replay;
 mod slurm;
 mod slurm_asked;
+mod slurm_environment;
 mod slurm_refusal;
 mod slurm_script;
 mod slurm_text;

@@ -161,8 +161,8 @@ impl Sites {
             bound += found;
             size += found.abs();
         }
-        for task in 0..model.tasks.len() {
-            let twice = allowed.charged_twice(model, frame, task, refusals[task]);
+        for (task, &charge) in refusals.iter().enumerate() {
+            let twice = allowed.charged_twice(model, frame, task, charge);
             bound -= twice;
             size += twice.abs();
         }

@@ -105,7 +105,7 @@ impl<'a> Relax<'a> {
         let (model, beside, prices) = (self.model, &self.rows.beside, &self.prices);
         self.charges.fill(model, beside, prices);
         let levels = beside.sizes.iter().copied().zip(self.charges.large.iter().map(Vec::as_slice));
-        self.tables.fill_with(model, prices, 1.0, levels);
+        self.tables.fill_with(model, prices, 1.0, &levels);
         let tables = &self.tables;
         self.charges
             .fill_own(model, beside, prices, |odd| tables.row(model.tasks[odd.task as usize].class, odd.site).cost);
@@ -207,7 +207,9 @@ impl<'a> Relax<'a> {
             }
             for (&least, level) in self.rows.beside.sizes.iter().zip(self.large.chunks_exact_mut(cells)) {
                 if task.accelerators >= least {
-                    chosen.iter().for_each(|hour| level[from + *hour as usize] += f64::from(least));
+                    for hour in &chosen {
+                        level[from + *hour as usize] += f64::from(least);
+                    }
                 }
             }
             self.hours[index] = chosen;
@@ -219,7 +221,9 @@ impl<'a> Relax<'a> {
             if self.choice[odd.task as usize].0 == odd.slot {
                 let size = f64::from(self.rows.beside.sizes[odd.level as usize]);
                 let inside = self.hours[odd.task as usize].iter().filter(|hour| (odd.begin..odd.end).contains(*hour));
-                inside.for_each(|hour| asked[(hour - odd.begin) as usize] += size);
+                for hour in inside {
+                    asked[(hour - odd.begin) as usize] += size;
+                }
             }
         }
         self.counted += u32::from(count);

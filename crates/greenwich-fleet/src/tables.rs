@@ -62,7 +62,7 @@ impl Tables {
 
     /// Takes new prices by step, site and hour, each `weight` times what is given.
     pub(crate) fn fill(&mut self, model: &Model, prices: &[f64], weight: f64) {
-        self.fill_with(model, prices, weight, std::iter::empty());
+        self.fill_with(model, prices, weight, &std::iter::empty());
     }
 
     /// The same, and what jobs of at least a size are charged for each accelerator of that size, by site and hour.
@@ -71,7 +71,7 @@ impl Tables {
         model: &Model,
         prices: &[f64],
         weight: f64,
-        levels: impl Iterator<Item = (u32, &'a [f64])> + Clone,
+        levels: &(impl Iterator<Item = (u32, &'a [f64])> + Clone),
     ) {
         let (sites, hours) = (self.sites, self.hours);
         let cells = sites * hours;

@@ -184,9 +184,8 @@ pub(crate) fn read_fleet(options: &FleetOptions) -> Result<FleetRead, Error> {
     }
     let faint = read.fleet.jobs.iter().filter(|job| job.power.watts() < 1.0).count();
     if faint > 0 {
-        warnings.push(format!(
-            "the `power_w` of {faint} jobs is below 1 W an accelerator: it is watts, so write 700 for 0.7 kW"
-        ));
+        let have = if faint == 1 { "job has" } else { "jobs have" };
+        warnings.push(format!("{faint} {have} a `power_w` below 1 W: it is watts an accelerator, so 0.7 kW is 700"));
     }
     warnings.extend(fleet_terms::passed_by(&read.fleet, options));
     Ok(FleetRead { fleet: read.fleet, warnings, skipped: read.skipped })

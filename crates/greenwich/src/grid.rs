@@ -100,3 +100,25 @@ fn constant(zone: ZoneId, signal: Signal, span: Window, g_per_kwh: f64) -> Inten
     let step = SignedDuration::from_hours(1);
     IntensitySeries::new(zone, signal, Provenance::Given, span.start(), step, vec![g_per_kwh; hours])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kilograms_where_grams_should_stand_are_doubted_in_a_users_own_hours_alone() {
+        let start = "2026-01-05T00:00:00Z".parse().expect("an instant");
+        let doubt = |signal, provenance, values: &[f64]| {
+            let step = SignedDuration::from_hours(1);
+            let series = IntensitySeries::new(ZoneId::new("ES"), signal, provenance, start, step, values.to_vec());
+            series_in_kilograms(&series)
+        };
+        let own = || Provenance::Replayed { file: "ES.csv".to_owned() };
+        let told = doubt(Signal::Lifecycle, own(), &[0.2, 0.41]).expect("a doubt");
+        assert!(told.contains("0.41 g/kWh") && told.contains("in grams"), "{told}");
+        assert_eq!(doubt(Signal::Lifecycle, own(), &[0.2, 410.0]), None, "an hour of wind is no slip");
+        assert_eq!(doubt(Signal::Direct, own(), &[0.2, 0.41]), None, "a grid of water emits next to nothing itself");
+        assert_eq!(doubt(Signal::Lifecycle, own(), &[0.0, 0.0]), None);
+        assert_eq!(doubt(Signal::Lifecycle, Provenance::Given, &[0.41]), None, "told where it is given");
+    }
+}

@@ -4,6 +4,7 @@
 //! was given, its plan, and the footprint of the planned run and of the baseline. Only the planner decides; here
 //! names become candidates and the answer becomes footprints again.
 
+mod by_weather;
 mod says;
 
 use crate::document::DocumentError;
@@ -17,7 +18,6 @@ use crate::machine::Machine;
 use crate::resolve::{self, Job};
 use crate::signals::Signals;
 use crate::site::Place;
-use crate::weather::{ByHour, Weather};
 use greenwich_core::plan::{Candidate, PauseCost, Placement, Plan, Request};
 use greenwich_core::quantity::{AverageIntensity, FacilityEnergy, Hours, MarginalIntensity, Power, Pue, Usd};
 use greenwich_core::{
@@ -28,7 +28,7 @@ use greenwich_report::PlanView;
 use greenwich_signals::{Fill, Replay};
 use jiff::{SignedDuration, Timestamp};
 use says::{no_intensity, say_what_is_not_checked, say_what_the_grid_is};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -155,7 +155,7 @@ pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) 
     let ahead = Some(Ahead::new(options.as_of, span, kept, options.inputs.clone()));
     let grid = Grid { catalog: job.catalog, replay, signal: options.signal, ahead };
     let mut warnings = Vec::new();
-    let weather = by_hour(job, places, options, &grid, span)?;
+    let weather = by_weather::of_places(job, places, options, &grid, span)?;
 
     let machines = machines(job, schedule, &own, &mut warnings)?;
     let mut pue: Vec<PueSeries> = Vec::new();
@@ -239,44 +239,8 @@ pub(crate) fn plan_over(job: &Job<'_>, places: &[Place], options: &PlanOptions) 
         plan,
         warnings,
         forecasts,
-        site_weather: weather_json(&home, &weather),
+        site_weather: by_weather::json(&home, &weather),
     })
-}
-
-/// What PUE and water rest on: of home, and of the other sites that have curves.
-fn weather_json(home: &RegionId, weather: &BTreeMap<RegionId, ByHour>) -> Option<Value> {
-    let elsewhere = weather.iter().filter(|(region, _)| *region != home);
-    let elsewhere: Map<String, Value> = elsewhere.map(|(region, of)| (region.to_string(), of.json())).collect();
-    let mut answer = weather.get(home).map(ByHour::json).or_else(|| (!elsewhere.is_empty()).then(|| json!({})))?;
-    if !elsewhere.is_empty() {
-        answer["elsewhere"] = Value::Object(elsewhere);
-    }
-    Some(answer)
-}
-
-/// PUE and water by the hour of home and of each other place whose curves and temperatures are known.
-fn by_hour(
-    job: &Job<'_>,
-    places: &[Place],
-    options: &PlanOptions,
-    grid: &Grid<'_>,
-    span: Window,
-) -> Result<BTreeMap<RegionId, ByHour>, Error> {
-    let cooling = job.spec.site.cooling.clone().under(options.weather.clone());
-    if options.weather.is_some() && !cooling.is_some() {
-        let place =
-            crate::document::Place { file: job.spec.file.clone(), line: None, key: "site.pue_curve".to_owned() };
-        let mend = "write pue_curve = [[-10, 1.08], [20, 1.12], [35, 1.30]] or wue_curve below [site]: temperatures alone change nothing";
-        return Err(DocumentError::Missing { place, mend: mend.to_owned() }.into());
-    }
-    let home = region_of(&job.home);
-    let elsewhere = places.iter().filter(|place| region_of(place) != home).map(|place| (place, &place.cooling));
-    let mut found = BTreeMap::new();
-    for (place, cooling) in elsewhere.chain([(&job.home, &cooling)]) {
-        let weather = Weather::of(cooling, place.zone.as_ref(), grid.replay.as_ref(), options.as_of)?;
-        found.extend(weather.map(|weather| (region_of(place), weather.over(span, place))));
-    }
-    Ok(found)
 }
 
 /// The machine with its hours and power, or why it cannot run the job.

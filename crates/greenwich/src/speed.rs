@@ -9,6 +9,7 @@ use crate::factor::{assumed, cited};
 use crate::job_file::{LayoutSpec, ModelSpec, recompute_word};
 use crate::machine::Machine;
 use greenwich_core::{Check, Factor, Fit};
+use greenwich_estimate::flops::Work;
 use greenwich_estimate::layouts::{FITTED_SEQ_LEN, Found, Wanted, quickest};
 use greenwich_estimate::roofline::{Recompute, Scores, Sharing, usual_traffic};
 use greenwich_estimate::{LogNormal, Model, ModelCounts};
@@ -106,8 +107,10 @@ impl<'a> Roofline<'a> {
         let open = self.search(count, &batch).filter(|found| found.fits);
         let fitted = self.catalog.utilisation(&self.machine.accelerator);
         let unknown = |quantity| assumed(self.catalog, "roofline-unknown", quantity);
-        let (roofline, spread) =
-            open.map_or_else(|| (unknown("share"), unknown("log_sd")), |found| (found.step.mfu, 0.0));
+        let (roofline, spread) = open.as_ref().map_or_else(
+            || (unknown("share"), unknown("log_sd")),
+            |found| (found.step.mfu * self.counted_beside_fit(found), 0.0),
+        );
         let share = (fitted.share_of_roofline.value * roofline).min(1.0);
         let spread = fitted.log_sd.hypot(spread).hypot(self.spread_of_unseen(count));
         let mut speed = Speed {
@@ -162,6 +165,22 @@ impl<'a> Roofline<'a> {
         matches!(self.model, Model::Bare { .. }).then_some(1.0 - found.attention_share)
     }
 
+    /// What the FLOPs of the fit count of the roofline's, which have all attention, against what they count at the length of
+    /// sequences that the fit takes for every run: so that a longer sequence takes as much longer as by the roofline.
+    fn counted_beside_fit(&self, found: &Found) -> f64 {
+        if matches!(self.model, Model::Bare { .. }) {
+            // Attention of a token grows with the length of its sequence.
+            let attention = found.attention_share / (1.0 - found.attention_share);
+            let fitted = attention * f64::from(FITTED_SEQ_LEN) / f64::from(self.seq_len);
+            return (1.0 + fitted) / (1.0 + attention);
+        }
+        let counted = |seq_len| {
+            let work = Work::new(self.model, Some(1.0), Some(seq_len), None);
+            Some(work.calibrated?.flops() / work.training?.flops())
+        };
+        counted(self.seq_len).zip(counted(FITTED_SEQ_LEN)).map_or(1.0, |(own, fitted)| own / fitted)
+    }
+
     /// Gigabytes that the layout needs on each accelerator, and that each has, where it does not fit.
     pub(crate) fn short_of_gb(&self, speed: &Speed) -> Option<[f64; 2]> {
         let found = speed.timed().filter(|found| !found.fits)?;
@@ -192,7 +211,13 @@ impl<'a> Roofline<'a> {
         let fitted = self.catalog.utilisation(&self.machine.accelerator);
         let quantity = format!("useful share of billed peak over the roofline, {} runs published", fitted.runs);
         let share = &fitted.share_of_roofline;
-        vec![roofline, cited(self.catalog, &quantity, share.value, "fraction", share)]
+        let mut factors = vec![roofline, cited(self.catalog, &quantity, share.value, "fraction", share)];
+        let counted = speed.open.as_ref().map(|found| self.counted_beside_fit(found)).filter(|counted| *counted != 1.0);
+        factors.extend(counted.map(|counted| {
+            let quantity = format!("FLOPs of the fit over the roofline's, against {FITTED_SEQ_LEN} tokens a sequence");
+            derived(&quantity, counted, "attention, which the fit counts in part", Fit::Exact)
+        }));
+        factors
     }
 
     /// What the reader must know of a speed.

@@ -611,7 +611,7 @@ fn a_quota_lets_its_project_have_the_clean_hours_and_says_what_more_of_it_would_
       run at once  954 gCO2e at home, capacity ignored: the plan saves 71.28 %
       quota        small: 170 gCO2e of 1.00 kgCO2e
       no plan      below 274 gCO2e, proven: within 0.00 %
-      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 46 g
+      scarcest     north at 2022-07-04T04:00:00Z: one more accelerator there would save 60 g
     4 jobs on 2 sites over 6 h from 2022-07-04T00:00:00Z, by lifecycle intensity
       placed       4
       unplaced     0

@@ -127,3 +127,21 @@ fn a_size_alone_takes_about_as_long_in_a_layout_as_the_model_of_that_size() {
     }
     assert!(hours("params = 6738415616", 16_384) > 1.1 * hours("params = 6738415616", 4096));
 }
+
+#[test]
+fn longer_sequences_take_longer_without_a_layout_as_well() {
+    let hours = |model: &str, seq_len: u32| {
+        let text = job("a100-sxm4-80g", 512, "").replace("seq_len = 4096", &format!("seq_len = {seq_len}"));
+        let text = text.replace("name = \"llama-2-7b\"", model);
+        let job = job_file::parse("job.toml", text.as_bytes(), &[]).expect("a job file that can be read");
+        Greenwich::load().estimate(&job).expect("inputs that can be").hours.p50.hours()
+    };
+    for model in ["params = 6738415616", "name = \"llama-2-7b\""] {
+        let lengths = [1024, 2048, 4096, 8192, 16_384, 32_768];
+        let found: Vec<f64> = lengths.iter().map(|seq_len| hours(model, *seq_len)).collect();
+        // Up to 4,096 tokens a step's own cost, which more tokens share, weighs about as much as their attention.
+        assert!(found.windows(2).all(|two| two[1] >= 0.97 * two[0]), "{model}: {found:?}");
+        // Attention over 16,384 tokens is 55 % of the products' FLOPs of such a model, over 2,048 7 %.
+        assert!(found[4] > 1.2 * found[1] && found[4] < 1.7 * found[1], "{model}: {found:?}");
+    }
+}

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
 use greenwich_core::ZoneId;
 use greenwich_core::quantity::{AverageIntensity, Pue};
-use greenwich_fleet::Site;
+use greenwich_fleet::{Job, Site};
 use greenwich_forecast::{History, Prior};
 use greenwich_simulate::{
     Charges, Foresight, Method, Outcome, PolicyKind, Span, TraceRules, World, as_fleet, bound_g, read_trace, replay,
@@ -23,8 +23,10 @@ use std::path::{Path, PathBuf};
 const USAGE: &str =
     "usage: cargo xtask eval plan policies [--data DIR] [--traces NAME,…] [--sites 1|2] [--utilisation SHARE,…]
                      [--jobs N] [--weeks N] [--policies NAME,…] [--forecasts greenwich|naive|perfect|NOISE,…]
+                     [--from HOUR] [--seed N] [--late]
 --sites 1: California, Great Britain, New South Wales from 2023-04-01; 2: Texas, Great Britain, Tokyo from 2022-10-01;
---forecasts: the first for every policy, the others for ours alone; NOISE is a share, for example 0.1";
+--forecasts: the first for every policy, the others for ours alone; NOISE is a share, for example 0.1;
+--from: so many hours later in each trace; --seed: who may pause or move, by lot; --late: who is late, by kind of job";
 /// The fleet planner's effort for the bound.
 const BOUND_EFFORT: f64 = 0.1;
 const TAIL: u32 = 24 + 96 + 168;
@@ -57,6 +59,9 @@ struct Asked {
     hours: u32,
     policies: Vec<PolicyKind>,
     forecasts: Vec<Method>,
+    from_h: f64,
+    seed: u64,
+    tells_late: bool,
 }
 
 impl Asked {
@@ -71,12 +76,19 @@ impl Asked {
             hours: 2 * 168,
             policies: PolicyKind::ALL.to_vec(),
             forecasts: vec![Method::Forecaster],
+            from_h: 0.0,
+            seed: 1,
+            tells_late: false,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             if *word == "--help" {
                 print(USAGE);
                 return Ok(None);
+            }
+            if *word == "--late" {
+                asked.tells_late = true;
+                continue;
             }
             let value = words.next().copied().with_context(|| format!("{word} wants a value\n{USAGE}"))?;
             let parts = value.split(',');
@@ -92,6 +104,8 @@ impl Asked {
                 "--sites" => asked.places = parts.map(|at| Ok(at.parse::<usize>()? - 1)).collect::<Result<_>>()?,
                 "--utilisation" => asked.utilisations = parts.map(str::parse).collect::<Result<_, _>>()?,
                 "--jobs" => asked.jobs = value.parse()?,
+                "--from" => asked.from_h = value.parse()?,
+                "--seed" => asked.seed = value.parse()?,
                 "--weeks" => asked.hours = 168 * value.parse::<u32>()?,
                 "--policies" => {
                     asked.policies =
@@ -171,7 +185,7 @@ impl Place {
 fn trace_table(asked: &Asked, place: &Place, (short, name, from_h): (&str, &str, f64)) -> Result<()> {
     let file = asked.folder.join("jobs").join(format!("{name}.csv.gz"));
     let rules = TraceRules {
-        from_h,
+        from_h: from_h + asked.from_h,
         hours: asked.hours,
         slack_h: 24,
         interruptible: 0.5,
@@ -182,7 +196,7 @@ fn trace_table(asked: &Asked, place: &Place, (short, name, from_h): (&str, &str,
         longest_h: 96,
         largest: LARGEST,
         most_jobs: asked.jobs,
-        seed: 1,
+        seed: asked.seed,
     };
     let traced = as_fleet(name, &read_trace(name, &unpacked(&file)?)?, place.sites.clone(), &rules)?;
     let mut seen: Vec<Vec<u32>> = Vec::new();
@@ -205,6 +219,9 @@ fn trace_table(asked: &Asked, place: &Place, (short, name, from_h): (&str, &str,
         let row = |forecast: &str, kind: PolicyKind, outcome: &Outcome| {
             let head = format!("| {short} | {} | {:.0} % | {forecast} | {kind} |", place.number, 100.0 * share);
             print(&(head + &cells(outcome, &base, &oracle, bound)));
+            if asked.tells_late {
+                print(&late(&world, outcome));
+            }
         };
         for (at, (method, foresight)) in place.foresights.iter().enumerate() {
             let ours = [PolicyKind::Greenwich];
@@ -218,6 +235,33 @@ fn trace_table(asked: &Asked, place: &Place, (short, name, from_h): (&str, &str,
         }
     }
     Ok(())
+}
+
+/// Who is late: jobs and their share of all late accelerator-hours, by size, length and freedom.
+fn late(world: &World, outcome: &Outcome) -> String {
+    let area = |job: &Job| f64::from(job.accelerators) * f64::from(job.hours);
+    let jobs = || world.fleet.jobs.iter().zip(&outcome.jobs);
+    let all: f64 = jobs().filter(|(_, ran)| ran.missed).map(|(job, _)| area(job)).sum();
+    let kinds: [(&str, fn(&Job) -> bool); 10] = [
+        ("1 accelerator", |job| job.accelerators == 1),
+        ("2", |job| job.accelerators == 2),
+        ("3 or 4", |job| job.accelerators > 2),
+        ("up to 4 h", |job| job.hours <= 4),
+        ("up to 24 h", |job| (5..=24).contains(&job.hours)),
+        ("longer", |job| job.hours > 24),
+        ("whole", |job| !job.interruptible),
+        ("may pause", |job| job.interruptible),
+        ("at home", |job| job.sites.0 != 0),
+        ("may move", |job| job.sites.0 == 0),
+    ];
+    let told = kinds.map(|(name, is_one)| {
+        let of = jobs().filter(|(job, _)| is_one(job)).count();
+        let (count, sum) = jobs()
+            .filter(|(job, ran)| ran.missed && is_one(job))
+            .fold((0, 0.0), |(count, sum), (job, _)| (count + 1, sum + area(job)));
+        format!("{name} {count} of {of} ({:.0} %)", 100.0 * sum / all.max(1.0))
+    });
+    format!("late: {}", told.join(", "))
 }
 
 fn cells(outcome: &Outcome, base: &Outcome, oracle: &Outcome, bound: Option<f64>) -> String {

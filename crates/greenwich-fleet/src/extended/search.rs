@@ -8,7 +8,7 @@ use crate::ascent::Volume;
 use crate::courses;
 use crate::effort::ExtendedWork;
 use crate::extended::exchange::Ground;
-use crate::extended::model::{Model, Task};
+use crate::extended::model::{Model, Quota, Task};
 use crate::extended::oracle::{Choice, Look, NONE, Oracle, Priced, Room};
 use crate::extended::place::Board;
 use crate::extended::prices::Asking;
@@ -31,6 +31,10 @@ const FOLLOW_PARTS: usize = 4;
 const WEIGHTS: [f64; 2] = [0.5, 0.0];
 /// Weights of the prices among which an exchange draws.
 const EXCHANGE_WEIGHTS: [f64; 3] = [0.6, 0.2, 0.0];
+/// The share of a quota that prices keep back as tasks are placed: who finds its hours taken emits more than prices say.
+const KEPT_BACK: f64 = 0.03;
+/// Of no more tasks than these, exchanges mend that.
+const MOST_MENDED: usize = 5000;
 /// How many times its price a quota counts, and a gram of CO2e once more than that, where an exchange is sparing of it.
 const SPARING: f64 = 4.0;
 
@@ -169,7 +173,11 @@ fn dive(
         if since >= all / work.chunks && !stop.is_set() {
             done += since;
             since = 0.0;
-            prices.capacity = model.rows(&board.free, &board.left);
+            // Of fewer tasks, exchanges share a quota out better by themselves.
+            let share = if model.tasks.len() > MOST_MENDED { KEPT_BACK } else { 0.0 };
+            let kept_back = |quota: &Quota| (share * quota.nanograms as f64) as i128;
+            let left = board.left.iter().zip(&model.quotas).map(|(left, quota)| (left - kept_back(quota)).max(0));
+            prices.capacity = model.rows(&board.free, &left.collect::<Vec<_>>());
             let step = FOLLOW_STEP * prices.top.abs() * (1.0 - done / all).max(0.0);
             for _ in 0..FOLLOW {
                 turn = (turn + 1) % FOLLOW_PARTS;

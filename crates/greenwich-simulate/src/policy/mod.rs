@@ -6,6 +6,7 @@ mod arrivals;
 mod at_once;
 mod booked;
 mod carbon_scaler;
+mod crowd;
 mod lowest_window;
 mod rolling;
 mod threshold;

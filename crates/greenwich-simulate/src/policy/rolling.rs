@@ -4,13 +4,15 @@
 //! between two forecasts are planned into what the plan left. Where each job's own best fits beside the others' that is the
 //! plan, and no plan is better; else the fleet planner shares what is scarce.
 
-use crate::now::{Hour, Now};
+use crate::now::{Hour, Now, Run};
 use crate::policy::Policy;
 use crate::policy::arrivals::{Arrivals, Expected};
 use crate::policy::booked::Booking;
+use crate::policy::crowd::Crowd;
 use crate::search::{cheapest_hours, cheapest_hours_with_restarts, cheapest_window, greedy_sizes};
 use greenwich_core::quantity::AverageIntensity;
 use greenwich_fleet::{Extras, Fleet, Job, Options, Site, SiteSet, Terms, plan};
+use std::cmp::Ordering;
 
 /// A job that is late is planned to end within so many hours more than it needs, and goes first when it is late by as many.
 const LATE_WITHIN_H: u32 = 24;
@@ -18,8 +20,8 @@ const LATE_WITHIN_H: u32 = 24;
 const LATER: f64 = 1e-5;
 /// Hours ahead for which jobs are expected.
 const EXPECTED_H: u32 = 48;
-/// The share of a site's hours that what waits and what is expected may fill before jobs are hurried on.
-const COUNTED_ON: f64 = 0.9;
+/// Most parts of those that could run sooner which are tried to let wait.
+const TRIES: usize = 24;
 /// The fleet planner's effort against what it spends on a plan that is made once: here one is made every few hours.
 const EFFORT: f64 = 0.002;
 
@@ -54,60 +56,54 @@ impl Rolling {
         }
     }
 
-    /// Lets jobs run sooner than they meant to where what waits at a site and what is expected there would hardly fit into the
-    /// hours to come: an hour left empty now would be missed then. Where it would not fit at all, others take some.
-    fn keep_room(&self, now: &Now<'_>, hour: &mut Hour, open: &[u32]) {
-        let room: Vec<f64> = (0..now.sites().len() as u32).map(|site| room_to_come(now, site)).collect();
-        let mut load = self.load(now);
-        let is_tight = |load: &[f64], site: u32, share: f64| load[site as usize] > share * room[site as usize];
-        let mut sooner: Vec<(f64, u32, u32)> = open
-            .iter()
-            .filter(|job| !hour.has(**job))
-            .filter_map(|&job| {
-                let booking = self.bookings[job as usize].as_ref()?;
-                is_tight(&load, booking.site, COUNTED_ON).then(|| (loss(now, job, booking), booking.site, job))
-            })
-            .collect();
-        sooner.sort_by(|one, other| one.0.total_cmp(&other.0));
-        for (_, site, job) in sooner {
+    /// Lets jobs run sooner than they meant to where deadlines would be missed, or may well be, if they waited: as many of them as
+    /// make emissions and the charge of late jobs together least.
+    fn hurry(&self, now: &Now<'_>, hour: &mut Hour, open: &[u32]) {
+        let crowd = Crowd::new(now, &self.arrivals.expected(now.hour, EXPECTED_H));
+        let charge_g = |runs: &[Run]| now.miss_g() * crowd.late(runs);
+        let planned_g = charge_g(hour.runs());
+        if planned_g <= 0.0 {
+            return;
+        }
+        let mut waits: Vec<u32> = open.iter().copied().filter(|job| !hour.has(*job)).collect();
+        waits.retain(|job| self.bookings[*job as usize].is_some());
+        waits.sort_by_key(|job| (now.window(*job).saturating_sub(now.needs_at_least(*job)), *job));
+        // Everybody goes, as far as there is room.
+        let mut all = hour.clone();
+        let mut gone: Vec<(f64, Run)> = Vec::new();
+        for job in waits {
+            let Some(booking) = &self.bookings[job as usize] else { continue };
             let size = now.job(job).accelerators;
-            let left = |site: u32| now.left_at(job, site).min(f64::from(EXPECTED_H)) * f64::from(size);
-            if !is_tight(&load, site, COUNTED_ON) {
-                continue;
-            }
-            if hour.run(now, job, site, size) {
-                load[site as usize] -= f64::from(size);
-            } else if is_tight(&load, site, 1.0) {
-                let fits = |other: &u32| load[*other as usize] + left(*other) <= COUNTED_ON * room[*other as usize];
-                let others = now.sites_of(job).into_iter().filter(fits);
-                if let Some(other) = cleanest(now, hour, job, others)
-                    && hour.run(now, job, other, size)
-                {
-                    load[site as usize] -= left(site);
-                    load[other as usize] += left(other);
-                }
+            let meant = Some(booking.site).filter(|site| all.free(*site) >= size);
+            let site = meant.or_else(|| cleanest(now, &all, job, now.sites_of(job).into_iter()));
+            if let Some(site) = site
+                && all.run(now, job, site, size)
+            {
+                gone.push((loss_g(now, job, site, booking), Run { job, site, accelerators: size }));
             }
         }
-    }
-
-    /// Accelerator-hours, by site, that what waits there and what is expected can fill within the hours to come.
-    fn load(&self, now: &Now<'_>) -> Vec<f64> {
-        let mut load = vec![0.0; now.sites().len()];
-        for &job in now.waiting {
-            let booked = self.bookings[job as usize].as_ref().map(|booking| booking.site);
-            if let Some(site) = now.state(job).site.or(booked).or_else(|| now.home_of(job)) {
-                let hours = now.left_at(job, site).min(f64::from(EXPECTED_H));
-                load[site as usize] += hours * f64::from(now.job(job).accelerators);
+        let with = |gone: &[(f64, Run)]| -> Vec<Run> {
+            hour.runs().iter().copied().chain(gone.iter().map(|(_, run)| *run)).collect()
+        };
+        let cost = |gone: &[(f64, Run)]| charge_g(&with(gone)) + gone.iter().map(|(loss, _)| loss).sum::<f64>();
+        // Those that lose most by it wait after all, some at a time, where that costs no deadline worth it.
+        gone.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut least = cost(&gone);
+        let some = gone.len().div_ceil(TRIES).max(1);
+        for from in (0..gone.len()).step_by(some).rev() {
+            let out: Vec<(f64, Run)> = gone.drain(from..(from + some).min(gone.len())).collect();
+            let without = cost(&gone);
+            if without <= least {
+                least = without;
+            } else {
+                gone.splice(from..from, out);
             }
         }
-        for expected in self.arrivals.expected(now.hour, EXPECTED_H) {
-            // Where the job that it is like went, or is at home.
-            if let Some(site) = now.home_of(expected.like) {
-                let hours = now.hours_at(expected.like, site).min(EXPECTED_H - expected.ahead);
-                load[site as usize] += f64::from(now.job(expected.like).accelerators * hours);
+        if least < planned_g {
+            for (_, run) in gone {
+                _ = hour.run(now, run.job, run.site, run.accelerators);
             }
         }
-        load
     }
 
     /// What is left beside those that run and those that are booked and not asked anew.
@@ -153,10 +149,10 @@ impl Policy for Rolling {
         for &job in open.iter().filter(overdue) {
             run_now(now, hour, job);
         }
-        // Then who has no time to lose, the largest first: they find room least easily.
+        // Then who has no time to lose, as `by_stake` has them.
         let mut pressed: Vec<u32> = open.iter().filter(|job| !overdue(job)).copied().collect();
         pressed.retain(|job| self.is_pressed(now, *job));
-        pressed.sort_by_key(|job| std::cmp::Reverse(now.job(*job).accelerators));
+        pressed.sort_by(|one, other| by_stake(now, *one, *other));
         for job in pressed {
             let booked = self.bookings[job as usize].as_ref().and_then(|held| Some((held.site, held.at(now.hour)?)));
             if booked.is_none_or(|(site, size)| !hour.run(now, job, site, size)) {
@@ -191,31 +187,35 @@ impl Policy for Rolling {
                 _ = hour.run(now, job, booking.site, now.job(job).accelerators);
             }
         }
-        self.keep_room(now, hour, &open);
+        self.hurry(now, hour, &open);
     }
 }
 
-/// Accelerator-hours that a site has in the hours for which jobs are expected.
-fn room_to_come(now: &Now<'_>, site: u32) -> f64 {
-    let capacity = now.capacity(site);
-    let known: u32 = capacity.iter().take(EXPECTED_H as usize).sum();
-    // After the replay sites stay as they are.
-    let beyond = EXPECTED_H.saturating_sub(capacity.len() as u32) * capacity.last().copied().unwrap_or(0);
-    f64::from(known) + f64::from(beyond)
+/// Who goes first of two that have no time to lose. Whose deadline is lost is charged whenever it ends and leaves room to those
+/// that can still be in time. Of these each hour saves most where much of the work that would be charged is done: a long
+/// job that paused comes before a short one that begins. Then the larger, which finds room less easily.
+fn by_stake(now: &Now<'_>, one: u32, other: u32) -> Ordering {
+    let is_lost = |job: u32| now.needs_at_least(job) > now.window(job);
+    let stake = |job: u32| f64::from(now.job(job).hours) / now.state(job).left_h;
+    let size = |job: u32| now.job(job).accelerators;
+    let lost = is_lost(one).cmp(&is_lost(other));
+    lost.then(stake(other).total_cmp(&stake(one))).then(size(other).cmp(&size(one)))
 }
 
-/// What an hour of a job costs more now than as it is booked, in facility g/kWh: of one that may pause its dearest hour is
-/// spared, of another all hours move.
-fn loss(now: &Now<'_>, job: u32, booking: &Booking) -> f64 {
+/// Grams that a job loses by running on a site now, against what it is booked for: of one that may pause an hour, of another all.
+fn loss_g(now: &Now<'_>, job: u32, site: u32, booking: &Booking) -> f64 {
     let ahead = now.ahead();
-    let costs = ahead.facility_g_per_kwh(booking.site, ahead.hours());
-    let cost = |hour: u32| costs.get(hour as usize).or(costs.last()).copied().unwrap_or(0.0);
-    let meant = booking.hours.iter().filter_map(|(hour, _)| hour.checked_sub(now.hour)).map(cost);
+    let costs = |site: u32| {
+        let kw = now.power(job, site).kw() * f64::from(now.job(job).accelerators);
+        let costs = ahead.facility_g_per_kwh(site, ahead.hours());
+        move |hour: u32| kw * costs.get(hour as usize).or(costs.last()).copied().unwrap_or(0.0)
+    };
+    let (here, there) = (costs(site), costs(booking.site));
+    let meant = booking.hours.iter().filter_map(|(hour, _)| hour.checked_sub(now.hour)).map(there);
     if now.job(job).interruptible {
-        return cost(0) - meant.fold(0.0, f64::max);
+        return here(0) - meant.fold(0.0, f64::max);
     }
-    let needs = now.needs(job, booking.site);
-    (0..needs).map(cost).sum::<f64>() / f64::from(needs) - meant.clone().sum::<f64>() / meant.count().max(1) as f64
+    (0..now.needs(job, site)).map(here).sum::<f64>() - meant.sum::<f64>()
 }
 
 /// Lets a job run on the cleanest of its sites that have room; `false` where none has.
