@@ -22,8 +22,10 @@ const MORE_WITHOUT_TREES: f64 = 1.65;
 const PART_TRIES: usize = 60_000;
 /// Up to so many jobs, more exchanges begin with the same plan: each is over soon.
 const FEW: usize = 60;
-/// Tries for each job from which it pays to begin so hot that the plan at the start is forgotten.
-const HOT_TRIES: f64 = 100.0;
+/// Tries for each job of an extended fleet from which it pays to begin so hot that the plan at the start is forgotten.
+const HOT_TRIES: f64 = 500.0;
+/// What a try may cost at first where it does not pay, as a share of a job's mean cost.
+const WARM: f64 = 0.1;
 
 /// Work to be done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,14 +101,13 @@ impl Courses {
             _ if small => (2, 0.5),
             _ => (1, 0.0),
         };
-        let is_long = tries > HOT_TRIES * jobs as f64;
         Self {
             starts,
             large: 3.0,
             tries: ((tries * (1.0 - again)) as usize / starts).max(1),
             parts: (tries * again) as usize / PART_TRIES,
             part_tries: PART_TRIES,
-            heat: if small && is_long { 2.0 } else { 0.1 },
+            heat: if small { 2.0 } else { WARM },
             cool: 0.003,
         }
     }
@@ -136,13 +137,15 @@ impl ExtendedWork {
         let small = jobs <= 5000;
         // A try asks some five jobs; of many jobs, exchanges gain little.
         let tries = times(EXCHANGE_LOOKS, 5.0 * (looks / count + 30.0), 40e3 * count.min(150.0));
+        let tries = tries as f64 * (1000.0 / count).min(1.0).powf(1.5);
+        let courses = Courses::new(jobs, tries);
         Self {
             rounds: Rounds {
                 passes: times(0.3 * PRICE_LOOKS, looks, 60.0).max(8),
                 rounds: times(0.7 * PRICE_LOOKS, looks, if small { 2000.0 } else { 120.0 }).max(10),
             },
             chunks: (FOLLOW_LOOKS / looks.max(1.0)).clamp(10.0, 100.0),
-            courses: Courses::new(jobs, tries as f64 * (1000.0 / count).min(1.0).powf(1.5)),
+            courses: Courses { heat: if tries < HOT_TRIES * count { WARM } else { courses.heat }, ..courses },
         }
     }
 }
