@@ -21,8 +21,6 @@ use crate::tables::Tables;
 use crate::tree::{Grown, Reach};
 use std::rc::Rc;
 
-/// Rounds that raise the prices of all sites together.
-const FIRST_ROUNDS: usize = 1000;
 /// The share of the work that is dealt out evenly among the sites.
 const EVEN: f64 = 0.4;
 /// What the way that charges move remembers of the rounds before.
@@ -53,6 +51,8 @@ const NEAR: f64 = 1e-7;
 /// How much work a bound gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Effort {
+    /// Rounds that raise the prices of all sites together.
+    pub(crate) first_rounds: usize,
     /// Rounds that move the charges before anything is parted.
     pub(crate) rounds: usize,
     /// Options looked at in all of them.
@@ -246,7 +246,7 @@ impl Search<'_> {
 
     /// Raises the prices of all sites together, where jobs that do not fit beside others have prices too. Sites begin
     /// with these; returns what each task costs least.
-    fn begin(&mut self, prices: &[f64]) -> Vec<f64> {
+    fn begin(&mut self, prices: &[f64], rounds: usize) -> Vec<f64> {
         let (whole, _) = self.model.of_sites(0..self.model.sites);
         let rows = Rows { stretches: Vec::new(), beside: Beside::new(&whole, &self.frame) };
         let mut relax = Relax::new(&whole, &self.frame, &rows);
@@ -254,7 +254,7 @@ impl Search<'_> {
         centre.resize(centre.len() + rows.beside.capacity.len(), 0.0);
         let begin = Prices { mean: vec![0.0; centre.len()], centre };
         let open = self.frame.open(&whole);
-        let raised = relax.raise(&open, &begin, FIRST_ROUNDS, self.plan.total(), false, |_| {});
+        let raised = relax.raise(&open, &begin, rounds, self.plan.total(), false, |_| {});
         self.looks += relax.looks;
         for place in &mut self.places {
             place.take_prices(&whole, &rows.beside, &raised.prices.centre);
@@ -265,7 +265,7 @@ impl Search<'_> {
     /// All that is open, with charges that began at what tasks cost least and were moved.
     fn root(&mut self, prices: &[f64], effort: &Effort) -> Node {
         let model = self.model;
-        let least = self.begin(prices);
+        let least = self.begin(prices, effort.first_rounds);
         let charge = |task: usize| {
             let most = model.refusal(task);
             if self.frame.of(task).len() == 1 { most } else { least[task].clamp(0.0, most) }
@@ -597,8 +597,14 @@ mod tests {
             let mut base = Tables::new(&model);
             base.fill(&model, &prices, 0.0);
             let order: Vec<u32> = (0..model.tasks.len() as u32).collect();
-            let effort =
-                Effort { rounds: 4, looks: 1_000_000, all_looks: 3_000_000, try_looks: 20_000, half_looks: 100_000 };
+            let effort = Effort {
+                first_rounds: 200,
+                rounds: 4,
+                looks: 1_000_000,
+                all_looks: 3_000_000,
+                try_looks: 20_000,
+                half_looks: 100_000,
+            };
             let board = Board::new(&model);
             let (plan, proof) = raise(&model, board, &prices, (&order, &base), (&effort, Stop(&stop)));
             parted += usize::from(proof.splits.len() > 1);
