@@ -19,10 +19,9 @@ use crate::relax::{Prices, Relax};
 use crate::stop::Stop;
 use crate::tables::Tables;
 use crate::tree::{Grown, Reach};
+use crate::whereabouts::Where;
 use std::rc::Rc;
 
-/// Rounds that raise the prices of all sites together.
-const FIRST_ROUNDS: usize = 1000;
 /// The share of the work that is dealt out evenly among the sites.
 const EVEN: f64 = 0.4;
 /// What the way that charges move remembers of the rounds before.
@@ -53,6 +52,8 @@ const NEAR: f64 = 1e-7;
 /// How much work a bound gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Effort {
+    /// Rounds that raise the prices of all sites together.
+    pub(crate) first_rounds: usize,
     /// Rounds that move the charges before anything is parted.
     pub(crate) rounds: usize,
     /// Options looked at in all of them.
@@ -63,74 +64,6 @@ pub(crate) struct Effort {
     pub(crate) try_looks: u64,
     /// And all sites in a round of a half.
     pub(crate) half_looks: u64,
-}
-
-/// Which jobs may still run where, and who may stay without a place.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Where {
-    open: Vec<bool>,
-    refuse: Vec<bool>,
-}
-
-impl Where {
-    pub(crate) fn all(model: &Model, frame: &Frame) -> Self {
-        Self { open: vec![true; frame.slots.len()], refuse: vec![true; model.tasks.len()] }
-    }
-
-    /// The half that a cut by place keeps.
-    pub(crate) fn half(&self, frame: &Frame, cut: Cut, first: bool) -> Self {
-        let mut half = self.clone();
-        match cut {
-            Cut::Place(task) if first => half.refuse[task as usize] = false,
-            Cut::Place(task) => half.open[frame.of(task as usize)].fill(false),
-            Cut::On(slot) | Cut::In(slot, _) if first => {
-                let task = frame.slots[slot as usize].task as usize;
-                let was = half.open[slot as usize];
-                half.refuse[task] = false;
-                half.open[frame.of(task)].fill(false);
-                half.open[slot as usize] = was;
-            }
-            Cut::On(slot) | Cut::In(slot, _) => half.open[slot as usize] = false,
-            Cut::Until(..) => {}
-        }
-        half
-    }
-
-    /// Whether nothing is left to choose of where a task runs.
-    fn is_settled(&self, frame: &Frame, task: usize) -> bool {
-        match self.count(frame, task) {
-            0 => true,
-            1 => !self.refuse[task],
-            _ => false,
-        }
-    }
-
-    fn count(&self, frame: &Frame, task: usize) -> usize {
-        self.open[frame.of(task)].iter().filter(|open| **open).count()
-    }
-
-    /// Whether a task may be charged so much per accelerator where it is refused: who may stay without a place, no
-    /// more than that costs.
-    pub(crate) fn may_charge(&self, model: &Model, task: usize, charge: f64) -> bool {
-        charge >= 0.0 && charge.is_finite() && (!self.refuse[task] || charge <= model.refusal(task))
-    }
-
-    /// What sites charge for a task beyond what a plan pays.
-    pub(crate) fn charged_twice(&self, model: &Model, frame: &Frame, task: usize, charge: f64) -> f64 {
-        let sites = frame.of(task).len() as f64;
-        let charge = charge * f64::from(model.tasks[task].accelerators);
-        // Who may run nowhere pays its penalty, whatever sites charge.
-        if self.count(frame, task) == 0 { sites * charge - model.penalty(task) } else { (sites - 1.0) * charge }
-    }
-
-    /// Which of a site's tasks may not run there, and which have to.
-    pub(crate) fn at(&self, frame: &Frame, place: &Place) -> (Vec<bool>, Vec<bool>) {
-        let barred = place.slots.iter().map(|&slot| !self.open[slot as usize]).collect();
-        let only = |(&slot, &task): (&u32, &u32)| {
-            self.open[slot as usize] && !self.refuse[task as usize] && self.count(frame, task as usize) == 1
-        };
-        (barred, place.slots.iter().zip(&place.tasks).map(only).collect())
-    }
 }
 
 /// A part of what is open.
@@ -246,7 +179,7 @@ impl Search<'_> {
 
     /// Raises the prices of all sites together, where jobs that do not fit beside others have prices too. Sites begin
     /// with these; returns what each task costs least.
-    fn begin(&mut self, prices: &[f64]) -> Vec<f64> {
+    fn begin(&mut self, prices: &[f64], rounds: usize) -> Vec<f64> {
         let (whole, _) = self.model.of_sites(0..self.model.sites);
         let rows = Rows { stretches: Vec::new(), beside: Beside::new(&whole, &self.frame) };
         let mut relax = Relax::new(&whole, &self.frame, &rows);
@@ -254,7 +187,7 @@ impl Search<'_> {
         centre.resize(centre.len() + rows.beside.capacity.len(), 0.0);
         let begin = Prices { mean: vec![0.0; centre.len()], centre };
         let open = self.frame.open(&whole);
-        let raised = relax.raise(&open, &begin, FIRST_ROUNDS, self.plan.total(), false, |_| {});
+        let raised = relax.raise(&open, &begin, rounds, self.plan.total(), false, |_| {});
         self.looks += relax.looks;
         for place in &mut self.places {
             place.take_prices(&whole, &rows.beside, &raised.prices.centre);
@@ -265,7 +198,7 @@ impl Search<'_> {
     /// All that is open, with charges that began at what tasks cost least and were moved.
     fn root(&mut self, prices: &[f64], effort: &Effort) -> Node {
         let model = self.model;
-        let least = self.begin(prices);
+        let least = self.begin(prices, effort.first_rounds);
         let charge = |task: usize| {
             let most = model.refusal(task);
             if self.frame.of(task).len() == 1 { most } else { least[task].clamp(0.0, most) }
@@ -597,8 +530,14 @@ mod tests {
             let mut base = Tables::new(&model);
             base.fill(&model, &prices, 0.0);
             let order: Vec<u32> = (0..model.tasks.len() as u32).collect();
-            let effort =
-                Effort { rounds: 4, looks: 1_000_000, all_looks: 3_000_000, try_looks: 20_000, half_looks: 100_000 };
+            let effort = Effort {
+                first_rounds: 200,
+                rounds: 4,
+                looks: 1_000_000,
+                all_looks: 3_000_000,
+                try_looks: 20_000,
+                half_looks: 100_000,
+            };
             let board = Board::new(&model);
             let (plan, proof) = raise(&model, board, &prices, (&order, &base), (&effort, Stop(&stop)));
             parted += usize::from(proof.splits.len() > 1);

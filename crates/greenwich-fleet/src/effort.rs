@@ -81,6 +81,7 @@ impl Work {
             tree_rounds: 150,
             looks: (tree * effort) as u64,
             split: split.map(|(rounds, looks, all_looks)| assign::Effort {
+                first_rounds: times(1000.0),
                 rounds,
                 looks: (looks * effort) as u64,
                 all_looks: (all_looks * effort) as u64,

@@ -43,6 +43,7 @@ mod tables;
 mod tally;
 mod terms;
 mod tree;
+mod whereabouts;
 mod write_plan;
 
 pub use certificate::{Certificate, prove};

@@ -4,13 +4,13 @@
 //! [`replay`]. The reported bound of a tree is what this returns, so that whoever follows the certificate comes to
 //! the same figure.
 
-use crate::assign::Where;
 use crate::clash::Rows;
 use crate::fleet::{Fleet, Options as Asked};
 use crate::model::Model;
 use crate::one_site::Place;
 use crate::options::{Frame, Options};
 use crate::relax::{Prices, Relax};
+use crate::whereabouts::Where;
 use greenwich_core::quantity::Co2e;
 
 pub use crate::options::Cut;
