@@ -237,12 +237,14 @@ fn trace_table(asked: &Asked, place: &Place, (short, name, from_h): (&str, &str,
     Ok(())
 }
 
+type IsOne = fn(&Job) -> bool;
+
 /// Who is late: jobs and their share of all late accelerator-hours, by size, length and freedom.
 fn late(world: &World, outcome: &Outcome) -> String {
     let area = |job: &Job| f64::from(job.accelerators) * f64::from(job.hours);
     let jobs = || world.fleet.jobs.iter().zip(&outcome.jobs);
     let all: f64 = jobs().filter(|(_, ran)| ran.missed).map(|(job, _)| area(job)).sum();
-    let kinds: [(&str, fn(&Job) -> bool); 10] = [
+    let kinds: [(&str, IsOne); 10] = [
         ("1 accelerator", |job| job.accelerators == 1),
         ("2", |job| job.accelerators == 2),
         ("3 or 4", |job| job.accelerators > 2),
