@@ -1,6 +1,6 @@
 //! The certificate of a fleet's plan: written with it, and verified without trusting the planner.
 //!
-//! In: a planned fleet; later the certificate alone, which names its files. Out: `greenwich.certificate/1`, and what
+//! In: a planned fleet; later the certificate alone, which names its files. Out: `greenwich.certificate/2`, and what
 //! the check came to: the bound that its prices and its tree prove, reckoned anew from the files, and the plan file, read
 //! back.
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const SCHEMA: &str = "greenwich.certificate/1";
+const SCHEMA: &str = "greenwich.certificate/2";
 
 /// What a certificate claims, in kgCO2e.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +49,7 @@ pub struct Verified {
 }
 
 impl PlannedFleet {
-    /// `greenwich.certificate/1`: the inputs, what is claimed of them, and the prices that prove it.
+    /// `greenwich.certificate/2`: the inputs, what is claimed of them, and the prices that prove it.
     pub fn certificate(&self, options: &FleetOptions, out: Option<&Path>) -> Value {
         let path = |path: &Path| path.display().to_string();
         let plan = &self.plan;
@@ -122,7 +122,7 @@ pub fn verify_certificate(file: &Path) -> Result<Verified, Error> {
     let text = |key: &str| value[key].as_str().ok_or_else(|| refuse(&format!("`{key}` is no text")));
     let number = |key: &str| value[key].as_f64().ok_or_else(|| refuse(&format!("`{key}` is no number")));
     if text("schema")? != SCHEMA {
-        return Err(refuse(&format!("its schema is not `{SCHEMA}`")));
+        return Err(refuse(&format!("its schema is not `{SCHEMA}`: plan anew with `--certificate`")));
     }
     let options = FleetOptions {
         jobs: PathBuf::from(text("jobs")?),
