@@ -57,14 +57,26 @@ pub(crate) fn search(
         let plain = Plain { model, tables: &tables, likings: Likings::new(model, &tables), stop };
         board = courses::best(&plain, board, mean, &mut lot, (&work.courses, threads));
     }
-    let mut by_site = None;
+    let (mut board, proof) = prove(model, board, &prices, (&order, base), work, stop);
+    renew(model, base, base, &order, &mut board, stop);
+    (board, proof)
+}
+
+/// What more than prices can be proven, in the work that there is for it, and the board, or a better one that was met.
+fn prove(
+    model: &Model,
+    board: Board,
+    prices: &[f64],
+    (order, base): (&[u32], &Tables),
+    work: &Work,
+    stop: Stop,
+) -> (Board, Option<Proof>) {
     if let Some(split) = work.split.as_ref().filter(|_| !stop.is_set()) {
-        let (better, proof) = assign::raise(model, board, &prices, (&order, base), (split, stop));
-        board = better;
-        by_site = Some(proof);
+        let (better, proof) = assign::raise(model, board, prices, (order, base), (split, stop));
+        return (better, Some(proof));
     }
-    if work.looks == 0 || stop.is_set() || by_site.is_some() {
-        return (board, by_site);
+    if work.looks == 0 || stop.is_set() {
+        return (board, None);
     }
     let reach = Reach {
         first_rounds: work.tree_rounds * 10,
@@ -77,7 +89,7 @@ pub(crate) fn search(
     };
     let single: Vec<f32> = prices.iter().map(|price| *price as f32).collect();
     let begin = Begin { board, prices: &single, barred: &[], forced: &[], known: None, limit: f64::INFINITY };
-    let found = tree::search(model, &Rows::default(), begin, &order, base, (&reach, stop));
+    let found = tree::search(model, &Rows::default(), begin, order, base, (&reach, stop));
     let proof = Proof { splits: vec![Split::Whole(0)], parts: vec![found.grown.steps] };
     (found.board, Some(proof))
 }
@@ -200,19 +212,25 @@ fn dive(
 
 /// Takes every task up and puts it down again.
 fn repeat(model: &Model, prices: &[f64], base: &Tables, order: &[u32], work: &Work, board: &mut Board, stop: Stop) {
-    let (mut tables, mut spot) = (Tables::new(model), Spot::default());
+    let mut tables = Tables::new(model);
     for &weight in work.weights {
         tables.fill(model, prices, weight);
-        for &index in order {
-            if stop.is_set() {
-                return;
-            }
-            let index = index as usize;
-            board.give_back(model, index, &mut spot);
-            let limit = model.refusal(index);
-            if board.find(model, &tables, index, limit, &mut spot) {
-                board.take(model, base, index, &spot);
-            }
+        renew(model, &tables, base, order, board, stop);
+    }
+}
+
+/// The same once, by what tasks cost under `tables`: of hours that cost the same, each takes the first.
+fn renew(model: &Model, tables: &Tables, base: &Tables, order: &[u32], board: &mut Board, stop: Stop) {
+    let mut spot = Spot::default();
+    for &index in order {
+        if stop.is_set() {
+            return;
+        }
+        let index = index as usize;
+        board.give_back(model, index, &mut spot);
+        let limit = model.refusal(index);
+        if board.find(model, tables, index, limit, &mut spot) {
+            board.take(model, base, index, &spot);
         }
     }
 }

@@ -78,12 +78,12 @@ fn a_fleet_is_told_with_its_saving_its_bound_and_who_has_no_place() {
       no plan      below 22.2 kgCO2e, proven: within 0.00 %
       1 unplaced, no allowed site has so many accelerators: huge
       1 unplaced, the window, as far as it is planned over, is shorter than the job: short
-      by place     −564 gCO2e against run at once
-      by time      −92.4 gCO2e against run at once
+      by place     −580 gCO2e against run at once
+      by time      −77.0 gCO2e against run at once
       by no place  +21.6 kgCO2e against run at once
-      delay        2.0 h mean of 2 jobs, 95 % wait 3 h at most, the longest 3 h
-      waits        north: 3.0 h mean of 1 job, 95 % wait 3 h at most, the longest 3 h
-      waits        south: 1.0 h mean of 1 job, 95 % wait 1 h at most, the longest 1 h
+      delay        3.0 h mean of 2 jobs, 95 % wait 4 h at most, the longest 4 h
+      waits        south: 4.0 h mean of 1 job, 95 % wait 4 h at most, the longest 4 h
+      waits        north: 2.0 h mean of 1 job, 95 % wait 2 h at most, the longest 2 h
       scarce       north at 2022-07-04T03:00:00Z: one more accelerator there would save 16 g
       scarce       north at 2022-07-04T05:00:00Z: one more accelerator there would save 15 g
       scarce       north at 2022-07-04T04:00:00Z: one more accelerator there would save 15 g
@@ -98,7 +98,7 @@ fn a_job_is_told_why_it_runs_where_it_does() {
     let why = |job: &str| planned.why(job).expect("the job is there").text();
     assert_snapshot!(why("loose") + &why("huge"), @r"
     why `loose`
-      planned   north from 2022-07-04T01:00:00Z to 2022-07-04T03:00:00Z: 108 g, and room worth 15 g to others
+      planned   north from 2022-07-04T01:00:00Z to 2022-07-04T06:00:00Z: 92 g, and room worth 31 g to others
       at once   south from 2022-07-04T00:00:00Z to 2022-07-04T02:00:00Z: 672 g, and room worth 0 g to others
       best on   north from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z: 92 g, and room worth 31 g to others
       best on   south from 2022-07-04T01:00:00Z to 2022-07-04T05:00:00Z: 336 g, and room worth 0 g to others
@@ -287,9 +287,9 @@ fn a_site_shows_its_jobs_one_by_one() {
     let folder = folder(JOBS);
     let planned = plan_fleet(&options(folder.path())).expect("a plan");
     let north = planned.site_svg("north").expect("it is there");
-    // 3 h of two 700 W at 20 g/kWh and a PUE of 1.1.
+    // Three hours of two 700 W at a PUE of 1.1: one at 30 g/kWh, two at 20.
     let long =
-        "long: 2 × 3 h, here 4 Jul 03:00 to 4 Jul 06:00; released 4 Jul 00:00, due 4 Jul 06:00; 92.4 gCO2e in all<";
+        "long: 2 × 3 h, here 4 Jul 02:00 to 4 Jul 05:00; released 4 Jul 00:00, due 4 Jul 06:00; 108 gCO2e in all<";
     for says in ["2 jobs on north, NO: 83 % used", "<title>loose: 2 × 2 h", "gCO2e in all, home south<", long] {
         assert!(north.contains(says), "{says}: {north}");
     }

@@ -84,7 +84,27 @@ pub(crate) fn search(
     let mean = board.grams.iter().map(|grams| grams.abs()).sum::<f64>() / model.tasks.len() as f64;
     let quota_prices = model.quota_prices(&centre);
     let ground = Ground::new(model, &tables, quota_prices, stop);
-    courses::best(&ground, board, mean, &mut lot, (&work.courses, threads))
+    let mut board = courses::best(&ground, board, mean, &mut lot, (&work.courses, threads));
+    settle(model, &mut oracle, &tables[tables.len() - 1], &mut board, (&order, stop));
+    board
+}
+
+/// Takes each task up and puts it down where it costs least: of hours that cost the same, the first.
+fn settle(model: &Model, oracle: &mut Oracle, priced: &Priced, board: &mut Board, (order, stop): (&[u32], Stop)) {
+    for &index in order {
+        if stop.is_set() {
+            return;
+        }
+        let index = index as usize;
+        let before = board.grams[index];
+        let choice = board.give_back(model, index);
+        put(model, oracle, priced, board, index);
+        // Within a quota, and where sizes change, what is found is near the cheapest alone.
+        if board.grams[index] > before {
+            board.give_back(model, index);
+            board.take(model, index, choice);
+        }
+    }
 }
 
 /// What is looked at for a task that takes only what room is left.
