@@ -152,9 +152,9 @@ fn answers_of_a_fleet() -> Vec<Value> {
                 c,2022-07-04T00:00:00Z,2022-07-04T02:00:00Z,2,1,700,north,north,0\n";
     let rows = [300, 200, 100, 100].iter().zip(0..).map(|(grams, hour)| format!("2022-07-04T0{hour}:00:00Z,{grams}\n"));
     let trace = format!("utc,gco2e_per_kwh\n{}", rows.collect::<String>());
-    // One that moves its data, pauses and changes its size.
-    let more = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,data_gb,restart_minutes,speedup\n\
-                a,2022-07-04T00:00:00Z,2022-07-04T04:00:00Z,2,1,700,old,old|new,1,1,5,1:1|2:1.9\n";
+    // One that moves its data, pauses and changes its size, of a project with a quota.
+    let more = "job,release,deadline,hours,accelerators,power_w,home,sites,interruptible,data_gb,restart_minutes,speedup,project\n\
+                a,2022-07-04T00:00:00Z,2022-07-04T04:00:00Z,2,1,700,old,old|new,1,1,5,1:1|2:1.9,p\n";
     let dear = "utc,gco2e_per_kwh\n2022-07-04T00:00:00Z,900\n2022-07-04T01:00:00Z,900\n2022-07-04T02:00:00Z,900\n\
                 2022-07-04T03:00:00Z,900\n";
     let files = [
@@ -164,6 +164,7 @@ fn answers_of_a_fleet() -> Vec<Value> {
         ("more.csv", more),
         ("two.csv", "site,zone,pue,accelerators,usd_per_kwh\nold,PL,1.1,1,0.1\nnew,ES,1.1,2,0.1\n"),
         ("PL.csv", dear),
+        ("quotas.csv", "project,co2e_kg\np,1\n"),
     ];
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).expect("writable");
@@ -172,7 +173,7 @@ fn answers_of_a_fleet() -> Vec<Value> {
         "plan --jobs jobs.csv --sites sites.csv --signals . --start 2022-07-04T00:00:00Z --hours 4 --out plan.csv --certificate c.json --why a",
         "plan verify c.json",
         "plan --jobs more.csv --sites two.csv --signals . --start 2022-07-04T00:00:00Z --hours 4 --out more-plan.csv \
-         --certificate more.json --why a --carbon-price 100 --delay-penalty-g 1",
+         --certificate more.json --why a --carbon-price 100 --delay-penalty-g 1 --quotas quotas.csv",
         "plan verify more.json",
     ];
     let answer = |words: &&str| {
