@@ -12,11 +12,14 @@ const MOST_FEW: usize = 150;
 /// Jobs from which each site is searched on its own, in place of all together.
 const LEAST_SPLIT: usize = 60;
 /// Jobs up to which each site is searched on its own.
-const MOST_SPLIT: usize = 500;
+const MOST_SPLIT: usize = 2000;
+/// Jobs up to which that takes little.
+const MOST_LIGHT: usize = 500;
 /// Jobs up to which exchanges pay most.
 const MOST_SMALL: usize = 5000;
-/// What a small fleet gets more of the rest where no tree is searched.
+/// What a small fleet gets more of the rest where no tree is searched, and where the sites are large.
 const MORE_WITHOUT_TREES: f64 = 1.65;
+const MORE_BESIDE_TREES: f64 = 1.2;
 
 /// Tries when a part of the plan is taken up again.
 const PART_TRIES: usize = 60_000;
@@ -56,7 +59,13 @@ impl Work {
     pub(crate) fn new(jobs: usize, effort: f64) -> Self {
         let count = jobs as f64;
         let small = jobs <= MOST_SMALL;
-        let effort = if small && jobs > MOST_SPLIT { effort * MORE_WITHOUT_TREES } else { effort };
+        let more = match jobs {
+            ..=MOST_LIGHT => 1.0,
+            ..=MOST_SPLIT => MORE_BESIDE_TREES,
+            ..=MOST_SMALL => MORE_WITHOUT_TREES,
+            _ => 1.0,
+        };
+        let effort = effort * more;
         let times = |amount: f64| ((amount * effort) as usize).max(1);
         let exchanges = (24e3 * count).min(6e6) * (1000.0 / count).min(1.0).powf(1.5);
         let tries = exchanges.max((150e3 + count).min(700e3).min(40e3 * count));
@@ -65,8 +74,10 @@ impl Work {
             (2e9, None)
         } else if jobs <= MOST_FEW {
             (0.0, Some((16, 5e8, 9e8)))
-        } else if jobs <= MOST_SPLIT {
+        } else if jobs <= MOST_LIGHT {
             (0.0, Some((6, 7e8, 7e8)))
+        } else if jobs <= MOST_SPLIT {
+            (0.0, Some((8, 1.2e9, 1.2e9)))
         } else {
             (0.0, None)
         };
