@@ -59,11 +59,12 @@ impl Work {
     pub(crate) fn new(jobs: usize, effort: f64) -> Self {
         let count = jobs as f64;
         let small = jobs <= MOST_SMALL;
-        let more = match jobs {
-            ..=MOST_LIGHT => 1.0,
-            ..=MOST_SPLIT => MORE_BESIDE_TREES,
-            ..=MOST_SMALL => MORE_WITHOUT_TREES,
-            _ => 1.0,
+        let more = if jobs <= MOST_LIGHT || !small {
+            1.0
+        } else if jobs <= MOST_SPLIT {
+            MORE_BESIDE_TREES
+        } else {
+            MORE_WITHOUT_TREES
         };
         let effort = effort * more;
         let times = |amount: f64| ((amount * effort) as usize).max(1);
