@@ -364,7 +364,7 @@ proptest! {
         let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g, &certificate.quota_prices);
         let proven = proven.expect("the prices are those of this fleet").g();
         prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
-        prop_assert!(near(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
+        prop_assert!(verifies(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
         let mut written = Vec::new();
         write_plan(&fleet, &found, 0, &mut written);
         let checked = check_plan(&fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
@@ -515,7 +515,7 @@ proptest! {
         let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g, &certificate.quota_prices);
         let proven = proven.expect("the prices are those of this fleet").g();
         prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
-        prop_assert!(near(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
+        prop_assert!(verifies(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
         let mut written = Vec::new();
         write_plan(&fleet, &found, 0, &mut written);
         let checked = check_plan(&fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
@@ -593,6 +593,11 @@ proptest! {
     }
 }
 
+/// As `plan verify` has it: two ways to the same bound may round by another hair of all that they add up.
+fn verifies(proven_g: f64, claimed_g: f64) -> bool {
+    (proven_g - claimed_g).abs() <= 1e-9 * (claimed_g.abs() + 1e3)
+}
+
 /// Bound, optimum and plan stand in order, the plan keeps the rules, and prices and plan file say the same again.
 fn holds(
     fleet: &Fleet,
@@ -611,7 +616,7 @@ fn holds(
     let proven = prove(fleet, OPTIONS.unplaced_penalty_g, steps, prices, quota_prices);
     let proven = proven.expect("the prices are those of this fleet").g();
     prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
-    prop_assert!(near(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
+    prop_assert!(verifies(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
     let mut written = Vec::new();
     write_plan(fleet, &found, 0, &mut written);
     let checked = check_plan(fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
