@@ -150,6 +150,16 @@ impl Canvas {
     pub(crate) fn label(&mut self, at: (f64, f64), width: f64, anchor: Anchor, font: Font, text: &str) {
         self.text(at, anchor, font, &cut(text, font.fits(width)));
     }
+    /// The foot of a picture: a rule so far above the lower edge, what is said in at most `most` lines, and our name.
+    pub(crate) fn foot(&mut self, above: f64, width: f64, most: usize, says: &str) {
+        let rule = HEIGHT - above;
+        self.line((MARGIN, rule), (WIDTH - MARGIN, rule), RULE, 1.0);
+        let font = Font { size: 12.0, bold: false, fill: GREY };
+        self.paragraph((MARGIN, rule + 18.0), width, Anchor::Start, font, most, says);
+        let name = Font { size: 12.0, bold: true, fill: GREY };
+        self.text((WIDTH - MARGIN, rule + 18.0), Anchor::End, name, "Greenwich");
+    }
+
     /// A paragraph of at most `most` lines, the first on the baseline given; gives the baseline of the
     /// line after the last.
     pub(crate) fn paragraph(

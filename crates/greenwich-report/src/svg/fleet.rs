@@ -6,7 +6,7 @@
 
 use crate::amount::amount;
 use crate::number::{change, count, percent, three};
-use crate::svg::canvas::{Anchor, Canvas, Font, GREY, HEIGHT, INK, MARGIN, RULE, WIDTH, shade};
+use crate::svg::canvas::{Anchor, Canvas, Font, INK, MARGIN, RULE, WIDTH, shade};
 use crate::when::{span, ticks};
 use greenwich_core::quantity::Co2e;
 use greenwich_core::{Signal, Window};
@@ -322,16 +322,13 @@ fn footer(canvas: &mut Canvas, view: &FleetPicture<'_>, drawn: usize, hours_each
     for warning in view.warnings {
         _ = write!(says, " {warning}.");
     }
-    let font = Font { size: 12.0, bold: false, fill: GREY };
-    canvas.line((MARGIN, HEIGHT - 72.0), (WIDTH - MARGIN, HEIGHT - 72.0), RULE, 1.0);
-    canvas.paragraph((MARGIN, HEIGHT - 54.0), WIDTH - 2.0 * MARGIN - 120.0, Anchor::Start, font, 3, &says);
-    let name = Font { size: 12.0, bold: true, fill: GREY };
-    canvas.text((WIDTH - MARGIN, HEIGHT - 54.0), Anchor::End, name, "Greenwich");
+    canvas.foot(72.0, WIDTH - 2.0 * MARGIN - 120.0, 3, &says);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::svg::canvas::HEIGHT;
 
     fn picture(sites: usize, hours: usize) -> String {
         let capacity = vec![64; hours];

@@ -233,12 +233,8 @@ fn footer(canvas: &mut Canvas, view: &PlanView<'_>) {
     let _ = write!(says, "Signal: {}.", signals.collect::<Vec<_>>().join("; "));
     let window = view.request.window;
     let _ = write!(says, " Window {}.", span(window.start(), window.end()));
+    canvas.foot(72.0, WIDTH - 2.0 * MARGIN - 160.0, 4, &says);
     let font = Font { size: 12.0, bold: false, fill: GREY };
-    canvas.line((MARGIN, HEIGHT - 72.0), (WIDTH - MARGIN, HEIGHT - 72.0), RULE, 1.0);
-    let width = WIDTH - 2.0 * MARGIN - 160.0;
-    canvas.paragraph((MARGIN, HEIGHT - 54.0), width, Anchor::Start, font, 4, &says);
-    let job = Font { size: 12.0, bold: true, fill: GREY };
-    canvas.text((WIDTH - MARGIN, HEIGHT - 54.0), Anchor::End, job, "Greenwich");
     canvas.label((WIDTH - MARGIN, HEIGHT - 38.0), 150.0, Anchor::End, font, view.job);
 }
 

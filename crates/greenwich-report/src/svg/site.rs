@@ -5,7 +5,7 @@
 //! show where the pointer rests. Beyond what fits those with most accelerator-hours are drawn, which the picture says.
 
 use crate::number::{count, percent, three};
-use crate::svg::canvas::{Anchor, Canvas, Font, GREY, HEIGHT, INK, MARGIN, RULE, WIDTH, shade};
+use crate::svg::canvas::{Anchor, Canvas, Font, GREY, INK, MARGIN, WIDTH, shade};
 use crate::when::{short, span, ticks};
 use greenwich_core::{Signal, Window};
 use jiff::{SignedDuration, Timestamp};
@@ -204,16 +204,13 @@ fn footer(canvas: &mut Canvas, view: &SitePicture<'_>, drawn: usize) {
         // Writing to a string cannot fail.
         _ = write!(words, " The {drawn} jobs with most accelerator-hours, of {}.", count(view.jobs.len() as u64));
     }
-    let font = Font { size: 12.0, bold: false, fill: GREY };
-    canvas.line((MARGIN, HEIGHT - 60.0), (WIDTH - MARGIN, HEIGHT - 60.0), RULE, 1.0);
-    canvas.paragraph((MARGIN, HEIGHT - 42.0), WIDTH - 2.0 * MARGIN - 120.0, Anchor::Start, font, 2, &words);
-    let name = Font { size: 12.0, bold: true, fill: GREY };
-    canvas.text((WIDTH - MARGIN, HEIGHT - 42.0), Anchor::End, name, "Greenwich");
+    canvas.foot(60.0, WIDTH - 2.0 * MARGIN - 120.0, 2, &words);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::svg::canvas::HEIGHT;
 
     fn picture(jobs: usize, hours: u32) -> String {
         let names: Vec<String> = (0..jobs).map(|job| format!("job-{job}&co")).collect();
