@@ -12,6 +12,8 @@ const PART_HEAT: f64 = 1.0;
 const LEAST_PART_HEAT: f64 = 0.1;
 /// Parts that are taken up again at a time, each from the same plan: one of them, at most, is kept.
 const AT_A_TIME: usize = 2;
+/// Tries between two looks at how hot it is.
+const STEADY: usize = 64;
 
 /// How many tries there are, and how bold they are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +44,14 @@ pub(crate) struct Tries {
     pub(crate) cool: f64,
     /// Tasks wait until their penalty is so many times what a try may cost; 0 where all take part at once.
     pub(crate) large: f64,
+}
+
+impl Tries {
+    /// What a try may cost from a round on, where it changes in that: from the first to the last it falls by equal shares.
+    pub(crate) fn heat_from(&self, round: usize) -> Option<f64> {
+        let share = round as f64 / self.count as f64;
+        round.is_multiple_of(STEADY).then(|| self.heat * (self.cool / self.heat).powf(share))
+    }
 }
 
 /// Who makes the tries.

@@ -21,9 +21,6 @@ const FEW: usize = 5000;
 /// Most tasks that one try puts where others have to go.
 const MOST_FORCED: usize = 3;
 
-/// Tries between two looks at how hot it is.
-const STEADY: usize = 64;
-
 /// The state of the exchange.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
@@ -103,8 +100,8 @@ impl<'a> Exchange<'a> {
             if stop.is_set() {
                 break;
             }
-            if round.is_multiple_of(STEADY) {
-                heat = tries.heat * (tries.cool / tries.heat).powf(round as f64 / tries.count as f64);
+            if let Some(from_here) = tries.heat_from(round) {
+                heat = from_here;
                 self.let_in(board, tries.large * heat);
             }
             self.attempt(board, lot, heat);

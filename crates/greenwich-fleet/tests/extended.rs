@@ -351,25 +351,8 @@ proptest! {
     #[test]
     fn bound_optimum_and_plan_stand_in_order_and_the_plan_keeps_the_rules(fleet in small_fleets()) {
         prop_assume!(fleet.is_more_than_plain());
-        let found = plan(&fleet, &OPTIONS);
-        let cost = referee(&fleet, &found).map_err(TestCaseError::fail)?;
-        let best = optimum(&fleet, ways);
-        let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs());
-        prop_assert!(near(cost, found.weighed().g()), "said {:?}, is {cost}", found.weighed());
-        let apart = told_apart(&fleet, &found);
-        prop_assert!(near(cost, apart), "job by job {apart}, is {cost}");
-        prop_assert!(found.lower_bound.g() <= best, "bound {} above optimum {best}", found.lower_bound.g());
-        prop_assert!(best <= cost + 1e-9 * cost.abs(), "optimum {best} above plan {cost}");
-        let certificate = &found.certificate;
-        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g, &certificate.quota_prices);
-        let proven = proven.expect("the prices are those of this fleet").g();
-        prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
-        prop_assert!(verifies(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
-        let mut written = Vec::new();
-        write_plan(&fleet, &found, 0, &mut written);
-        let checked = check_plan(&fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
-        let checked = checked.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert!(near(checked.weighed.g(), cost) && near(checked.co2e.g(), found.co2e.g()), "{checked:?}");
+        let (found, cost, _) = holds(&fleet, referee, ways)?;
+        prop_assert!(near(cost, told_apart(&fleet, &found)), "job by job {}, is {cost}", told_apart(&fleet, &found));
     }
 
     #[test]
@@ -501,26 +484,9 @@ proptest! {
 
     #[test]
     fn jobs_that_change_their_size_keep_the_rules_between_bound_and_optimum(fleet in elastic_fleets()) {
-        let found = plan(&fleet, &OPTIONS);
-        let cost = elastic_referee(&fleet, &found).map_err(TestCaseError::fail)?;
-        let best = optimum(&fleet, elastic_ways);
-        let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs());
-        prop_assert!(near(cost, found.weighed().g()), "said {:?}, is {cost}", found.weighed());
-        let apart = told_apart(&fleet, &found);
-        prop_assert!(near(cost, apart), "job by job {apart}, is {cost}");
-        prop_assert!(found.lower_bound.g() <= best, "bound {} above optimum {best}", found.lower_bound.g());
-        prop_assert!(best <= cost + 1e-9 * cost, "optimum {best} above plan {cost}");
+        let (found, cost, best) = holds(&fleet, elastic_referee, elastic_ways)?;
+        prop_assert!(near(cost, told_apart(&fleet, &found)), "job by job {}, is {cost}", told_apart(&fleet, &found));
         prop_assert!(cost <= best * 1.001, "plan {cost} above optimum {best}");
-        let certificate = &found.certificate;
-        let proven = prove(&fleet, OPTIONS.unplaced_penalty_g, &certificate.steps, &certificate.prices_g, &certificate.quota_prices);
-        let proven = proven.expect("the prices are those of this fleet").g();
-        prop_assert!(proven <= best, "prices prove {proven} above optimum {best}");
-        prop_assert!(verifies(proven, certificate.bound.g()), "{proven} is not {:?}", certificate.bound);
-        let mut written = Vec::new();
-        write_plan(&fleet, &found, 0, &mut written);
-        let checked = check_plan(&fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
-        let checked = checked.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert!(near(checked.weighed.g(), cost), "{checked:?}");
     }
 }
 
@@ -584,13 +550,17 @@ proptest! {
 
     #[test]
     fn quotas_are_kept_between_bound_and_optimum(fleet in with_quotas(small_fleets())) {
-        holds(&fleet, referee, ways)?;
+        holds(&fleet, referee, ways).map(drop)?;
     }
 
     #[test]
     fn jobs_that_change_their_size_keep_quotas_too(fleet in with_quotas(elastic_fleets())) {
-        holds(&fleet, elastic_referee, elastic_ways)?;
+        holds(&fleet, elastic_referee, elastic_ways).map(drop)?;
     }
+}
+
+fn near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 1e-9 * one.abs().max(other.abs())
 }
 
 /// As `plan verify` has it: two ways to the same bound may round by another hair of all that they add up.
@@ -598,16 +568,16 @@ fn verifies(proven_g: f64, claimed_g: f64) -> bool {
     (proven_g - claimed_g).abs() <= 1e-9 * (claimed_g.abs() + 1e3)
 }
 
-/// Bound, optimum and plan stand in order, the plan keeps the rules, and prices and plan file say the same again.
+/// Bound, optimum and plan stand in order, the plan keeps the rules, and prices and plan file say the same again. Returns
+/// the plan, what it costs and the optimum, in grams.
 fn holds(
     fleet: &Fleet,
     referee: fn(&Fleet, &FleetPlan) -> Result<f64, String>,
     ways: fn(&Fleet, usize) -> Vec<Way>,
-) -> Result<(), TestCaseError> {
+) -> Result<(FleetPlan, f64, f64), TestCaseError> {
     let found = plan(fleet, &OPTIONS);
     let cost = referee(fleet, &found).map_err(TestCaseError::fail)?;
     let best = optimum(fleet, ways);
-    let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs());
     prop_assert!(near(cost, found.weighed().g()), "said {:?}, is {cost}", found.weighed());
     prop_assert!(found.lower_bound.g() <= best, "bound {} above optimum {best}", found.lower_bound.g());
     prop_assert!(best <= cost + 1e-9 * cost.abs(), "optimum {best} above plan {cost}");
@@ -622,7 +592,7 @@ fn holds(
     let checked = check_plan(fleet, 0, OPTIONS.unplaced_penalty_g, "plan.csv", &written);
     let checked = checked.map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert!(near(checked.weighed.g(), cost) && near(checked.co2e.g(), found.co2e.g()), "{checked:?}");
-    Ok(())
+    Ok((found, cost, best))
 }
 
 #[test]

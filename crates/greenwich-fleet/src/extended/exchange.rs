@@ -26,8 +26,6 @@ const MOST_MOVED: usize = 24;
 const LEAST_TOLL: f64 = 0.002;
 /// Occupants looked at for one that is to go.
 const LOOKED_AT: usize = 6;
-/// Tries between two looks at how hot it is.
-const STEADY: usize = 64;
 /// Hours of a stretch at least.
 const LEAST_STRETCH: u32 = 24;
 
@@ -231,8 +229,8 @@ impl<'a> Exchange<'a> {
             if round == (SPARED * tries.count as f64) as usize {
                 self.quota_prices.fill(0.0);
             }
-            if round.is_multiple_of(STEADY) {
-                heat = tries.heat * (tries.cool / tries.heat).powf(round as f64 / tries.count as f64);
+            if let Some(from_here) = tries.heat_from(round) {
+                heat = from_here;
                 self.let_in(board, tries.large * heat);
             }
             self.attempt(board, lot, heat);
